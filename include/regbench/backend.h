@@ -1,0 +1,92 @@
+/* backend.h: the seam. A backend receives a program and a store, never a layer or a learning-rate schedule.
+ *
+ * Life: probe -> open -> (layout -> compile) -> supports -> store_new -> put ... -> bind -> submit* -> wait -> get.
+ * bind does all slow work (choose kernels, compile, tune, allocate scratch). submit enqueues steps: it never waits,
+ * allocates or prints. Calls on one device come from one thread. A backend may run ops in any way that gives the
+ * contract of program.h. */
+#ifndef REGBENCH_BACKEND_H
+#define REGBENCH_BACKEND_H
+
+#include "regbench/program.h"
+
+enum { RB_BACKEND_ABI = 1, RB_MAX_DEVICES = 64 };
+
+/* Opaque to everything but the backend that made them. */
+typedef struct rb_device rb_device;
+typedef struct rb_store rb_store;
+typedef struct rb_bound rb_bound;
+
+typedef struct rb_device_info {
+    char key[32];     /* "cpu", "opencl:0" */
+    char name[128];   /* hardware name */
+    char driver[128]; /* library or driver and version */
+    char isa[64];     /* instruction set or compute capability in use */
+    int threads;      /* compute threads or units in use */
+    size_t memory;    /* bytes available to a store; 0 = unknown */
+    size_t max_alloc; /* largest segment in bytes; 0 = no limit below memory */
+} rb_device_info;
+
+typedef struct rb_open_options {
+    int threads;          /* 0 = all cores the process may use */
+    const char *provider; /* "auto", "own", "onednn" ... */
+} rb_open_options;
+
+typedef struct rb_backend {
+    const char *name;
+    int abi; /* RB_BACKEND_ABI */
+
+    /* Devices present, at most RB_MAX_DEVICES; *n = 0 with RB_OK and a reason in `why` when there are none. */
+    rb_status (*probe)(rb_device_info *list, int *n, char why[256]);
+    rb_status (*open)(int index, const rb_open_options *options, rb_device **out);
+    void (*close)(rb_device *device);
+    void (*info)(const rb_device *device, rb_device_info *out);
+    void (*layout)(const rb_device *device, rb_layout *out);
+    /* NULL if the device runs this op of this variant, else the reason in one line (static or owned by the device). */
+    const char *(*supports)(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op);
+
+    /* A store holds bytes[s] for every segment, zeroed. RB_MEMORY says what was needed. */
+    rb_status (*store_new)(rb_device *device, const size_t bytes[RB_SEGMENTS], rb_store **out);
+    void (*store_free)(rb_store *store);
+    /* Blocking transfers of raw bytes in the device's layout; they order with submitted work. */
+    rb_status (*put)(rb_store *store, rb_segment segment, size_t offset, size_t bytes, const void *from);
+    rb_status (*get)(rb_store *store, rb_segment segment, size_t offset, size_t bytes, void *to);
+
+    /* program, variant and store must outlive the binding. */
+    rb_status (*bind)(rb_store *store, const rb_program *program, const rb_variant *variant, rb_bound **out);
+    void (*unbind)(rb_bound *bound);
+    /* Enqueue n steps; after each the family's cursor slot in CTRL is advanced by one on the device. */
+    rb_status (*submit)(rb_bound *bound, int n_steps);
+    /* All submitted work of the device is done and its failures are known. */
+    rb_status (*wait)(rb_device *device);
+    /* Which code runs op i of the bound variant: "own", "onednn", "reference", ... */
+    const char *(*provider)(const rb_bound *bound, int op);
+    /* Optional (NULL): bytes of scratch (split sums, packed copies) that bind took outside of the store. */
+    size_t (*work_bytes)(const rb_bound *bound);
+} rb_backend;
+
+/* All backends of this build, in the order of backends.def; NULL-terminated. */
+const rb_backend *const *rb_backends(void);
+/* True if the backend takes part only when it is named. */
+bool rb_backend_only_named(const rb_backend *backend);
+
+/* A selector: "cpu", "reference", "opencl:0". */
+typedef struct rb_device_id {
+    const rb_backend *backend;
+    int index;
+} rb_device_id;
+
+/* "cpu" and "cpu:0" alike. RB_USAGE for an unknown backend (with a suggestion) or malformed selector; RB_NO_DEVICE for
+ * a well-formed selector that matches no device. */
+rb_status rb_device_select(const char *selector, rb_device_id *out);
+
+/* Every op of every compiled variant is supported, else RB_UNSUPPORTED with the first reason. */
+rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, const rb_program *program);
+
+/* put/get of a tensor in canonical order (RB_REAL: float on the host side). `scratch` free use of malloc: not for hot
+ * paths. */
+rb_status rb_tensor_put(const rb_backend *backend, rb_store *store, const rb_program *program, const rb_tensor *t,
+                        const void *canonical);
+rb_status rb_tensor_get(const rb_backend *backend, rb_store *store, const rb_program *program, const rb_tensor *t,
+                        void *canonical);
+
+#endif

@@ -1,0 +1,50 @@
+/* data.h: data sets: found, read, checked, cached.
+ *
+ * Search order: --data DIR, REGBENCH_DATA, the XDG cache, Debian's folder. The search goes on only where files are
+ * *absent*; a present but bad file is RB_INPUT and names file, offset, expected and found. A missing set is RB_MISSING
+ * and names the fetch command. */
+#ifndef REGBENCH_DATA_H
+#define REGBENCH_DATA_H
+
+#include "regbench/program.h"
+
+typedef struct rb_dataset {
+    char name[32];            /* what was asked for: "fashion" */
+    char source[1024];        /* where it came from: folder or "embedded sample" */
+    char sha256[65];          /* of the unpacked pixels and labels, training rows first */
+    bool stand_in;            /* the sample stands in for an absent fashion */
+    int64_t n_train, n_test;
+    int C, H, W, classes;
+    rb_dtype x_dtype;         /* RB_U8, or RB_F32 for made data */
+    float mean, stddev;       /* (x/255 - mean)/stddev */
+    const char *const *class_names; /* classes entries */
+    const void *x;            /* (n_train + n_test, C, H, W), training rows first */
+    const int32_t *labels;    /* (n_train + n_test), NULL for regression */
+    const float *targets;     /* regression: (n_train + n_test, classes) */
+    struct rb_dataset_store *store; /* owner of the memory: heap or mapping of the cache */
+} rb_dataset;
+
+typedef struct rb_data_options {
+    const char *dir;   /* --data, may be NULL */
+    bool no_cache;     /* do not read or write the unpacked cache */
+} rb_data_options;
+
+rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out);
+void rb_dataset_free(rb_dataset *data);
+
+/* The registry, for `data list`: name, one line of text, where it was found ("" = absent); NULL name ends it. */
+typedef struct rb_dataset_entry {
+    const char *name;
+    const char *title;
+    int C, H, W, classes;
+    int64_t n_train, n_test;
+} rb_dataset_entry;
+const rb_dataset_entry *rb_dataset_registry(void);
+/* Folder in which the set's files are, into `path`. RB_MISSING where absent. */
+rb_status rb_dataset_path(const char *name, const rb_data_options *options, char *path, int size);
+/* Downloads, checks (sha256) and stores the set under the XDG cache or options->dir. */
+rb_status rb_dataset_fetch(const char *name, const rb_data_options *options);
+/* Writes a labelled grid of the first rows x columns images as PNG. */
+rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path);
+
+#endif

@@ -1,0 +1,55 @@
+/* lab.h: experiments as data. A lab is one file bench/lab_<topic>.c without code; CMake finds it.
+ *
+ *     const rb_lab rb_lab_size = {"size", "does a larger network learn better?", cases};
+ */
+#ifndef REGBENCH_LAB_H
+#define REGBENCH_LAB_H
+
+#include "regbench/model.h"
+#include "regbench/program.h"
+
+typedef enum rb_expect { RB_EXPECT_LEARNS, RB_EXPECT_FAILS_TO_LEARN, RB_EXPECT_DIVERGES, RB_EXPECT_ANYTHING } rb_expect;
+
+typedef struct rb_case {
+    const char *name;     /* "size/mlp" */
+    const char *title;    /* what it must show, one line */
+    const char *model;    /* "MLP", as tables print it */
+    const rb_layer *layers;
+    const char *dataset;  /* "fashion", "mnist", "cifar", ... */
+    int n_train, n_valid; /* split of the training set; both 0: train on all of it, validate on the test set */
+    bool in_order;        /* no shuffling, nothing drawn per epoch */
+    int batch, epochs;
+    rb_optimizer_kind optimizer;
+    float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
+    float l1, l2;         /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
+    bool norms;           /* record steps.csv without being asked: the norms per step are the case's story */
+    rb_expect expect;     /* failing as foreseen is the story, not an error */
+} rb_case;
+
+typedef struct rb_lab {
+    const char *name;
+    const char *title;
+    const rb_case *cases; /* ends with an entry whose name is NULL */
+} rb_lab;
+
+/* All labs of this build, NULL-terminated, in alphabetical order of their files. */
+const rb_lab *const *rb_labs(void);
+/* RB_USAGE with the nearest name where there is none. */
+rb_status rb_case_find(const char *name, const rb_case **out);
+
+/* A case that can be changed by overrides. */
+typedef struct rb_case_edit {
+    rb_case c;             /* c.layers points to `layers` */
+    rb_layer layers[256];
+    char overrides[512];   /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
+} rb_case_edit;
+rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
+/* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size, and TAG.units, TAG.p, TAG.slope ...
+ * RB_USAGE names the value, what is allowed, and the nearest known name. */
+rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
+
+/* What decides the work, as stable text, equal on every backend; its sha256 (first 12 hex digits) is workload_hash. */
+struct rb_text;
+rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t n_train, struct rb_text *text);
+
+#endif

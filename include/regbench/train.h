@@ -1,0 +1,90 @@
+/* train.h: the training loop. Knows cases, schedules and decision points; knows no device but through backend.h.
+ *
+ * A trainer is a case compiled for one device, with data uploaded and parameters drawn. Between decision points (an
+ * epoch) nothing is read back: steps write their metrics on the device, one read per epoch fetches them. */
+#ifndef REGBENCH_TRAIN_H
+#define REGBENCH_TRAIN_H
+
+#include "regbench/backend.h"
+#include "regbench/data.h"
+#include "regbench/lab.h"
+
+typedef struct rb_trainer rb_trainer;
+
+typedef enum rb_split { RB_SPLIT_TRAIN, RB_SPLIT_VALID, RB_SPLIT_TEST } rb_split;
+
+typedef struct rb_step_metrics {
+    double loss;      /* batch mean without penalties */
+    int64_t correct;
+    double param_l2;  /* after the step */
+    double grad_l2;   /* before the update, with penalties, without weight decay */
+} rb_step_metrics;
+
+/* Times of rb_trainer_new, seconds. */
+typedef struct rb_trainer_times {
+    double init, compile; /* all of it; the share of bind */
+} rb_trainer_times;
+
+/* `data` and `c` must outlive the trainer. RB_MISMATCH: shapes, more rows asked for than there are. RB_UNSUPPORTED: the
+ * device cannot run an op, with the reason. */
+rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
+                         uint64_t seed, rb_trainer **out);
+void rb_trainer_free(rb_trainer *t);
+
+const rb_program *rb_trainer_program(const rb_trainer *t);
+rb_store *rb_trainer_store(const rb_trainer *t);
+rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
+int rb_trainer_steps_per_epoch(const rb_trainer *t);
+int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
+
+/* Draws the epoch's order and writes it, the schedule and the cursor to the device. */
+rb_status rb_trainer_begin_epoch(rb_trainer *t);
+/* Enqueues the next n steps of the epoch (the last may be the smaller batch); no wait. */
+rb_status rb_trainer_submit(rb_trainer *t, int n);
+rb_status rb_trainer_wait(rb_trainer *t);
+/* Metrics of the epoch's steps first .. first+n-1 (waits). */
+rb_status rb_trainer_metrics(rb_trainer *t, int first, int n, rb_step_metrics *out);
+/* Evaluation mode over the first `limit` rows (0 = all) of a split: mean loss, accuracy, and predicted classes
+ * (length rows, may be NULL). Draws nothing. */
+rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred);
+/* Labels of a split's first n rows, for reports. */
+void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels);
+rb_status rb_trainer_param_l2(rb_trainer *t, double *out);
+/* Canonical values of parameter i (rb_program.params). */
+rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values);
+
+/* A whole run. Hooks may be NULL; a hook that returns non-zero stops the run cleanly (RB_INTERRUPTED). */
+typedef struct rb_epoch_result {
+    int epoch;       /* 1-based; with max_steps the epoch in which the run stopped */
+    int64_t step;    /* optimizer steps so far */
+    double train_s, eval_s; /* cumulative */
+    double lr, train_loss, train_acc, val_loss, val_acc, param_l2;
+    bool has_train, has_val;
+} rb_epoch_result;
+
+typedef struct rb_run_options {
+    uint64_t seed;
+    int64_t max_steps;     /* 0 = whole run; else one evaluation after the last step, on the first 2,000 rows */
+    bool no_eval;
+    bool trajectory;       /* call on_step */
+    void *context;
+    int (*on_step)(void *context, int64_t step, const rb_step_metrics *m); /* step 0: after initialization, loss NaN */
+    int (*on_epoch)(void *context, const rb_epoch_result *e);
+    int (*on_progress)(void *context, int epoch, int step, int steps, double loss, double accuracy, double samples_per_s);
+    const volatile int *stop; /* set by a signal handler */
+} rb_run_options;
+
+typedef struct rb_run_result {
+    rb_status outcome;     /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
+    char reason[256];
+    int epochs_run;
+    int64_t steps;
+    double train_s, eval_s, step_s_median, samples_per_s;
+    double val_acc_final, val_acc_best, test_acc; /* NaN where not applicable */
+    int best_epoch;
+} rb_run_result;
+
+/* Trains `t` as its case says. Status is about the machinery; what became of the run is in result->outcome. */
+rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *result);
+
+#endif
