@@ -23,15 +23,17 @@ typedef enum rb_table {
     RB_TABLES
 } rb_table;
 
-/* One struct per table only to number its columns: RB_COL(runs, status) is the column's index in its table. */
-#define RB_TABLE(table, doc)              } rb_columns_##table; typedef enum { RB_FIRST_##table = -1,
-#define RB_COLUMN(table, name, type, doc) RB_COL_##table##_##name,
+/* One enum per table only to number its columns: RB_COL(runs, status) is the column's index in its table. */
+/* clang-format off */
 typedef enum { RB_COLUMNS_BEGIN,
+#define RB_TABLE(table, doc) } rb_columns_before_##table; typedef enum { RB_BEFORE_##table = -1,
+#define RB_COLUMN(table, name, type, doc) RB_COL_##table##_##name,
 #include "regbench/columns.def"
-} rb_columns_end;
 #undef RB_TABLE
 #undef RB_COLUMN
-#define RB_COL(table, name) RB_COL_##table##_##name
+} rb_columns_end;
+/* clang-format on */
+#define RB_COL(table, name) ((int)RB_COL_##table##_##name)
 
 typedef enum rb_cell_type { RB_CELL_EMPTY, RB_CELL_INT, RB_CELL_REAL, RB_CELL_TEXT } rb_cell_type;
 
