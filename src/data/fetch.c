@@ -98,7 +98,7 @@ cleanup:
 
 rb_status rb__fetch_file(const char *url, const char *path, const char *set, const char *sha256, bool unpacked) {
     rb_status status = RB_OK;
-    char part[RB_PATH] = "", found[65], text[512];
+    char part[RB_PATH] = "", found[65], text[1024];
     RB_TRY(rb__path(part, sizeof part, "%s.part-%ld", path, (long)getpid()));
     rb_log(RB_LOG_INFO, "fetching %s", url);
     RB_TRY(download(url, part));
