@@ -26,11 +26,11 @@ static inline int unlink_one(const char *path, const struct stat *s, int kind, s
     return remove(path);
 }
 
-/* A path below the temporary folder; four at a time. */
+/* A path below the temporary folder, good until the test ends (256 of them). */
 static inline const char *below(const char *name) {
-    static char path[4][512];
+    static char path[256][512];
     static int next;
-    char *p = path[next++ % 4];
+    char *p = path[next++ % 256];
     snprintf(p, sizeof path[0], "%s/%s", temporary, name);
     return p;
 }
