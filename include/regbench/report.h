@@ -23,29 +23,23 @@ typedef enum rb_table {
     RB_TABLES
 } rb_table;
 
-/* One struct per table only to number its columns: RB_COL(runs, status) is the column's index in its table. */
-#define RB_TABLE(table, doc)                                                                                           \
-    }                                                                                                                  \
-    rb_columns_##table;                                                                                                \
-    typedef enum { RB_FIRST_##table = -1,
+/* One enum per table only to number its columns: RB_COL(runs, status) is the column's index in its table. */
+/* clang-format off */
+typedef enum { RB_COLUMNS_BEGIN,
+#define RB_TABLE(table, doc) } rb_columns_before_##table; typedef enum { RB_BEFORE_##table = -1,
 #define RB_COLUMN(table, name, type, doc) RB_COL_##table##_##name,
-typedef enum {
-    RB_COLUMNS_BEGIN,
 #include "regbench/columns.def"
-} rb_columns_end;
 #undef RB_TABLE
 #undef RB_COLUMN
-#define RB_COL(table, name) RB_COL_##table##_##name
+} rb_columns_end;
+/* clang-format on */
+#define RB_COL(table, name) ((int)RB_COL_##table##_##name)
 
 typedef enum rb_cell_type { RB_CELL_EMPTY, RB_CELL_INT, RB_CELL_REAL, RB_CELL_TEXT } rb_cell_type;
 
 typedef struct rb_cell {
     rb_cell_type type;
-    union {
-        int64_t i;
-        double r;
-        char *s;
-    } u; /* s is owned by the row */
+    union { int64_t i; double r; char *s; } u; /* s is owned by the row */
 } rb_cell;
 
 typedef struct rb_row {
@@ -56,7 +50,7 @@ typedef struct rb_row {
 void rb_row_begin(rb_row *row, rb_table table); /* empty, schema_version set */
 void rb_row_end(rb_row *row);                   /* frees its texts; the row is empty again */
 void rb_row_int(rb_row *row, int column, int64_t value);
-void rb_row_real(rb_row *row, int column, double value);      /* NaN and infinities leave the cell empty */
+void rb_row_real(rb_row *row, int column, double value); /* NaN and infinities leave the cell empty */
 void rb_row_text(rb_row *row, int column, const char *value); /* NULL leaves it empty */
 
 const char *rb_table_name(rb_table table);
@@ -65,7 +59,7 @@ const char *rb_column_name(rb_table table, int column);
 const char *rb_column_doc(rb_table table, int column);
 
 struct rb_text;
-void rb_csv_header(rb_table table, struct rb_text *out); /* with "\n" */
+void rb_csv_header(rb_table table, struct rb_text *out);       /* with "\n" */
 void rb_csv_row(const rb_row *row, struct rb_text *out);
 /* One line {"table":"runs","row":{...}} with "\n"; empty cells are left out. */
 rb_status rb_json_row(const rb_row *row, struct rb_text *out);
@@ -80,10 +74,10 @@ rb_status rb_print_rows(FILE *to, rb_format format, const rb_row *rows, int n, c
 /* A session folder: results/<machine>/<UTC>-<commit12>[-dirty]-<id>/, or exactly `out_dir`. */
 typedef struct rb_session rb_session;
 typedef struct rb_session_options {
-    const char *out_dir; /* -O, NULL = under results/ */
-    const char *machine; /* --machine, NULL = host name */
-    const char *command; /* the command line, for session.json */
-    bool resume;         /* an old session in out_dir is continued; otherwise it is RB_USAGE */
+    const char *out_dir;  /* -O, NULL = under results/ */
+    const char *machine;  /* --machine, NULL = host name */
+    const char *command;  /* the command line, for session.json */
+    bool resume;          /* an old session in out_dir is continued; otherwise it is RB_USAGE */
 } rb_session_options;
 /* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock. */
 rb_status rb_session_open(const rb_session_options *options, rb_session **out);
