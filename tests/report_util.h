@@ -34,7 +34,7 @@ static inline char *util_folder(void) {
 }
 
 static inline void util_remove(char *folder) {
-    char command[700];
+    char command[2048];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     assert_int_equal(system(command), 0);
     free(folder);
@@ -42,7 +42,7 @@ static inline void util_remove(char *folder) {
 
 /* "" where there is no such file. */
 static inline char *util_read(const char *folder, const char *name) {
-    char path[700];
+    char path[2048];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     char *text = calloc(1, 1 << 20);
@@ -56,7 +56,7 @@ static inline char *util_read(const char *folder, const char *name) {
 }
 
 static inline void util_write(const char *folder, const char *name, const char *mode, const char *text) {
-    char path[700];
+    char path[2048];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, mode);
     assert_non_null(file);
