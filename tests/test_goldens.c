@@ -141,7 +141,8 @@ int main(int argc, char **argv) {
             snprintf(g->device, sizeof g->device, "%s", devices[d]);
             snprintf(g->name, sizeof g->name, "%s", rb_csv_get(&steps_csv, row, "case"));
             g->seed = atoi(rb_csv_get(&steps_csv, row, "seed"));
-            snprintf(g->title, sizeof g->title, "%s seed %d on %s", g->name, g->seed, g->device);
+            snprintf(g->title, sizeof g->title, "%s seed %d on %s", rb_csv_get(&steps_csv, row, "case"), g->seed,
+                     devices[d]);
             tests[n] = (struct CMUnitTest){.name = g->title, .test_func = first_steps, .initial_state = g};
         }
     int failed = _cmocka_run_group_tests("goldens", tests, (size_t)n + 1, NULL, NULL);
