@@ -9,24 +9,24 @@
 #include "regbench/program.h"
 
 typedef struct rb_dataset {
-    char name[32];            /* what was asked for: "fashion" */
-    char source[1024];        /* where it came from: folder or "embedded sample" */
-    char sha256[65];          /* of the unpacked pixels and labels, training rows first */
-    bool stand_in;            /* the sample stands in for an absent fashion */
+    char name[32];     /* what was asked for: "fashion" */
+    char source[1024]; /* where it came from: folder or "embedded sample" */
+    char sha256[65];   /* of the unpacked pixels and labels, training rows first */
+    bool stand_in;     /* the sample stands in for an absent fashion */
     int64_t n_train, n_test;
     int C, H, W, classes;
-    rb_dtype x_dtype;         /* RB_U8, or RB_F32 for made data */
-    float mean, stddev;       /* (x/255 - mean)/stddev */
+    rb_dtype x_dtype;               /* RB_U8, or RB_F32 for made data */
+    float mean, stddev;             /* (x/255 - mean)/stddev */
     const char *const *class_names; /* classes entries */
-    const void *x;            /* (n_train + n_test, C, H, W), training rows first */
-    const int32_t *labels;    /* (n_train + n_test), NULL for regression */
-    const float *targets;     /* regression: (n_train + n_test, classes) */
+    const void *x;                  /* (n_train + n_test, C, H, W), training rows first */
+    const int32_t *labels;          /* (n_train + n_test), NULL for regression */
+    const float *targets;           /* regression: (n_train + n_test, classes) */
     struct rb_dataset_store *store; /* owner of the memory: heap or mapping of the cache */
 } rb_dataset;
 
 typedef struct rb_data_options {
-    const char *dir;   /* --data, may be NULL */
-    bool no_cache;     /* do not read or write the unpacked cache */
+    const char *dir; /* --data, may be NULL */
+    bool no_cache;   /* do not read or write the unpacked cache */
 } rb_data_options;
 
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out);

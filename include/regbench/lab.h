@@ -11,9 +11,9 @@
 typedef enum rb_expect { RB_EXPECT_LEARNS, RB_EXPECT_FAILS_TO_LEARN, RB_EXPECT_DIVERGES, RB_EXPECT_ANYTHING } rb_expect;
 
 typedef struct rb_case {
-    const char *name;     /* "size/mlp" */
-    const char *title;    /* what it must show, one line */
-    const char *model;    /* "MLP", as tables print it */
+    const char *name;  /* "size/mlp" */
+    const char *title; /* what it must show, one line */
+    const char *model; /* "MLP", as tables print it */
     const rb_layer *layers;
     const char *dataset;  /* "fashion", "mnist", "cifar", ... */
     int n_train, n_valid; /* split of the training set; both 0: train on all of it, validate on the test set */
@@ -21,9 +21,9 @@ typedef struct rb_case {
     int batch, epochs;
     rb_optimizer_kind optimizer;
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
-    float l1, l2;         /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
-    bool norms;           /* record steps.csv without being asked: the norms per step are the case's story */
-    rb_expect expect;     /* failing as foreseen is the story, not an error */
+    float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
+    bool norms;       /* record steps.csv without being asked: the norms per step are the case's story */
+    rb_expect expect; /* failing as foreseen is the story, not an error */
 } rb_case;
 
 typedef struct rb_lab {
@@ -39,9 +39,9 @@ rb_status rb_case_find(const char *name, const rb_case **out);
 
 /* A case that can be changed by overrides. */
 typedef struct rb_case_edit {
-    rb_case c;             /* c.layers points to `layers` */
+    rb_case c; /* c.layers points to `layers` */
     rb_layer layers[256];
-    char overrides[512];   /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
+    char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
 /* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size, and TAG.units, TAG.p, TAG.slope ...

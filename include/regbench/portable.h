@@ -10,28 +10,29 @@
 typedef uint rb_u32;
 #define RB_MULHI(a, b) mul_hi((a), (b))
 #elif defined(__CUDACC__)
-#define RB_FN static __host__ __device__ inline
+#define RB_FN          static __host__ __device__ inline
 typedef unsigned int rb_u32;
 #define RB_MULHI(a, b) ((rb_u32)(((unsigned long long)(a) * (b)) >> 32))
 #else
 #include <stdint.h>
-#define RB_FN static inline
+#define RB_FN          static inline
 typedef uint32_t rb_u32;
 #define RB_MULHI(a, b) ((rb_u32)(((uint64_t)(a) * (b)) >> 32))
 #endif
 
-#define RB_BN_EPS       1e-5f
-#define RB_BN_MOMENTUM  0.1f
-#define RB_ADAM_BETA1   0.9f
-#define RB_ADAM_BETA2   0.999f
-#define RB_ADAM_EPS     1e-8f
+#define RB_BN_EPS      1e-5f
+#define RB_BN_MOMENTUM 0.1f
+#define RB_ADAM_BETA1  0.9f
+#define RB_ADAM_BETA2  0.999f
+#define RB_ADAM_EPS    1e-8f
 
 typedef struct rb_philox4 {
     rb_u32 v[4];
 } rb_philox4;
 
 /* Ten rounds on counter (c0..c3) with key (k0,k1). For dropout and augmentation the counter is (global sample index,
- * element in canonical order / 4, step, op id) and the key is the run's seed, low word first; word element % 4 is used. */
+ * element in canonical order / 4, step, op id) and the key is the run's seed, low word first; word element % 4 is used.
+ */
 RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0, rb_u32 k1) {
     rb_philox4 x;
     int round;
@@ -53,6 +54,8 @@ RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0
 }
 
 /* A word as a float in [0,1): its top 24 bits. */
-RB_FN float rb_unit(rb_u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
+RB_FN float rb_unit(rb_u32 word) {
+    return (float)(word >> 8) * (1.0f / 16777216.0f);
+}
 
 #endif

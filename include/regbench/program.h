@@ -27,16 +27,16 @@ typedef enum rb_op_kind {
 
 /* The parts of a store. Each is one allocation on the device. */
 typedef enum rb_segment {
-    RB_PARAM,  /* parameters, contiguous in drawing order */
-    RB_GRAD,   /* their gradients, same addresses */
-    RB_STATE,  /* BN running statistics, then momentum, Adam's moments (each laid out as PARAM) */
-    RB_BEST,   /* copy of PARAM and of the BN statistics: best epoch */
-    RB_DATA,   /* all rows of the data set, u8 or f32, and labels i32 or targets f32 */
-    RB_INPUT,  /* inputs that are not gathered from DATA: adversarial examples and their origin */
-    RB_OUT,    /* predictions of an evaluation pass; soft labels */
-    RB_METRIC, /* one row per step and family */
-    RB_ACT,    /* activations and their gradients, packed by liveness; the largest variant's size */
-    RB_CTRL,   /* cursors, schedule table, row orders */
+    RB_SEG_PARAM,  /* parameters, contiguous in drawing order */
+    RB_SEG_GRAD,   /* their gradients, same addresses */
+    RB_SEG_STATE,  /* BN running statistics, then momentum, Adam's moments (each laid out as PARAM) */
+    RB_SEG_BEST,   /* copy of PARAM and of the BN statistics: best epoch */
+    RB_SEG_DATA,   /* all rows of the data set, u8 or f32, and labels i32 or targets f32 */
+    RB_SEG_INPUT,  /* inputs that are not gathered from DATA: adversarial examples and their origin */
+    RB_SEG_OUT,    /* predictions of an evaluation pass; soft labels */
+    RB_SEG_METRIC, /* one row per step and family */
+    RB_SEG_ACT,    /* activations and their gradients, packed by liveness; the largest variant's size */
+    RB_SEG_CTRL,   /* cursors, schedule table, row orders */
     RB_SEGMENTS
 } rb_segment;
 
@@ -82,18 +82,27 @@ typedef enum rb_optimizer_kind { RB_SGD, RB_ADAM } rb_optimizer_kind;
 
 typedef struct rb_op {
     rb_op_kind kind;
-    int layer;             /* index in the model, -1 for ops of no layer */
-    uint32_t flags;        /* RB_OPF_* */
-    rb_act act;            /* ACT, ACT_DX, and what was fused */
-    float slope;           /* leaky ReLU */
-    int in[RB_OP_MAX_IN];  /* tensor ids of the variant, roles as in ops.def; -1 = absent */
+    int layer;            /* index in the model, -1 for ops of no layer */
+    uint32_t flags;       /* RB_OPF_* */
+    rb_act act;           /* ACT, ACT_DX, and what was fused */
+    float slope;          /* leaky ReLU */
+    int in[RB_OP_MAX_IN]; /* tensor ids of the variant, roles as in ops.def; -1 = absent */
     int out[RB_OP_MAX_OUT];
     union {
-        struct { int kernel, stride, pad; } window;                  /* CONV*, *POOL* */
-        struct { float mean, stddev; } normalize;                    /* GATHER u8: (x/255 - mean)/stddev */
-        struct { float p; uint32_t stream; } dropout;                /* stream: Philox op id */
-        struct { float eps, momentum; } bn;
-        struct {                                                     /* UPDATE; rates are in the schedule */
+        struct {
+            int kernel, stride, pad;
+        } window; /* CONV*, *POOL* */
+        struct {
+            float mean, stddev;
+        } normalize; /* GATHER u8: (x/255 - mean)/stddev */
+        struct {
+            float p;
+            uint32_t stream;
+        } dropout; /* stream: Philox op id */
+        struct {
+            float eps, momentum;
+        } bn;
+        struct { /* UPDATE; rates are in the schedule */
             rb_optimizer_kind kind;
             float momentum, weight_decay, l1, l2, beta1, beta2, eps;
         } update;
@@ -125,10 +134,10 @@ enum { RB_METRIC_LOSS_SUM, RB_METRIC_CORRECT, RB_METRIC_PARAM_SQ, RB_METRIC_GRAD
 
 typedef enum rb_variant_kind {
     RB_VARIANT_TRAIN,
-    RB_VARIANT_TRAIN_TAIL,  /* n_train % batch rows; absent where that is 0 */
-    RB_VARIANT_EVAL,        /* order rows of -1 fill the last batch */
-    RB_VARIANT_NORMS,       /* parameter norm without a step */
-    RB_VARIANT_SNAPSHOT,    /* BEST <- PARAM and BN statistics */
+    RB_VARIANT_TRAIN_TAIL, /* n_train % batch rows; absent where that is 0 */
+    RB_VARIANT_EVAL,       /* order rows of -1 fill the last batch */
+    RB_VARIANT_NORMS,      /* parameter norm without a step */
+    RB_VARIANT_SNAPSHOT,   /* BEST <- PARAM and BN statistics */
     RB_VARIANT_RESTORE,
     RB_VARIANT_ATTACK_INIT, /* INPUT.x0 and INPUT.x <- rows */
     RB_VARIANT_ATTACK,      /* one step on INPUT.x by the input gradient; no weight gradients */
@@ -149,33 +158,34 @@ typedef struct rb_variant {
 
 typedef enum rb_param_role { RB_WEIGHT, RB_BIAS, RB_GAMMA, RB_BETA, RB_RUNNING_MEAN, RB_RUNNING_VAR } rb_param_role;
 typedef struct rb_param {
-    rb_tensor tensor;   /* in PARAM (running statistics: in STATE) */
+    rb_tensor tensor; /* in PARAM (running statistics: in STATE) */
     rb_param_role role;
     int layer;
-    int64_t fan_in;     /* of the initialization bound */
+    int64_t fan_in; /* of the initialization bound */
 } rb_param;
 
-/* What is compiled: the model on a data set of known shape, with its optimizer. Pointers are only read during the call. */
+/* What is compiled: the model on a data set of known shape, with its optimizer. Pointers are only read during the call.
+ */
 typedef struct rb_spec {
     const rb_layer *layers;
-    int C, H, W;             /* a sample */
-    rb_dtype x_dtype;        /* of DATA: RB_U8 or RB_F32 */
-    float mean, stddev;      /* normalization of u8 data */
-    bool regression;         /* MSE on f32 targets of `classes` columns instead of cross-entropy on labels */
-    int classes;             /* columns of the last layer */
+    int C, H, W;        /* a sample */
+    rb_dtype x_dtype;   /* of DATA: RB_U8 or RB_F32 */
+    float mean, stddev; /* normalization of u8 data */
+    bool regression;    /* MSE on f32 targets of `classes` columns instead of cross-entropy on labels */
+    int classes;        /* columns of the last layer */
     int batch;
-    int64_t n_rows;          /* rows in DATA */
-    int64_t n_train;         /* entries of the training order */
-    int64_t n_eval;          /* largest number of rows of an evaluation pass */
-    int window;              /* largest number of steps between two decision points */
+    int64_t n_rows;  /* rows in DATA */
+    int64_t n_train; /* entries of the training order */
+    int64_t n_eval;  /* largest number of rows of an evaluation pass */
+    int window;      /* largest number of steps between two decision points */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
-    bool attack;             /* compile the ATTACK variants */
-    bool soft_labels;        /* train on OUT.soft (n_train, classes) */
+    bool attack;      /* compile the ATTACK variants */
+    bool soft_labels; /* train on OUT.soft (n_train, classes) */
 } rb_spec;
 
 typedef struct rb_program {
-    rb_spec spec;   /* layers: a copy owned by the program */
+    rb_spec spec; /* layers: a copy owned by the program */
     rb_layout layout;
     size_t bytes[RB_SEGMENTS];
     int n_params; /* what is drawn and trained */
@@ -190,8 +200,8 @@ typedef struct rb_program {
     struct rb_arena *arena;
 } rb_program;
 
-/* Compiles `spec` for `layout`. Fails with RB_MISMATCH naming the layer where shapes do not fit, RB_USAGE for impossible
- * values (batch 0, probability 1). *out is freed by rb_program_free. */
+/* Compiles `spec` for `layout`. Fails with RB_MISMATCH naming the layer where shapes do not fit, RB_USAGE for
+ * impossible values (batch 0, probability 1). *out is freed by rb_program_free. */
 rb_status rb_program_compile(const rb_spec *spec, const rb_layout *layout, rb_program **out);
 void rb_program_free(rb_program *program);
 

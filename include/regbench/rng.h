@@ -10,22 +10,22 @@
 
 typedef struct rb_mt19937 {
     uint32_t state[624];
-    int next;           /* index of the next word, 624 = refill first */
-    bool has_normal;    /* a cached second normal of the scalar path (double precision, as ATen keeps it) */
+    int next;        /* index of the next word, 624 = refill first */
+    bool has_normal; /* a cached second normal of the scalar path (double precision, as ATen keeps it) */
     double normal;
 } rb_mt19937;
 
 void rb_mt19937_seed(rb_mt19937 *g, uint64_t seed); /* torch.manual_seed */
 uint32_t rb_mt19937_u32(rb_mt19937 *g);
-uint64_t rb_mt19937_u64(rb_mt19937 *g);   /* two words, the first one high */
-int64_t rb_mt19937_int64(rb_mt19937 *g);  /* torch.empty((), dtype=int64).random_() */
-void rb_rand(rb_mt19937 *g, float *out, int64_t n);                              /* torch.rand(n) */
-void rb_uniform(rb_mt19937 *g, float *out, int64_t n, double low, double high);  /* Tensor.uniform_(low, high) */
-void rb_randn(rb_mt19937 *g, float *out, int64_t n);                             /* torch.randn(n) */
-void rb_randperm(rb_mt19937 *g, int32_t *out, int64_t n);                        /* torch.randperm(n), n < 2^31 */
+uint64_t rb_mt19937_u64(rb_mt19937 *g);             /* two words, the first one high */
+int64_t rb_mt19937_int64(rb_mt19937 *g);            /* torch.empty((), dtype=int64).random_() */
+void rb_rand(rb_mt19937 *g, float *out, int64_t n); /* torch.rand(n) */
+void rb_uniform(rb_mt19937 *g, float *out, int64_t n, double low, double high); /* Tensor.uniform_(low, high) */
+void rb_randn(rb_mt19937 *g, float *out, int64_t n);                            /* torch.randn(n) */
+void rb_randperm(rb_mt19937 *g, int32_t *out, int64_t n);                       /* torch.randperm(n), n < 2^31 */
 
-/* Order of one epoch as iterating a DataLoader(shuffle=True) draws it from the global stream `g`: one int64 (base seed),
- * one int64 (sampler seed), randperm of a generator seeded with the latter. */
+/* Order of one epoch as iterating a DataLoader(shuffle=True) draws it from the global stream `g`: one int64 (base
+ * seed), one int64 (sampler seed), randperm of a generator seeded with the latter. */
 void rb_epoch_order(rb_mt19937 *g, int32_t *out, int64_t n);
 
 #endif

@@ -36,7 +36,7 @@ typedef struct rb_error {
 
 /* Records the failure (if none is pending on this thread) and returns `status`. */
 rb_status rb__fail(rb_status status, const char *file, int line, long native, const char *fmt, ...) RB_PRINTF(5, 6);
-#define rb_fail(status, ...) rb__fail((status), __FILE__, __LINE__, 0, __VA_ARGS__)
+#define rb_fail(status, ...)                rb__fail((status), __FILE__, __LINE__, 0, __VA_ARGS__)
 #define rb_fail_native(status, native, ...) rb__fail((status), __FILE__, __LINE__, (long)(native), __VA_ARGS__)
 
 /* Evaluates a fallible call; on failure jumps to the function's `cleanup:` with `status` set. */
@@ -50,8 +50,8 @@ rb_status rb__fail(rb_status status, const char *file, int line, long native, co
 const rb_error *rb_error_last(void);
 void rb_error_clear(void);
 
-int rb_status_exit_code(rb_status status);      /* process exit code, see status.def */
-const char *rb_status_word(rb_status status);   /* word of the `status` column */
+int rb_status_exit_code(rb_status status);       /* process exit code, see status.def */
+const char *rb_status_word(rb_status status);    /* word of the `status` column */
 rb_status rb_status_from_word(const char *word); /* RB_INTERNAL where the word is unknown */
 
 #endif

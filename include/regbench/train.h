@@ -14,10 +14,10 @@ typedef struct rb_trainer rb_trainer;
 typedef enum rb_split { RB_SPLIT_TRAIN, RB_SPLIT_VALID, RB_SPLIT_TEST } rb_split;
 
 typedef struct rb_step_metrics {
-    double loss;      /* batch mean without penalties */
+    double loss; /* batch mean without penalties */
     int64_t correct;
-    double param_l2;  /* after the step */
-    double grad_l2;   /* before the update, with penalties, without weight decay */
+    double param_l2; /* after the step */
+    double grad_l2;  /* before the update, with penalties, without weight decay */
 } rb_step_metrics;
 
 /* Times of rb_trainer_new, seconds. */
@@ -55,8 +55,8 @@ rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values);
 
 /* A whole run. Hooks may be NULL; a hook that returns non-zero stops the run cleanly (RB_INTERRUPTED). */
 typedef struct rb_epoch_result {
-    int epoch;       /* 1-based; with max_steps the epoch in which the run stopped */
-    int64_t step;    /* optimizer steps so far */
+    int epoch;              /* 1-based; with max_steps the epoch in which the run stopped */
+    int64_t step;           /* optimizer steps so far */
     double train_s, eval_s; /* cumulative */
     double lr, train_loss, train_acc, val_loss, val_acc, param_l2;
     bool has_train, has_val;
@@ -64,18 +64,19 @@ typedef struct rb_epoch_result {
 
 typedef struct rb_run_options {
     uint64_t seed;
-    int64_t max_steps;     /* 0 = whole run; else one evaluation after the last step, on the first 2,000 rows */
+    int64_t max_steps; /* 0 = whole run; else one evaluation after the last step, on the first 2,000 rows */
     bool no_eval;
-    bool trajectory;       /* call on_step */
+    bool trajectory; /* call on_step */
     void *context;
     int (*on_step)(void *context, int64_t step, const rb_step_metrics *m); /* step 0: after initialization, loss NaN */
     int (*on_epoch)(void *context, const rb_epoch_result *e);
-    int (*on_progress)(void *context, int epoch, int step, int steps, double loss, double accuracy, double samples_per_s);
+    int (*on_progress)(void *context, int epoch, int step, int steps, double loss, double accuracy,
+                       double samples_per_s);
     const volatile int *stop; /* set by a signal handler */
 } rb_run_options;
 
 typedef struct rb_run_result {
-    rb_status outcome;     /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
+    rb_status outcome; /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
     char reason[256];
     int epochs_run;
     int64_t steps;

@@ -6,9 +6,9 @@
 
 typedef struct rb_arena rb_arena;
 
-rb_arena *rb_arena_new(void);                     /* NULL when out of memory */
-void *rb_arena_alloc(rb_arena *a, size_t bytes);  /* zeroed, aligned to 16; NULL when out of memory */
+rb_arena *rb_arena_new(void);                      /* NULL when out of memory */
+void *rb_arena_alloc(rb_arena *a, size_t bytes);   /* zeroed, aligned to 16; NULL when out of memory */
 char *rb_arena_string(rb_arena *a, const char *s); /* a copy */
-void rb_arena_free(rb_arena *a);                  /* everything; NULL is fine */
+void rb_arena_free(rb_arena *a);                   /* everything; NULL is fine */
 
 #endif

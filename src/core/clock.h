@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-int64_t rb_clock_ns(void);   /* monotonic */
-double rb_clock_s(void);     /* the same in seconds */
+int64_t rb_clock_ns(void); /* monotonic */
+double rb_clock_s(void);   /* the same in seconds */
 
 #endif

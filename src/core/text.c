@@ -28,7 +28,8 @@ void rb_text_printf(rb_text *t, const char *fmt, ...) {
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (n < 0) t->failed = 1;
+    if (n < 0)
+        t->failed = 1;
     else if (reserve(t, (size_t)n)) {
         vsnprintf(t->data + t->length, (size_t)n + 1, fmt, again);
         t->length += (size_t)n;
@@ -58,7 +59,9 @@ rb_status rb_text_status(const rb_text *t) {
     return t->failed ? rb_fail(RB_MEMORY, "out of memory while building a text of %zu bytes", t->length) : RB_OK;
 }
 
-const char *rb_text_string(const rb_text *t) { return t->data ? t->data : ""; }
+const char *rb_text_string(const rb_text *t) {
+    return t->data ? t->data : "";
+}
 
 /* Levenshtein distance, two rows; words over 63 characters are not worth a suggestion. */
 static int distance(const char *a, const char *b) {

@@ -1,0 +1,108 @@
+/* backends.c: the list of backends, selectors, and transfers of tensors in canonical order. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "regbench/backend.h"
+
+#define RB_BACKEND(name, only_named) extern const rb_backend rb_backend_##name;
+#include "regbench/backends.def"
+#undef RB_BACKEND
+
+enum {
+#define RB_BACKEND(name, only_named) BACKEND_##name,
+#include "regbench/backends.def"
+#undef RB_BACKEND
+    BACKENDS
+};
+
+const rb_backend *const *rb_backends(void) {
+    static const rb_backend *const list[] = {
+#define RB_BACKEND(name, only_named) &rb_backend_##name,
+#include "regbench/backends.def"
+#undef RB_BACKEND
+        NULL};
+    return list;
+}
+
+bool rb_backend_only_named(const rb_backend *backend) {
+#define RB_BACKEND(name, only_named)                                                                                   \
+    if (backend == &rb_backend_##name) return only_named;
+#include "regbench/backends.def"
+#undef RB_BACKEND
+    return true;
+}
+
+rb_status rb_device_select(const char *selector, rb_device_id *out) {
+    const char *names[BACKENDS], *colon = strchr(selector, ':');
+    size_t length = colon ? (size_t)(colon - selector) : strlen(selector);
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)length, selector);
+    out->backend = NULL;
+    for (int i = 0; i < BACKENDS; i++) {
+        names[i] = rb_backends()[i]->name;
+        if (strcmp(names[i], word) == 0) out->backend = rb_backends()[i];
+    }
+    if (!out->backend) {
+        const char *nearest = rb_text_nearest(word, names, BACKENDS);
+        return rb_fail(RB_USAGE, "unknown backend \"%s\" in device \"%s\"%s%s%s; `regbench devices` lists what is here",
+                       word, selector, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                       nearest ? "\"?" : "");
+    }
+    char *end = NULL;
+    long index = colon ? strtol(colon + 1, &end, 10) : 0;
+    if (colon && (colon[1] < '0' || colon[1] > '9' || *end))
+        return rb_fail(RB_USAGE, "malformed device \"%s\": expected BACKEND or BACKEND:NUMBER, for example cpu:0",
+                       selector);
+    rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
+    int n = 0;
+    char why[256] = "";
+    if (!list) return rb_fail(RB_MEMORY, "out of memory while listing devices");
+    rb_status status = out->backend->probe(list, &n, why);
+    free(list);
+    if (status != RB_OK) return status;
+    if (index >= n)
+        return rb_fail(RB_NO_DEVICE, "no device \"%s\": backend %s has %d device%s%s%s", selector, out->backend->name,
+                       n, n == 1 ? "" : "s", why[0] ? ": " : "", why);
+    out->index = (int)index;
+    return RB_OK;
+}
+
+rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, const rb_program *p) {
+    for (int k = 0; k < RB_VARIANTS; k++)
+        for (int i = 0; i < p->variant[k].n_ops; i++) {
+            const rb_op *op = &p->variant[k].ops[i];
+            const char *reason = backend->supports(device, p, &p->variant[k], op);
+            if (reason)
+                return rb_fail(RB_UNSUPPORTED, "%s cannot run op %s of layer %d (variant %s): %s", backend->name,
+                               rb_op_name(op->kind), op->layer, p->variant[k].name, reason);
+        }
+    return RB_OK;
+}
+
+rb_status rb_tensor_put(const rb_backend *backend, rb_store *store, const rb_program *p, const rb_tensor *t,
+                        const void *canonical) {
+    if (rb_tensor_contiguous(t) && (t->dtype != RB_REAL || p->layout.real_bytes == 4))
+        return backend->put(store, t->segment, t->offset, (size_t)rb_tensor_count(t) * rb_dtype_bytes(t->dtype, 4),
+                            canonical);
+    void *image = malloc(t->bytes);
+    if (!image) return rb_fail(RB_MEMORY, "out of memory while packing %s (%zu bytes)", t->name, t->bytes);
+    rb_tensor_pack(t, p->layout.real_bytes, canonical, image);
+    rb_status status = backend->put(store, t->segment, t->offset, t->bytes, image);
+    free(image);
+    return status;
+}
+
+rb_status rb_tensor_get(const rb_backend *backend, rb_store *store, const rb_program *p, const rb_tensor *t,
+                        void *canonical) {
+    if (rb_tensor_contiguous(t) && (t->dtype != RB_REAL || p->layout.real_bytes == 4))
+        return backend->get(store, t->segment, t->offset, (size_t)rb_tensor_count(t) * rb_dtype_bytes(t->dtype, 4),
+                            canonical);
+    void *image = malloc(t->bytes);
+    if (!image) return rb_fail(RB_MEMORY, "out of memory while unpacking %s (%zu bytes)", t->name, t->bytes);
+    rb_status status = backend->get(store, t->segment, t->offset, t->bytes, image);
+    if (status == RB_OK) rb_tensor_unpack(t, p->layout.real_bytes, image, canonical);
+    free(image);
+    return status;
+}
