@@ -1,6 +1,7 @@
 /* text.c: growable strings, and the nearest name for "did you mean". */
 #include "core/text.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ const char *rb_text_string(const rb_text *t) {
 static int distance(const char *a, const char *b) {
     enum { LONGEST = 63 };
     int la = (int)strlen(a), lb = (int)strlen(b), row[LONGEST + 1];
-    if (la > LONGEST || lb > LONGEST) return LONGEST;
+    if (la > LONGEST || lb > LONGEST) return INT_MAX;
     for (int j = 0; j <= lb; j++) row[j] = j;
     for (int i = 1; i <= la; i++) {
         int diagonal = row[0];
