@@ -256,8 +256,8 @@ static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_word
         value = next;
         ++*i;
     }
-    /* `data show -o FILE` is the one place where -o names a file. */
-    if (flag == RB_FLAG_OUTPUT && o->verb == RB_VERB_data && value[0] && strchr(value, '.')) {
+    /* `data show -o FILE` is the one place where -o names a file; data.c checks the formats of `data list`. */
+    if (flag == RB_FLAG_OUTPUT && o->verb == RB_VERB_data && value[0]) {
         rb_words_free(&given[flag]);
         return rb_words_add(&given[flag], value, strlen(value));
     }
