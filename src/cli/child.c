@@ -32,10 +32,12 @@ void rb_signals_catch(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* --- the child's side ----------------------------------------------------------------------------------------------- */
+/* --- the child's side -----------------------------------------------------------------------------------------------
+ */
 
 static rb_status sent(FILE *to, bool now) {
-    if ((now && fflush(to) != 0) || ferror(to)) return rb_fail_native(RB_INTERRUPTED, errno, "the parent process is gone");
+    if ((now && fflush(to) != 0) || ferror(to))
+        return rb_fail_native(RB_INTERRUPTED, errno, "the parent process is gone");
     return RB_OK;
 }
 
@@ -106,7 +108,8 @@ static _Noreturn void be_child(rb_child_work *work, void *context, int out, int 
     _exit(fclose(to) == 0 ? 0 : 1);
 }
 
-/* --- the parent's side ---------------------------------------------------------------------------------------------- */
+/* --- the parent's side ----------------------------------------------------------------------------------------------
+ */
 
 typedef struct listener {
     const rb_child_hooks *hooks;
@@ -135,9 +138,12 @@ static rb_status take_line(listener *l, const char *line) {
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(message, "text");
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(message, "error");
     if (progress && h->progress) {
-        rb_progress p = {.epoch = (int)number(progress, "epoch"), .epochs = (int)number(progress, "epochs"),
-                         .step = (int)number(progress, "step"), .steps = (int)number(progress, "steps"),
-                         .loss = number(progress, "loss"), .accuracy = number(progress, "accuracy"),
+        rb_progress p = {.epoch = (int)number(progress, "epoch"),
+                         .epochs = (int)number(progress, "epochs"),
+                         .step = (int)number(progress, "step"),
+                         .steps = (int)number(progress, "steps"),
+                         .loss = number(progress, "loss"),
+                         .accuracy = number(progress, "accuracy"),
                          .samples_per_s = number(progress, "samples_per_s")};
         h->progress(h->context, &p);
     } else if (cJSON_IsString(text) && h->text) {
@@ -159,8 +165,10 @@ static rb_status take_bytes(listener *l, char *bytes, size_t n) {
     rb_status status = RB_OK;
     for (char *at = bytes, *stop = bytes + n; at < stop;) {
         char *newline = memchr(at, '\n', (size_t)(stop - at));
-        if (newline) *newline = '\0'; /* the buffer has one byte of room behind n */
-        else *stop = '\0';
+        if (newline)
+            *newline = '\0'; /* the buffer has one byte of room behind n */
+        else
+            *stop = '\0';
         rb_text_append(&l->pending, at);
         if (!newline) break;
         RB_TRY(rb_text_status(&l->pending));
@@ -174,8 +182,10 @@ cleanup:
 }
 
 static void take_log(const rb_child_hooks *h, const char *bytes, size_t n) {
-    if (h->log) h->log(h->context, bytes, n);
-    else if (fwrite(bytes, 1, n, stderr) != n) clearerr(stderr);
+    if (h->log)
+        h->log(h->context, bytes, n);
+    else if (fwrite(bytes, 1, n, stderr) != n)
+        clearerr(stderr);
 }
 
 /* Everything that is there now. *open becomes false at the end of the pipe. */
@@ -186,9 +196,12 @@ static rb_status drain(listener *l, int fd, bool is_log, bool *open) {
         ssize_t n = read(fd, bytes, sizeof bytes - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) break; /* EAGAIN */
-        if (n == 0) *open = false;
-        else if (is_log) take_log(l->hooks, bytes, (size_t)n);
-        else status = take_bytes(l, bytes, (size_t)n);
+        if (n == 0)
+            *open = false;
+        else if (is_log)
+            take_log(l->hooks, bytes, (size_t)n);
+        else
+            status = take_bytes(l, bytes, (size_t)n);
     }
     return status;
 }
@@ -219,8 +232,10 @@ static void judge(int wait_status, bool timed_out, bool killed, long long oom_be
         int signal_number = WTERMSIG(wait_status);
         bool oom = signal_number == SIGKILL && oom_before >= 0 && oom_kills() > oom_before;
         status = oom ? RB_MEMORY : RB_CRASH;
-        if (oom) snprintf(word, sizeof word, "killed by the kernel for lack of memory");
-        else snprintf(word, sizeof word, "died by signal %d (%s)", signal_number, strsignal(signal_number));
+        if (oom)
+            snprintf(word, sizeof word, "killed by the kernel for lack of memory");
+        else
+            snprintf(word, sizeof word, "died by signal %d (%s)", signal_number, strsignal(signal_number));
     } else if (status == RB_OK && WEXITSTATUS(wait_status) != 0) {
         status = RB_CRASH; /* a library called exit */
         snprintf(word, sizeof word, "the process ended itself with code %d", WEXITSTATUS(wait_status));
@@ -271,8 +286,10 @@ rb_status rb_child_run(rb_child_work *work, void *context, const rb_child_hooks 
         pid_t gone = waitpid(pid, &wait_status, WNOHANG);
         dead = gone == pid || (gone < 0 && errno == ECHILD);
         rb_status now = drain(&l, err[0], true, &err_open);
-        if (status == RB_OK) now = drain(&l, out[0], false, &out_open);
-        else out_open = false;
+        if (status == RB_OK)
+            now = drain(&l, out[0], false, &out_open);
+        else
+            out_open = false;
         if (now != RB_OK && status == RB_OK) {
             status = now; /* rows can no longer be kept: more of them help nobody */
             kill(pid, SIGKILL);

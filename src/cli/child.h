@@ -11,14 +11,14 @@
 
 #include "regbench/report.h"
 
-/* How often the user has asked to stop (SIGINT, SIGTERM): in the parent, and in a child once the parent told it. A child
- * looks at it between steps; the second time the parent kills. */
+/* How often the user has asked to stop (SIGINT, SIGTERM): in the parent, and in a child once the parent told it. A
+ * child looks at it between steps; the second time the parent kills. */
 extern volatile sig_atomic_t rb_interrupts;
 void rb_signals_catch(void);
 
 typedef struct rb_progress {
-    int epoch, epochs; /* 1-based; epochs 0 = unknown */
-    int step, steps;   /* within the epoch */
+    int epoch, epochs;                    /* 1-based; epochs 0 = unknown */
+    int step, steps;                      /* within the epoch */
     double loss, accuracy, samples_per_s; /* NaN = unknown */
 } rb_progress;
 

@@ -54,8 +54,8 @@ static rb_status list(const rb_options *o) {
         long long n_train = d->n_train, n_test = d->n_test;
         where(o, d->name, path, sizeof path);
         if (format == RB_FORMAT_MD) {
-            printf("%-9s %dx%dx%-3d %3d classes %6lld + %-6lld %-40s %s\n", d->name, d->C, d->H, d->W, d->classes, n_train,
-                   n_test, path[0] ? path : "(absent)", d->title);
+            printf("%-9s %dx%dx%-3d %3d classes %6lld + %-6lld %-40s %s\n", d->name, d->C, d->H, d->W, d->classes,
+                   n_train, n_test, path[0] ? path : "(absent)", d->title);
             continue;
         }
         bool json = format == RB_FORMAT_JSON;
@@ -98,7 +98,8 @@ static rb_status show(const rb_options *o, const char *name) {
         path = file;
     }
     RB_TRY(rb_dataset_load(name, &options, &data));
-    RB_TRY(rb_dataset_show(data, (int)rb_value_int(o, RB_FLAG_ROWS, 4), (int)rb_value_int(o, RB_FLAG_COLUMNS, 10), path));
+    RB_TRY(
+        rb_dataset_show(data, (int)rb_value_int(o, RB_FLAG_ROWS, 4), (int)rb_value_int(o, RB_FLAG_COLUMNS, 10), path));
     printf("%s\n", path);
 cleanup:
     rb_dataset_free(data);

@@ -9,7 +9,8 @@
 #include "core/log.h"
 #include "regbench/backend.h"
 
-/* --- in the child --------------------------------------------------------------------------------------------------- */
+/* --- in the child ---------------------------------------------------------------------------------------------------
+ */
 
 static rb_status send_device(FILE *to, const rb_backend *backend, const rb_device_info *info) {
     rb_row row;
@@ -75,7 +76,8 @@ static rb_status probe_work(void *context, FILE *to) {
     return rb_given(o, RB_FLAG_DEVICE) ? probe_selected(&o->flag[RB_FLAG_DEVICE], to) : probe_all(to);
 }
 
-/* --- in the parent -------------------------------------------------------------------------------------------------- */
+/* --- in the parent --------------------------------------------------------------------------------------------------
+ */
 
 typedef struct row_list {
     rb_row *rows;

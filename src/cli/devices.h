@@ -4,7 +4,8 @@
 
 #include "cli/options.h"
 
-/* Rows of table devices for -d, or for every device that takes part unnamed. The caller frees rows by rb_device_rows_free. */
+/* Rows of table devices for -d, or for every device that takes part unnamed. The caller frees rows by
+ * rb_device_rows_free. */
 rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n);
 void rb_device_rows_free(rb_row *rows, int n);
 /* Their selectors, each once. RB_NO_DEVICE where there is none. */

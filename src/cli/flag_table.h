@@ -5,13 +5,13 @@
 #include "cli/options.h"
 
 typedef enum rb_rule {
-    RULE_SWITCH,   /* no argument */
-    RULE_TEXT,     /* anything but nothing */
-    RULE_WORD,     /* no comma, no blank */
-    RULE_NAME,     /* may be part of a path: letters, digits, . _ - */
-    RULE_CHOICE,   /* one of the words in the flag's argument */
-    RULE_SETTING,  /* KEY=VALUE */
-    RULE_NATURAL,  /* numbers from here on */
+    RULE_SWITCH,  /* no argument */
+    RULE_TEXT,    /* anything but nothing */
+    RULE_WORD,    /* no comma, no blank */
+    RULE_NAME,    /* may be part of a path: letters, digits, . _ - */
+    RULE_CHOICE,  /* one of the words in the flag's argument */
+    RULE_SETTING, /* KEY=VALUE */
+    RULE_NATURAL, /* numbers from here on */
     RULE_COUNT,
     RULE_POSITIVE,
     RULE_AMOUNT,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/flag_table.h"
+#include "measure/build.h"
 
 static const struct {
     const char *name, *takes, *help, *examples;
@@ -28,9 +29,10 @@ static void print_wrapped(FILE *to, const char *text, int from) {
 }
 
 void rb_help(FILE *to) {
-    fprintf(to, "regbench %s: deep-learning regularization labs on CPU, OpenCL and CUDA, measured\n\n"
-                "usage: regbench VERB [FLAG..] [NAME..]\n\n",
-            REGBENCH_VERSION);
+    fprintf(to,
+            "regbench %s: deep-learning regularization labs on CPU, OpenCL and CUDA, measured\n\n"
+            "usage: regbench VERB [FLAG..] [NAME..]\n\n",
+            rb_build_version());
     for (int v = 0; v < RB_VERBS; v++) {
         char head[64];
         snprintf(head, sizeof head, "%s %s", verbs[v].name, verbs[v].takes);
@@ -52,11 +54,13 @@ void rb_help_verb(FILE *to, rb_verb verb) {
         char head[64], letter[8] = "    ";
         if (!(e->verbs & (1u << verb))) continue;
         if (e->letter) snprintf(letter, sizeof letter, "-%c, ", e->letter);
-        snprintf(head, sizeof head, "%s--%s%s%s", letter, e->name, e->argument ? " " : "", e->argument ? e->argument : "");
+        snprintf(head, sizeof head, "%s--%s%s%s", letter, e->name, e->argument ? " " : "",
+                 e->argument ? e->argument : "");
         fprintf(to, "  %-30s ", head);
         print_wrapped(to, e->help, 33);
     }
-    fprintf(to, "\nLists: 1,2,5 and repeated flags multiply; ranges 1-6 and 64-1024*2. Every flag but --help has a\n"
-                "variable: --train-size is REGBENCH_TRAIN_SIZE, switches take 1; the command line wins.\n\nexamples:\n%s",
+    fprintf(to,
+            "\nLists: 1,2,5 and repeated flags multiply; ranges 1-6 and 64-1024*2. Every flag but --help has a\n"
+            "variable: --train-size is REGBENCH_TRAIN_SIZE, switches take 1; the command line wins.\n\nexamples:\n%s",
             verbs[verb].examples);
 }

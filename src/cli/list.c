@@ -37,9 +37,14 @@ static void fill(const rb_case *c, rb_row *row) {
 }
 
 rb_status rb_verb_list(const rb_options *o) {
-    static const int columns[] = {RB_COL(cases, case),       RB_COL(cases, model),    RB_COL(cases, dataset),
-                                  RB_COL(cases, batch_size), RB_COL(cases, epochs),   RB_COL(cases, n_params),
-                                  RB_COL(cases, model_mflop_per_sample),              RB_COL(cases, title)};
+    static const int columns[] = {RB_COL(cases, case),
+                                  RB_COL(cases, model),
+                                  RB_COL(cases, dataset),
+                                  RB_COL(cases, batch_size),
+                                  RB_COL(cases, epochs),
+                                  RB_COL(cases, n_params),
+                                  RB_COL(cases, model_mflop_per_sample),
+                                  RB_COL(cases, title)};
     rb_status status = RB_OK;
     rb_format format = rb_output_format(o);
     rb_case_list cases = {0};

@@ -19,8 +19,8 @@ static rb_status (*const verbs[RB_VERBS])(const rb_options *o) = {
 static rb_status finish_stdout(rb_status status) {
     int failed = fflush(stdout) != 0, why = errno;
     if ((!failed && !ferror(stdout)) || why == EPIPE || status != RB_OK) return status;
-    return rb_fail_native(why == ENOSPC || why == EFBIG ? RB_DISK : RB_OUTPUT, why, "cannot write to standard output: %s",
-                          strerror(why));
+    return rb_fail_native(why == ENOSPC || why == EFBIG ? RB_DISK : RB_OUTPUT, why,
+                          "cannot write to standard output: %s", strerror(why));
 }
 
 int main(int argc, char **argv) {

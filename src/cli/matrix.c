@@ -10,7 +10,8 @@
 /* A product beyond this is a typing error. */
 enum { MOST_ITEMS = 10000, MOST_AXES = 48 };
 
-/* --- cases ---------------------------------------------------------------------------------------------------------- */
+/* --- cases ----------------------------------------------------------------------------------------------------------
+ */
 
 static rb_status add_case(rb_case_list *list, const rb_case *c) {
     for (int i = 0; i < list->n; i++)
@@ -68,13 +69,15 @@ rb_status rb_cases_one(const rb_options *o, const rb_case **out) {
     RB_TRY(rb_cases_match(o, false, &list));
     if (list.n != 1)
         status = rb_fail(RB_USAGE, "`regbench %s` takes one case, these are %d", rb_verb_name(o->verb), list.n);
-    else *out = list.at[0];
+    else
+        *out = list.at[0];
 cleanup:
     rb_cases_free(&list);
     return status;
 }
 
-/* --- overrides ------------------------------------------------------------------------------------------------------ */
+/* --- overrides ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct axis {
     char name[64];
@@ -83,8 +86,9 @@ typedef struct axis {
 } axis;
 
 /* Flags whose long name is an override's name; the batch comes last, so that it varies fastest. */
-static const rb_flag overrides[] = {RB_FLAG_EPOCHS,       RB_FLAG_LR,      RB_FLAG_MOMENTUM,  RB_FLAG_L1,         RB_FLAG_L2,
-                                    RB_FLAG_WEIGHT_DECAY, RB_FLAG_DROPOUT, RB_FLAG_OPTIMIZER, RB_FLAG_TRAIN_SIZE, RB_FLAG_BATCH};
+static const rb_flag overrides[] = {RB_FLAG_EPOCHS,     RB_FLAG_LR,           RB_FLAG_MOMENTUM, RB_FLAG_L1,
+                                    RB_FLAG_L2,         RB_FLAG_WEIGHT_DECAY, RB_FLAG_DROPOUT,  RB_FLAG_OPTIMIZER,
+                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_BATCH};
 
 static rb_status add_to_axis(axis *axes, int *n, const char *name, size_t name_length, const char *values) {
     rb_status status = RB_OK;
@@ -159,7 +163,8 @@ cleanup:
     return status;
 }
 
-/* --- items ---------------------------------------------------------------------------------------------------------- */
+/* --- items ----------------------------------------------------------------------------------------------------------
+ */
 
 rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     rb_status status = RB_OK;
@@ -185,8 +190,8 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     for (int e = 0; e < out->n_edits; e++)
         for (int d = 0; d < out->devices.n; d++)
             for (int s = 0; s < seeds->n; s++)
-                out->items[out->n++] =
-                    (rb_item){.edit = &out->edits[e], .device = out->devices.at[d], .seed = strtoll(seeds->at[s], NULL, 10)};
+                out->items[out->n++] = (rb_item){
+                    .edit = &out->edits[e], .device = out->devices.at[d], .seed = strtoll(seeds->at[s], NULL, 10)};
 cleanup:
     rb_cases_free(&cases);
     return status;
@@ -201,8 +206,9 @@ void rb_matrix_free(rb_matrix *m) {
 }
 
 rb_status rb_matrix_print(const rb_matrix *m, rb_format format) {
-    static const int columns[] = {RB_COL(runs, case),       RB_COL(runs, device_key), RB_COL(runs, dataset), RB_COL(runs, model),
-                                  RB_COL(runs, batch_size), RB_COL(runs, seed),       RB_COL(runs, overrides)};
+    static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, device_key), RB_COL(runs, dataset),
+                                  RB_COL(runs, model),    RB_COL(runs, batch_size), RB_COL(runs, seed),
+                                  RB_COL(runs, overrides)};
     rb_row *rows = calloc((size_t)(m->n > 0 ? m->n : 1), sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", m->n);
     for (int i = 0; i < m->n; i++) rb_item_row(&m->items[i], NULL, &rows[i]);
@@ -225,10 +231,14 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, doub
     const struct {
         bool used;
         const char *word;
-    } parts[] = {{c->l1 > 0, "l1"}, {c->l2 > 0, "l2"}, {c->weight_decay > 0, "weight-decay"}, {*dropout > 0, "dropout"},
+    } parts[] = {{c->l1 > 0, "l1"},
+                 {c->l2 > 0, "l2"},
+                 {c->weight_decay > 0, "weight-decay"},
+                 {*dropout > 0, "dropout"},
                  {*batchnorm, "batchnorm"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i].used && n < (int)size) n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);
+        if (parts[i].used && n < (int)size)
+            n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);
 }
 
 void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {

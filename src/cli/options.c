@@ -11,11 +11,13 @@
 
 #include "cli/flag_table.h"
 #include "core/text.h"
+#include "measure/build.h"
 
 #define ON(verb) (1u << RB_VERB_##verb)
 #define ON_ALL   (~0u)
 const rb_flag_entry rb__flags[RB_FLAGS] = {
-#define RB_FLAG(id, name, letter, often, rule, argument, verbs, help) {name, letter, often, rule, argument, verbs, help},
+#define RB_FLAG(id, name, letter, often, rule, argument, verbs, help)                                                  \
+    {name, letter, often, rule, argument, verbs, help},
 #include "cli/flags.def"
 #undef RB_FLAG
 };
@@ -104,8 +106,8 @@ static rb_status check_choice(const char *source, const char *choices, const cha
         names[n++] = name;
     }
     const char *near = rb_text_nearest(word, names, n);
-    return rb_fail(RB_USAGE, "%s \"%s\": must be one of %s%s%s%s", source, word, choices, near ? "; did you mean \"" : "",
-                   near ? near : "", near ? "\"?" : "");
+    return rb_fail(RB_USAGE, "%s \"%s\": must be one of %s%s%s%s", source, word, choices,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static rb_status check_text(const char *source, rb_flag flag, const char *text) {
@@ -120,7 +122,8 @@ static rb_status check_text(const char *source, rb_flag flag, const char *text) 
     if (f->rule == RULE_NAME) {
         for (const char *c = text; *c; c++)
             if ((!isalnum((unsigned char)*c) && !strchr("._-", *c)) || text[0] == '.')
-                return rb_fail(RB_USAGE, "%s \"%s\": must consist of letters, digits, \".\", \"_\" and \"-\"", source, text);
+                return rb_fail(RB_USAGE, "%s \"%s\": must consist of letters, digits, \".\", \"_\" and \"-\"", source,
+                               text);
     }
     return RB_OK;
 }
@@ -145,7 +148,8 @@ static rb_status add_range(const char *source, rb_rule rule, const char *text, r
         char *end;
         factor = strtod(star + 1, &end);
         if (end == star + 1 || *end || !(factor >= 1.01) || !isfinite(factor) || low < 1)
-            return rb_fail(RB_USAGE, "%s \"%s\": a range LOW-HIGH*FACTOR needs LOW from 1 and FACTOR from 1.01 on", source, text);
+            return rb_fail(RB_USAGE, "%s \"%s\": a range LOW-HIGH*FACTOR needs LOW from 1 and FACTOR from 1.01 on",
+                           source, text);
     }
     if (low > high) return rb_fail(RB_USAGE, "%s \"%s\": the range runs backwards", source, text);
     for (int64_t v = low, count = 0; v <= high; count++) {
@@ -198,7 +202,8 @@ cleanup:
     return status;
 }
 
-/* --- words of the command line -------------------------------------------------------------------------------------- */
+/* --- words of the command line --------------------------------------------------------------------------------------
+ */
 
 static rb_status unknown_flag(rb_verb verb, const char *word, size_t length) {
     const char *names[RB_FLAGS];
@@ -238,7 +243,8 @@ static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_word
         for (int f = 0; f < RB_FLAGS; f++)
             if (rb__flags[f].letter == word[1]) flag = f;
         if (flag < 0)
-            return rb_fail(RB_USAGE, "unknown flag -%c; `regbench %s --help` lists them", word[1], rb_verb_name(o->verb));
+            return rb_fail(RB_USAGE, "unknown flag -%c; `regbench %s --help` lists them", word[1],
+                           rb_verb_name(o->verb));
         if (word[2]) value = word + 2;
     }
     const rb_flag_entry *f = &rb__flags[flag];
@@ -275,7 +281,8 @@ static rb_status read_environment(rb_options *o) {
         if (!value || !value[0]) continue;
         if (rb__flags[f].rule != RULE_SWITCH) {
             /* -o of `data show` is a file: a general wish for csv does not concern it. */
-            if (!(f == RB_FLAG_OUTPUT && o->verb == RB_VERB_data)) RB_TRY(add_value(name, (rb_flag)f, value, &o->flag[f]));
+            if (!(f == RB_FLAG_OUTPUT && o->verb == RB_VERB_data))
+                RB_TRY(add_value(name, (rb_flag)f, value, &o->flag[f]));
         } else if (!strcmp(value, "1")) {
             RB_TRY(rb_words_add(&o->flag[f], "1", 1));
         } else if (strcmp(value, "0") != 0) {
@@ -314,13 +321,14 @@ rb_status rb_options_parse(int argc, char **argv, rb_options *out, bool *done) {
     memset(out, 0, sizeof *out);
     *done = false;
     for (int i = 0, n = 0; i < argc && n < (int)sizeof out->command - 1; i++)
-        n += snprintf(out->command + n, sizeof out->command - (size_t)n, "%s%s", i ? " " : "", i ? argv[i] : "regbench");
+        n +=
+            snprintf(out->command + n, sizeof out->command - (size_t)n, "%s%s", i ? " " : "", i ? argv[i] : "regbench");
     if (argc < 2) {
         rb_help(stderr);
         return rb_fail(RB_USAGE, "no verb given");
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") || !strcmp(argv[1], "version")) {
-        printf("regbench %s\n", REGBENCH_VERSION);
+        printf("regbench %s\n", rb_build_version());
         *done = true;
         return RB_OK;
     }
@@ -336,13 +344,17 @@ rb_status rb_options_parse(int argc, char **argv, rb_options *out, bool *done) {
         return RB_OK;
     }
     if (argv[1][0] == '-')
-        return rb_fail(RB_USAGE, "the verb comes first, then %s: `regbench VERB %s ..`; `regbench --help` lists the verbs",
+        return rb_fail(RB_USAGE,
+                       "the verb comes first, then %s: `regbench VERB %s ..`; `regbench --help` lists the verbs",
                        argv[1], argv[1]);
     RB_TRY(read_verb(argv[1], &out->verb));
     for (int i = 2; i < argc; i++) {
-        if (!flags_end && !strcmp(argv[i], "--")) flags_end = true;
-        else if (!flags_end && argv[i][0] == '-' && argv[i][1]) RB_TRY(read_flag(out, argv, argc, &i, out->flag));
-        else RB_TRY(add_names(&out->names, argv[i]));
+        if (!flags_end && !strcmp(argv[i], "--"))
+            flags_end = true;
+        else if (!flags_end && argv[i][0] == '-' && argv[i][1])
+            RB_TRY(read_flag(out, argv, argc, &i, out->flag));
+        else
+            RB_TRY(add_names(&out->names, argv[i]));
     }
     if (rb_given(out, RB_FLAG_HELP)) {
         rb_help_verb(stdout, out->verb);

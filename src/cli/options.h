@@ -36,7 +36,7 @@ void rb_words_free(rb_words *w);
 typedef struct rb_options {
     rb_verb verb;
     rb_words flag[RB_FLAGS];
-    rb_words names; /* cases, globs, data sets: what stands without a flag, comma lists split */
+    rb_words names;     /* cases, globs, data sets: what stands without a flag, comma lists split */
     char command[1024]; /* the command line as typed, for session.json and for `how to resume` */
 } rb_options;
 

@@ -12,8 +12,7 @@
 
 static rb_status open_device(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row) {
     rb_status status = RB_OK;
-    const char *provider = rb_value(o, RB_FLAG_PROVIDER);
-    rb_open_options options = {.threads = (int)rb_value_int(o, RB_FLAG_THREADS, 0), .provider = provider ? provider : "auto"};
+    rb_open_options options = rb_open_choice(o);
     RB_TRY(rb_device_select(item->device, &p->id));
     RB_TRY(p->id.backend->open(p->id.index, &options, &p->device));
     p->id.backend->info(p->device, &p->info);
@@ -86,8 +85,10 @@ void rb_place_close(rb_place *p) {
 
 rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started) {
     struct rusage usage;
-    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter. */
-    if (getrusage(RUSAGE_SELF, &usage) == 0) rb_row_real(row, RB_COL(runs, mem_peak_mib), (double)usage.ru_maxrss / 1024);
+    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter.
+     */
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        rb_row_real(row, RB_COL(runs, mem_peak_mib), (double)usage.ru_maxrss / 1024);
     rb_row_real(row, RB_COL(runs, duration_s), rb_clock_s() - started);
     if (status != RB_OK) {
         rb_row_text(row, RB_COL(runs, status), rb_status_word(status));

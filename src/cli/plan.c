@@ -60,7 +60,8 @@ rb_status rb_verb_plan(const rb_options *o) {
             plan_work w = {.o = o, .c = &matrix.edits[i].c, .device = devices.n ? devices.at[d] : NULL};
             rb_child_end end;
             if (matrix.n_edits > 1 || devices.n > 1)
-                printf("%s# %s %s %s\n", i || d ? "\n" : "", c->name, matrix.edits[i].overrides, w.device ? w.device : "");
+                printf("%s# %s %s %s\n", i || d ? "\n" : "", c->name, matrix.edits[i].overrides,
+                       w.device ? w.device : "");
             RB_TRY(rb_child_run(work, &w, &hooks, 0, &end));
             if (end.status != RB_OK) {
                 status = rb_fail(end.status, "%s", end.text);

@@ -34,10 +34,14 @@ static int width(void) {
 }
 
 static void print_rate(char *out, size_t n, double rate) {
-    if (!isfinite(rate) || rate <= 0) out[0] = '\0';
-    else if (rate >= 1e6) snprintf(out, n, " %.2fM/s", rate / 1e6);
-    else if (rate >= 1e4) snprintf(out, n, " %.0fk/s", rate / 1e3);
-    else snprintf(out, n, " %.0f/s", rate);
+    if (!isfinite(rate) || rate <= 0)
+        out[0] = '\0';
+    else if (rate >= 1e6)
+        snprintf(out, n, " %.2fM/s", rate / 1e6);
+    else if (rate >= 1e4)
+        snprintf(out, n, " %.0fk/s", rate / 1e3);
+    else
+        snprintf(out, n, " %.0f/s", rate);
 }
 
 /* " ETA 1:05", or nothing while there is nothing to tell from. */
@@ -45,8 +49,10 @@ static void print_eta(char *out, size_t n, double seconds) {
     out[0] = '\0';
     if (!isfinite(seconds) || seconds < 0) return;
     long s = lround(seconds);
-    if (s >= 3600) snprintf(out, n, " ETA %ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(out, n, " ETA %ld:%02ld", s / 60, s % 60);
+    if (s >= 3600)
+        snprintf(out, n, " ETA %ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(out, n, " ETA %ld:%02ld", s / 60, s % 60);
 }
 
 /* Share of the item that is done, NaN = unknown. */
@@ -82,7 +88,8 @@ void rb_bar_update(rb_bar *bar, const rb_progress *p) {
     for (int i = 0; i < n; i++) cells[i] = i < full ? '#' : '.';
     cells[n] = '\0';
     int head_room = room - (int)strlen(tail);
-    fprintf(stderr, "\r\033[K%.*s%s%s%s%.*s", head_room > 0 ? head_room : 0, head, n ? " [" : "", cells, n ? "]" : "", room, tail);
+    fprintf(stderr, "\r\033[K%.*s%s%s%s%.*s", head_room > 0 ? head_room : 0, head, n ? " [" : "", cells, n ? "]" : "",
+            room, tail);
     fflush(stderr);
     bar->drawn = true;
 }

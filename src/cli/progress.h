@@ -9,7 +9,7 @@
 
 typedef struct rb_bar {
     bool quiet, terminal, drawn;
-    int index, total;       /* of the items */
+    int index, total; /* of the items */
     char label[160];
     double started, spoken; /* of the item; when the last line was printed */
     int spoken_epoch;

@@ -7,8 +7,10 @@
 
 #include "cli/verb.h"
 #include "core/log.h"
+#include "measure/build.h"
 
-/* --- while an item runs --------------------------------------------------------------------------------------------- */
+/* --- while an item runs ---------------------------------------------------------------------------------------------
+ */
 
 static rb_status keep_run(rb_recorder *r, const rb_row *row) {
     rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
@@ -48,13 +50,16 @@ static void on_log(void *context, const char *bytes, size_t n) {
     if (r->log && (fwrite(bytes, 1, n, r->log) != n || fflush(r->log) != 0)) clearerr(r->log);
 }
 
-/* --- the session ---------------------------------------------------------------------------------------------------- */
+/* --- the session ----------------------------------------------------------------------------------------------------
+ */
 
 rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     rb_status status = RB_OK;
     char path[4096];
-    rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR), .machine = rb_value(o, RB_FLAG_MACHINE),
-                                  .command = o->command, .resume = rb_given(o, RB_FLAG_RESUME)};
+    rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),
+                                  .machine = rb_value(o, RB_FLAG_MACHINE),
+                                  .command = o->command,
+                                  .resume = rb_given(o, RB_FLAG_RESUME)};
     memset(r, 0, sizeof *r);
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
@@ -67,15 +72,18 @@ cleanup:
 }
 
 void rb_recorder_stamp(rb_recorder *r, rb_row *row) {
-    char id[160], utc[32];
+    char id[32], utc[32];
     time_t now = time(NULL);
     struct tm broken;
     gmtime_r(&now, &broken);
     strftime(utc, sizeof utc, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    snprintf(id, sizeof id, "%s-%04d", rb_session_id(r->session), ++r->next_run);
+    rb_session_run_id(r->session, id);
     rb_row_text(row, RB_COL(runs, run_id), id);
     rb_row_text(row, RB_COL(runs, session_id), rb_session_id(r->session));
     rb_row_text(row, RB_COL(runs, started_utc), utc);
+    rb_row_text(row, RB_COL(runs, machine), rb_session_machine(r->session));
+    rb_row_text(row, RB_COL(runs, commit), rb_build_commit());
+    rb_row_int(row, RB_COL(runs, dirty), rb_build_dirty());
     rb_row_text(row, RB_COL(runs, env_id), r->env_id[0] ? r->env_id : NULL);
 }
 
@@ -83,21 +91,31 @@ void rb_recorder_stamp(rb_recorder *r, rb_row *row) {
 static int gravity(rb_status status) {
     if (status == RB_INTERRUPTED) return 5;
     switch (rb_status_exit_code(status)) {
-    case 0: return 0;
-    case 77: return 1;
-    case 2: return 2;
-    case 3: return 3;
-    default: return 4;
+    case 0:
+        return 0;
+    case 77:
+        return 1;
+    case 2:
+        return 2;
+    case 3:
+        return 3;
+    default:
+        return 4;
     }
 }
 
 static void judge(rb_recorder *r, rb_status status, const char *why, double seconds) {
     rb_bar_clear(&r->bar);
-    if (status == RB_OK) r->done++;
-    else r->failed++;
-    if (gravity(status) > gravity(r->worst)) r->worst = status;
-    rb_log_level level = status == RB_OK ? RB_LOG_INFO : status == RB_UNSUPPORTED || status == RB_INTERRUPTED ? RB_LOG_WARN : RB_LOG_ERROR;
-    rb_log(level, "%s: %s%s%s (%.1f s)", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "", seconds);
+    bool fine = status == RB_OK || (status == RB_DIVERGED && r->may_diverge);
+    if (fine)
+        r->done++;
+    else if (gravity(status) > gravity(r->worst))
+        r->worst = status;
+    rb_log_level level = fine                                                   ? RB_LOG_INFO
+                         : status == RB_UNSUPPORTED || status == RB_INTERRUPTED ? RB_LOG_WARN
+                                                                                : RB_LOG_ERROR;
+    rb_log(level, "%s: %s%s%s (%.1f s)", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "",
+           seconds);
     if (r->log) {
         fprintf(r->log, "%s: %s%s%s\n", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "");
         if (fflush(r->log) != 0) clearerr(r->log);
@@ -131,8 +149,10 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
     const rb_cell *word = &cells[RB_COL(runs, status)], *why = &cells[RB_COL(runs, status_reason)];
     rb_status outcome = word->type == RB_CELL_TEXT ? rb_status_from_word(word->u.s) : RB_INTERNAL;
     /* A child that sent its row and crashed while it tidied up: the row stands, but nobody calls that well. */
-    if (outcome == RB_OK && end.status != RB_OK) judge(r, end.status, end.text, end.seconds);
-    else judge(r, outcome, why->type == RB_CELL_TEXT ? why->u.s : "", end.seconds);
+    if (outcome == RB_OK && end.status != RB_OK)
+        judge(r, end.status, end.text, end.seconds);
+    else
+        judge(r, outcome, why->type == RB_CELL_TEXT ? why->u.s : "", end.seconds);
 cleanup:
     rb_bar_clear(&r->bar);
     rb_row_end(&dead);

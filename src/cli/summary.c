@@ -8,9 +8,11 @@
 /* "[-1, 6, 28, 28]": -1 stands for the batch, as in torchsummary. */
 static void print_shape(char *out, size_t size, const rb_tensor *t) {
     bool flat = t->dims[2] == 1 && t->dims[3] == 1;
-    if (flat) snprintf(out, size, "[-1, %lld]", (long long)t->dims[1]);
+    if (flat)
+        snprintf(out, size, "[-1, %lld]", (long long)t->dims[1]);
     else
-        snprintf(out, size, "[-1, %lld, %lld, %lld]", (long long)t->dims[1], (long long)t->dims[2], (long long)t->dims[3]);
+        snprintf(out, size, "[-1, %lld, %lld, %lld]", (long long)t->dims[1], (long long)t->dims[2],
+                 (long long)t->dims[3]);
 }
 
 /* The layer's output: the first op that bears its number is its forward op. */

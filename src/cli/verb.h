@@ -3,6 +3,7 @@
 #define RB_CLI_VERB_H
 
 #include "cli/options.h"
+#include "regbench/backend.h"
 #include "regbench/data.h"
 #include "regbench/lab.h"
 
@@ -16,6 +17,8 @@ rb_status rb_no_names(const rb_options *o);
 rb_status rb_row_copy(const rb_row *from, rb_row *to);
 /* --data and its siblings. */
 rb_data_options rb_data_choice(const rb_options *o);
+/* --threads and --provider. */
+rb_open_options rb_open_choice(const rb_options *o);
 
 /* Compiles a case without a device, on the shape that the registry gives its data set. */
 rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program **out);
