@@ -12,10 +12,18 @@ static const rb_layer cifar[] = RB_MODEL_CNN(3, 32);
 
 static const rb_case cases[] = {
     {.name = "cnn/mnist", .title = "learns MNIST: losses and accuracy per epoch, test at the end", .lr = 0.1f, MNIST},
-    {.name = "cnn/mnist-lr0.001", .title = "a rate of 0.001 is too slow", .lr = 0.001f, .expect = RB_EXPECT_ANYTHING, MNIST},
+    {.name = "cnn/mnist-lr0.001",
+     .title = "a rate of 0.001 is too slow",
+     .lr = 0.001f,
+     .expect = RB_EXPECT_ANYTHING,
+     MNIST},
     {.name = "cnn/mnist-momentum", .title = "momentum repairs the slow rate", .lr = 0.001f, .momentum = 0.9f, MNIST},
     {.name = "cnn/cifar", .title = "the same network underfits CIFAR-10", .lr = 0.1f, CIFAR},
-    {.name = "cnn/cifar-momentum", .title = "momentum: better, still underfitting", .lr = 0.1f, .momentum = 0.9f, CIFAR},
+    {.name = "cnn/cifar-momentum",
+     .title = "momentum: better, still underfitting",
+     .lr = 0.1f,
+     .momentum = 0.9f,
+     CIFAR},
     {0},
 };
 

@@ -1,13 +1,22 @@
 /* lab_size.c: document 000: does a larger network learn better? LeNet, an MLP and a deeper MLP on Fashion-MNIST. */
 #include "regbench/lab.h"
 
-static const rb_layer lenet[] = {RB_CONV(6, .kernel = 5, .pad = 2), RB_SIGMOID,    RB_AVGPOOL(2), RB_CONV(16, .kernel = 5),
-                                 RB_SIGMOID,                        RB_AVGPOOL(2), RB_LINEAR(120), RB_SIGMOID,
-                                 RB_LINEAR(84),                     RB_SIGMOID,    RB_LINEAR(10), RB_END};
-static const rb_layer mlp[] = {RB_LINEAR(120, .tag = "hidden1"), RB_SIGMOID, RB_LINEAR(84, .tag = "hidden2"), RB_SIGMOID,
-                               RB_LINEAR(10), RB_END};
-static const rb_layer deep_mlp[] = {RB_LINEAR(120), RB_SIGMOID, RB_LINEAR(120), RB_SIGMOID, RB_LINEAR(120), RB_SIGMOID,
-                                    RB_LINEAR(84),  RB_SIGMOID, RB_LINEAR(10),  RB_END};
+static const rb_layer lenet[] = {RB_CONV(6, .kernel = 5, .pad = 2),
+                                 RB_SIGMOID,
+                                 RB_AVGPOOL(2),
+                                 RB_CONV(16, .kernel = 5),
+                                 RB_SIGMOID,
+                                 RB_AVGPOOL(2),
+                                 RB_LINEAR(120),
+                                 RB_SIGMOID,
+                                 RB_LINEAR(84),
+                                 RB_SIGMOID,
+                                 RB_LINEAR(10),
+                                 RB_END};
+static const rb_layer mlp[] = {
+    RB_LINEAR(120, .tag = "hidden1"), RB_SIGMOID, RB_LINEAR(84, .tag = "hidden2"), RB_SIGMOID, RB_LINEAR(10), RB_END};
+static const rb_layer deep_mlp[] = {RB_LINEAR(120), RB_SIGMOID,    RB_LINEAR(120), RB_SIGMOID,    RB_LINEAR(120),
+                                    RB_SIGMOID,     RB_LINEAR(84), RB_SIGMOID,     RB_LINEAR(10), RB_END};
 
 static const rb_case cases[] = {
     {.name = "size/lenet",

@@ -9,9 +9,7 @@ static const char *const op_names[RB_OP_KINDS] = {
 #undef RB_OP
 };
 
-const char *rb_op_name(rb_op_kind kind) {
-    return kind < RB_OP_KINDS ? op_names[kind] : "?";
-}
+const char *rb_op_name(rb_op_kind kind) { return kind < RB_OP_KINDS ? op_names[kind] : "?"; }
 
 const char *rb_segment_name(rb_segment segment) {
     static const char *const names[RB_SEGMENTS] = {"param", "grad", "state",  "best", "data",
@@ -41,9 +39,7 @@ rb_layout rb_layout_canonical(void) {
     return (rb_layout){.order = RB_NCHW, .channel_align = 1, .align = 64, .real_bytes = 4};
 }
 
-int64_t rb_tensor_count(const rb_tensor *t) {
-    return t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3];
-}
+int64_t rb_tensor_count(const rb_tensor *t) { return t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]; }
 
 size_t rb_dtype_bytes(rb_dtype dtype, int real_bytes) {
     return dtype == RB_U8 ? 1 : dtype == RB_REAL ? (size_t)real_bytes : 4;
