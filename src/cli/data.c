@@ -31,17 +31,6 @@ static void where(const rb_options *o, const char *name, char *path, size_t size
     rb_error_clear();
 }
 
-/* A text in quotes for CSV ("" for ") or JSON (\" for ", \\ for \). */
-static void print_quoted(const char *text, bool json) {
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"') putchar(json ? '\\' : '"');
-        if (*text == '\\' && json) putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
 static rb_status list(const rb_options *o) {
     rb_format format = rb_output_format(o);
     const char *value = rb_value(o, RB_FLAG_OUTPUT);
@@ -63,9 +52,9 @@ static rb_status list(const rb_options *o) {
                       "\"n_train\":%lld,\"n_test\":%lld,\"path\":"
                     : "%s%s,%d,%d,%d,%d,%lld,%lld,",
                json && d > first ? "," : "", d->name, d->C, d->H, d->W, d->classes, n_train, n_test);
-        print_quoted(path, json);
+        rb_print_quoted(path, json);
         fputs(json ? ",\"title\":" : ",", stdout);
-        print_quoted(d->title, json);
+        rb_print_quoted(d->title, json);
         fputs(json ? "}" : "\n", stdout);
     }
     if (format == RB_FORMAT_JSON) printf("\n]\n");

@@ -1,19 +1,21 @@
 /* place.c: opens device, data and trainer of an item, and writes down what they are. */
 #include "cli/place.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/child.h"
 #include "cli/verb.h"
 #include "core/clock.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "measure/memory.h"
 
-static rb_status open_device(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row) {
+rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row) {
     rb_status status = RB_OK;
+    memset(p, 0, sizeof *p);
     rb_open_options options = rb_open_choice(o);
-    RB_TRY(rb_device_select(item->device, &p->id));
+    RB_TRY(rb_device_select(selector, &p->id));
     RB_TRY(p->id.backend->open(p->id.index, &options, &p->device));
     p->id.backend->info(p->device, &p->info);
     rb_row_text(row, RB_COL(runs, device), p->info.name);
@@ -36,8 +38,7 @@ cleanup:
 
 rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row) {
     rb_status status = RB_OK;
-    memset(p, 0, sizeof *p);
-    RB_TRY(open_device(p, o, item, row));
+    RB_TRY(rb_place_device(p, o, item->device, row));
     RB_TRY(open_data(p, o, item, row));
 cleanup:
     return status;
@@ -58,6 +59,25 @@ cleanup:
     return status;
 }
 
+/* Whose code runs the ops of a training step, each name once: "own onednn". */
+static void note_providers(const rb_place *p, rb_row *row) {
+    const rb_bound *bound = rb_trainer_bound(p->trainer, RB_VARIANT_TRAIN);
+    char list[128] = "";
+    int n_ops = rb_trainer_program(p->trainer)->variant[RB_VARIANT_TRAIN].n_ops, length = 0;
+    const char *seen[8];
+    int n_seen = 0;
+    for (int i = 0; bound && i < n_ops && n_seen < 8; i++) {
+        const char *name = p->id.backend->provider(bound, i);
+        bool known = !name;
+        for (int k = 0; k < n_seen && !known; k++) known = !strcmp(seen[k], name);
+        if (known) continue;
+        seen[n_seen++] = name;
+        if (length < (int)sizeof list)
+            length += snprintf(list + length, sizeof list - (size_t)length, "%s%s", length ? " " : "", name);
+    }
+    rb_row_text(row, RB_COL(runs, provider), list[0] ? list : NULL);
+}
+
 rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
     rb_status status = RB_OK;
     const rb_case *c = &item->edit->c;
@@ -71,6 +91,7 @@ rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
     rb_row_real(row, RB_COL(runs, init_s), times.init);
     rb_row_real(row, RB_COL(runs, kernel_compile_s), times.compile);
     rb_row_real(row, RB_COL(runs, model_mflop_per_sample), rb_program_mflop_per_sample(program));
+    note_providers(p, row);
     RB_TRY(note_workload(p, c, n_train, row));
 cleanup:
     return status;
@@ -84,11 +105,8 @@ void rb_place_close(rb_place *p) {
 }
 
 rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started) {
-    struct rusage usage;
-    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter.
-     */
-    if (getrusage(RUSAGE_SELF, &usage) == 0)
-        rb_row_real(row, RB_COL(runs, mem_peak_mib), (double)usage.ru_maxrss / 1024);
+    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter. */
+    if (rb_peak_rss_mib() > 0) rb_row_real(row, RB_COL(runs, mem_peak_mib), rb_peak_rss_mib());
     rb_row_real(row, RB_COL(runs, duration_s), rb_clock_s() - started);
     if (status != RB_OK) {
         rb_row_text(row, RB_COL(runs, status), rb_status_word(status));

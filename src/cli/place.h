@@ -14,6 +14,8 @@ typedef struct rb_place {
     rb_trainer *trainer;
 } rb_place;
 
+/* The device alone. */
+rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row);
 /* Device and data; what is learned goes into the runs row. */
 rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row);
 /* The trainer: parameters drawn, kernels chosen, data uploaded. */

@@ -63,7 +63,7 @@ static double share(const rb_progress *p) {
 }
 
 void rb_bar_update(rb_bar *bar, const rb_progress *p) {
-    char rate[32], eta[32], loss[32] = "", accuracy[32] = "", tail[160], head[160], cells[41];
+    char rate[32], eta[32], epoch[32] = "", loss[32] = "", accuracy[32] = "", tail[160], head[160], cells[41];
     double now = rb_clock_s(), done = share(p);
     if (bar->quiet) return;
     /* In a pipe: a line at the end of each epoch, but at most one a second; and one every 5 s in between. */
@@ -73,7 +73,8 @@ void rb_bar_update(rb_bar *bar, const rb_progress *p) {
     print_eta(eta, sizeof eta, done > 0 ? (now - bar->started) * (1 - done) / done : NAN);
     if (isfinite(p->loss)) snprintf(loss, sizeof loss, " loss %.4f", p->loss);
     if (isfinite(p->accuracy)) snprintf(accuracy, sizeof accuracy, " acc %.3f", p->accuracy);
-    snprintf(tail, sizeof tail, " epoch %d/%d%s%s%s%s", p->epoch, p->epochs, loss, accuracy, rate, eta);
+    if (p->epochs > 0) snprintf(epoch, sizeof epoch, " epoch %d/%d", p->epoch, p->epochs);
+    snprintf(tail, sizeof tail, "%s%s%s%s%s", epoch, loss, accuracy, rate, eta);
     snprintf(head, sizeof head, "[%d/%d] %.100s", bar->index + 1, bar->total, bar->label);
     if (!bar->terminal) {
         fprintf(stderr, "%s:%s\n", head, tail);

@@ -8,6 +8,7 @@
 #include "cli/verb.h"
 #include "core/log.h"
 #include "measure/build.h"
+#include "measure/machine.h"
 
 /* --- while an item runs ---------------------------------------------------------------------------------------------
  */
@@ -56,6 +57,7 @@ static void on_log(void *context, const char *bytes, size_t n) {
 rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     rb_status status = RB_OK;
     char path[4096];
+    rb_env env = {0};
     rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),
                                   .machine = rb_value(o, RB_FLAG_MACHINE),
                                   .command = o->command,
@@ -66,8 +68,15 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     RB_TRY(rb_session_open(&options, &r->session));
     snprintf(path, sizeof path, "%s/run.log", rb_session_dir(r->session));
     r->log = fopen(path, "ae");
-    if (!r->log) status = rb_fail(RB_OUTPUT, "cannot write %s", path);
+    if (!r->log) {
+        status = rb_fail(RB_OUTPUT, "cannot write %s", path);
+        goto cleanup;
+    }
+    RB_TRY(rb_env_collect(&env));
+    snprintf(r->env_id, sizeof r->env_id, "%s", env.id);
+    RB_TRY(rb_env_record(&env, r->session));
 cleanup:
+    rb_env_free(&env);
     return status;
 }
 

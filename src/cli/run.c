@@ -86,7 +86,6 @@ static int on_progress(void *context, int epoch, int step, int steps, double los
 static void note_result(rb_row *row, const rb_run_result *r, const rb_run_options *options) {
     rb_row_int(row, RB_COL(runs, epochs_run), r->epochs_run);
     rb_row_int(row, RB_COL(runs, steps_timed), r->steps);
-    if (r->step_s_median > 0) rb_row_int(row, RB_COL(runs, step_wall_ns_median), llround(r->step_s_median * 1e9));
     if (r->samples_per_s > 0) {
         rb_row_real(row, RB_COL(runs, samples_per_s), r->samples_per_s);
         const rb_cell *mflop = &row->cells[RB_COL(runs, model_mflop_per_sample)];

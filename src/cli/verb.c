@@ -1,6 +1,7 @@
 /* verb.c: what several verbs need. */
 #include "cli/verb.h"
 
+#include <stdio.h>
 #include <string.h>
 
 rb_status rb_no_names(const rb_options *o) {
@@ -21,6 +22,16 @@ rb_status rb_row_copy(const rb_row *from, rb_row *to) {
             rb_row_real(to, i, cell->u.r);
     }
     return RB_OK;
+}
+
+void rb_print_quoted(const char *text, bool json) {
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"') putchar(json ? '\\' : '"');
+        if (*text == '\\' && json) putchar('\\');
+        putchar(*text);
+    }
+    putchar('"');
 }
 
 rb_data_options rb_data_choice(const rb_options *o) { return (rb_data_options){.dir = rb_value(o, RB_FLAG_DATA)}; }

@@ -15,6 +15,8 @@
 rb_status rb_no_names(const rb_options *o);
 /* A copy that owns its texts. */
 rb_status rb_row_copy(const rb_row *from, rb_row *to);
+/* On stdout, in quotes for CSV ("" for ") or JSON (\" for ", \\ for \). */
+void rb_print_quoted(const char *text, bool json);
 /* --data and its siblings. */
 rb_data_options rb_data_choice(const rb_options *o);
 /* --threads and --provider. */
