@@ -254,15 +254,12 @@ static rb_status print_results(const rb_recorder *r, const bench_result *results
         RB_COL(runs, gflop_per_s), RB_COL(runs, provider),      RB_COL(runs, threads),
         RB_COL(runs, verify),      RB_COL(runs, status)};
     rb_status status = RB_OK;
-    bool short_table = format == RB_FORMAT_MD;
     int count = 0;
     rb_row *rows = calloc((size_t)n, sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", n);
     for (int i = 0; i < n; i++)
         if (results[i].n > 0) RB_TRY(aggregate(r, &results[i], &rows[count++]));
-    if (count > 0)
-        RB_TRY(rb_print_rows(stdout, format, rows, count, short_table ? columns : NULL,
-                             short_table ? (int)(sizeof columns / sizeof *columns) : 0));
+    RB_TRY(rb_recorder_print(format, rows, count, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; i < count; i++) rb_row_end(&rows[i]);
     free(rows);

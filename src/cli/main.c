@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
         if (rb_given(&options, RB_FLAG_VERBOSE)) rb_log_threshold = RB_LOG_DEBUG;
         status = verbs[options.verb](&options);
     }
-    status = finish_stdout(status);
+    status = finish_stdout(rb_unless_reader_left(status));
     if (status != RB_OK) rb_log_error();
     rb_options_free(&options);
     return rb_status_exit_code(status);

@@ -105,7 +105,8 @@ void rb_place_close(rb_place *p) {
 }
 
 rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started) {
-    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter. */
+    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter.
+     */
     if (rb_peak_rss_mib() > 0) rb_row_real(row, RB_COL(runs, mem_peak_mib), rb_peak_rss_mib());
     rb_row_real(row, RB_COL(runs, duration_s), rb_clock_s() - started);
     if (status != RB_OK) {

@@ -82,15 +82,16 @@ void rb_bar_update(rb_bar *bar, const rb_progress *p) {
         bar->spoken_epoch = p->epoch;
         return;
     }
-    /* The bar gets what head and tail leave, up to 40 cells; a narrow terminal loses the bar first, then the label. */
-    int room = width() - 1, free_cells = room - (int)strlen(head) - (int)strlen(tail) - 3;
-    int n = free_cells > 40 ? 40 : free_cells < 5 ? 0 : free_cells;
+    /* The bar takes what head and tail leave, up to 40 cells. In a narrow terminal the head gives way for a short bar,
+     * then the bar goes, then the head; the numbers stay. */
+    int room = width() - 1, rest = room - (int)strlen(tail) - 3, head_n = (int)strlen(head);
+    if (rest - head_n < 10 && rest >= 30) head_n = rest - 10;
+    int n = rest - head_n > 40 ? 40 : rest - head_n < 5 ? 0 : rest - head_n;
+    if (n == 0) head_n = rest + 3 < 0 ? 0 : rest + 3;
     int full = isfinite(done) ? (int)(done * n) : 0;
     for (int i = 0; i < n; i++) cells[i] = i < full ? '#' : '.';
     cells[n] = '\0';
-    int head_room = room - (int)strlen(tail);
-    fprintf(stderr, "\r\033[K%.*s%s%s%s%.*s", head_room > 0 ? head_room : 0, head, n ? " [" : "", cells, n ? "]" : "",
-            room, tail);
+    fprintf(stderr, "\r\033[K%.*s%s%s%s%.*s", head_n, head, n ? " [" : "", cells, n ? "]" : "", room, tail);
     fflush(stderr);
     bar->drawn = true;
 }

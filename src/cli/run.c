@@ -151,11 +151,9 @@ static rb_status print_results(const rb_recorder *r, rb_format format) {
                                   RB_COL(runs, epochs_run), RB_COL(runs, val_acc_final), RB_COL(runs, val_acc_best),
                                   RB_COL(runs, test_acc),   RB_COL(runs, samples_per_s), RB_COL(runs, duration_s)};
     rb_status status = RB_OK;
-    bool short_table = format == RB_FORMAT_MD;
-    RB_TRY(rb_print_rows(stdout, format, r->rows, r->n, short_table ? columns : NULL,
-                         short_table ? (int)(sizeof columns / sizeof *columns) : 0));
+    RB_TRY(rb_recorder_print(format, r->rows, r->n, columns, sizeof columns / sizeof *columns));
     if (r->text.length && !rb_given(r->o, RB_FLAG_QUIET))
-        fprintf(short_table ? stdout : stderr, "\n%s\n%s", r->text_label, rb_text_string(&r->text));
+        fprintf(format == RB_FORMAT_MD ? stdout : stderr, "\n%s\n%s", r->text_label, rb_text_string(&r->text));
 cleanup:
     return status;
 }
@@ -199,7 +197,7 @@ rb_status rb_verb_run(const rb_options *o) {
         RB_TRY(rb_recorder_item(&recorder, work, &w, &row, label, i, matrix.n));
     }
     if (skipped) rb_log(RB_LOG_INFO, "%d of %d items were done before", skipped, matrix.n);
-    if (recorder.n > 0) RB_TRY(print_results(&recorder, rb_output_format(o)));
+    RB_TRY(print_results(&recorder, rb_output_format(o)));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     if (rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     status = rb_recorder_verdict(&recorder);

@@ -1,6 +1,7 @@
 /* verb.c: what several verbs need. */
 #include "cli/verb.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,13 @@ rb_status rb_row_copy(const rb_row *from, rb_row *to) {
         else if (cell->type == RB_CELL_REAL)
             rb_row_real(to, i, cell->u.r);
     }
+    return RB_OK;
+}
+
+rb_status rb_unless_reader_left(rb_status status) {
+    const rb_error *e = rb_error_last();
+    if (status != RB_OUTPUT || !e || e->native != EPIPE) return status;
+    rb_error_clear();
     return RB_OK;
 }
 

@@ -15,6 +15,8 @@
 rb_status rb_no_names(const rb_options *o);
 /* A copy that owns its texts. */
 rb_status rb_row_copy(const rb_row *from, rb_row *to);
+/* `status` of printing on stdout, or RB_OK where it failed only because the reader has seen enough (`| head`). */
+rb_status rb_unless_reader_left(rb_status status);
 /* On stdout, in quotes for CSV ("" for ") or JSON (\" for ", \\ for \). */
 void rb_print_quoted(const char *text, bool json);
 /* --data and its siblings. */
