@@ -38,7 +38,7 @@ static inline const char *below(const char *name) {
 static inline int begin(void **state) {
     (void)state;
     const char *base = getenv("TMPDIR");
-    snprintf(temporary, sizeof temporary, "%s/regbench-test-XXXXXX", base ? base : "/tmp");
+    snprintf(temporary, sizeof temporary, "%s/regbench-data-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(temporary)) return -1;
     setenv("XDG_CACHE_HOME", below("cache"), 1);
     unsetenv("REGBENCH_DATA");

@@ -1,9 +1,7 @@
 /* test_data_idx.c: IDX files: raw, gzip, each kind of bad file by what its message says, and a fuzz loop. */
 #include "data_files.h"
 
-static rb_data_options options(void) {
-    return (rb_data_options){.dir = temporary, .no_cache = true};
-}
+static rb_data_options options(void) { return (rb_data_options){.dir = temporary, .no_cache = true}; }
 
 static rb_status load(rb_dataset **data) {
     rb_data_options o = options();

@@ -236,6 +236,12 @@ static void cache(void **state) {
     write_idx_set("mnist", 6, 0);
     assert_false(cached("ignored: of other files"));
     assert_true(cached(NULL));
+    /* the same name and size, another time: stale too */
+    const struct timespec times[2] = {{1600000000, 0}, {1600000000, 1}};
+    write_idx_set("mnist", 7, 0);
+    assert_int_equal(utimensat(AT_FDCWD, below("mnist/t10k-images-idx3-ubyte"), times, 0), 0);
+    assert_false(cached("ignored: of other files"));
+    expect_first_pixel("mnist", &o, 7, "mnist");
     /* no leftovers of writing */
     assert_int_equal(unlink(below(file)), 0);
     assert_int_equal(rmdir(below("cache/regbench/unpacked")), 0);

@@ -115,5 +115,7 @@ void rb__cache_save(const rb__set *set, const rb__place *place, const rb_dataset
 /* Downloads `url` to `path` through a temporary file; keeps it only where its sha256 (of the unpacked content where
  * `unpacked`) is as expected. */
 rb_status rb__fetch_file(const char *url, const char *path, const char *set, const char *sha256, bool unpacked);
+/* All remote files of the set into `folder`, which is made; an archive is unpacked there. */
+rb_status rb__fetch_set(const rb__set *set, const char *folder);
 
 #endif

@@ -133,6 +133,24 @@ static bool already(const char *path, const char *set, const char *sha256, bool 
     return false;
 }
 
+/* Are the members of an archive there, and whole? Only reading them tells: the published hash is the archive's. */
+static bool unpacked_already(const rb__set *set, const char *folder) {
+    rb_dataset data = {.C = set->entry.C, .H = set->entry.H, .W = set->entry.W, .classes = set->entry.classes};
+    rb__place *place = calloc(1, sizeof *place);
+    bool whole = place != NULL;
+    for (int i = 0; whole && set->files[i]; i++) {
+        int n = snprintf(place->file[i], RB_PATH, "%s/%s", folder, set->files[i]);
+        whole = n < RB_PATH && access(place->file[i], F_OK) == 0;
+    }
+    if (whole && set->read(set, place, &data) != RB_OK) {
+        rb_error_clear();
+        whole = false;
+    }
+    rb__store_free(data.store);
+    free(place);
+    return whole;
+}
+
 static rb_status fetch_one(const rb__set *set, const rb__remote *remote, const char *folder) {
     rb_status status = RB_OK;
     char path[RB_PATH], url[RB_PATH];
@@ -151,6 +169,24 @@ cleanup:
     return status;
 }
 
+rb_status rb__fetch_set(const rb__set *set, const char *folder) {
+    rb_status status = RB_OK;
+    int code = rb__make_folders(folder);
+    if (code) {
+        status = rb_fail_native(code == ENOSPC ? RB_DISK : RB_OUTPUT, code, "cannot make the folder %s: %s", folder,
+                                strerror(code));
+        goto cleanup;
+    }
+    if (!set->gzip && unpacked_already(set, folder)) {
+        rb_log(RB_LOG_INFO, "data set `%s` is in %s already", set->entry.name, folder);
+        goto cleanup;
+    }
+    for (const rb__remote *remote = set->remote; remote->name; remote++) RB_TRY(fetch_one(set, remote, folder));
+    rb_log(RB_LOG_INFO, "data set `%s` is in %s", set->entry.name, folder);
+cleanup:
+    return status;
+}
+
 rb_status rb_dataset_fetch(const char *name, const rb_data_options *options) {
     rb_status status = RB_OK;
     const rb__set *set = rb__set_find(name);
@@ -165,14 +201,7 @@ rb_status rb_dataset_fetch(const char *name, const rb_data_options *options) {
         status = rb_fail(RB_OUTPUT, "neither XDG_CACHE_HOME nor HOME is set: name a folder with --data DIR");
         goto cleanup;
     }
-    int code = rb__make_folders(folder);
-    if (code) {
-        status = rb_fail_native(code == ENOSPC ? RB_DISK : RB_OUTPUT, code, "cannot make the folder %s: %s", folder,
-                                strerror(code));
-        goto cleanup;
-    }
-    for (const rb__remote *remote = set->remote; remote->name; remote++) RB_TRY(fetch_one(set, remote, folder));
-    rb_log(RB_LOG_INFO, "data set `%s` is in %s", name, folder);
+    RB_TRY(rb__fetch_set(set, folder));
 cleanup:
     return status;
 }

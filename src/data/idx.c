@@ -14,9 +14,7 @@ static uint32_t big_endian(const unsigned char b[4]) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static const char *kind(uint32_t magic) {
-    return magic == IMAGES ? "images" : "labels";
-}
+static const char *kind(uint32_t magic) { return magic == IMAGES ? "images" : "labels"; }
 
 /* Reads and checks the header; *count is the number of rows, each of row_bytes. */
 static rb_status header(rb__reader *r, uint32_t magic, int H, int W, uint32_t *count) {

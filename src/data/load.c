@@ -43,9 +43,7 @@ void rb__store_free(struct rb_dataset_store *store) {
     free(store);
 }
 
-uint8_t *rb__pixels(const rb_dataset *data) {
-    return data->store->base;
-}
+uint8_t *rb__pixels(const rb_dataset *data) { return data->store->base; }
 
 int32_t *rb__labels(const rb_dataset *data) {
     size_t at = rb__store_labels_at(data->n_train + data->n_test, (int64_t)data->C * data->H * data->W);

@@ -165,17 +165,11 @@ cleanup:
     return status;
 }
 
-uint64_t rb__reader_at(const rb__reader *r) {
-    return r->at;
-}
+uint64_t rb__reader_at(const rb__reader *r) { return r->at; }
 
-uint64_t rb__reader_limit(const rb__reader *r) {
-    return r->gzip ? r->file_bytes * MOST_DEFLATE : r->file_bytes;
-}
+uint64_t rb__reader_limit(const rb__reader *r) { return r->gzip ? r->file_bytes * MOST_DEFLATE : r->file_bytes; }
 
-bool rb__reader_exact(const rb__reader *r) {
-    return !r->gzip;
-}
+bool rb__reader_exact(const rb__reader *r) { return !r->gzip; }
 
 void rb__reader_close(rb__reader *r) {
     if (!r) return;

@@ -2,7 +2,7 @@
  *
  * 8-bit gray, 1680 x 1402: 60 x 50 tiles of 28 x 28 pixels, row by row, training images first; the last two rows of
  * pixels hold the labels, pixel i of them the label of tile i. make_sample.py made it and says how rows were chosen;
- * sample_png.c embeds it. */
+ * sample_png.c embeds it, sample.license is its licence. */
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>

@@ -170,7 +170,7 @@ rb_status rb_windows_summarize(const rb_windows *w, rb_window_summary *out) {
     memset(out, 0, sizeof *out);
     if (w->n_measured == 0) return rb_fail(RB_INTERNAL, "no window was measured");
     RB_TRY(measured(w, &values));
-    interval(w, values, &out->half_width);
+    out->interval_known = interval(w, values, &out->half_width);
     out->windows = w->n_measured;
     for (int i = 0; i < w->n; i++) {
         if (w->list[i].warmup) continue;

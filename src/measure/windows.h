@@ -78,7 +78,8 @@ typedef struct rb_window_summary {
     int windows;
     int64_t steps, ns; /* sums */
     double median, mad, p05, p95;
-    double half_width; /* of the median's interval, as a share of the median */
+    double half_width;   /* of the median's interval, as a share of the median */
+    bool interval_known; /* false: too few windows for an interval, half_width is only their range */
 } rb_window_summary;
 /* RB_INTERNAL where no window was measured. */
 rb_status rb_windows_summarize(const rb_windows *w, rb_window_summary *out);

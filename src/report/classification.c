@@ -20,9 +20,7 @@ static rb_status count(const int32_t *labels, const int32_t *pred, int64_t n, in
     return RB_OK;
 }
 
-static double ratio(double a, double b) {
-    return b > 0 ? a / b : 0;
-}
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 static void score(const int64_t *confusion /* (classes, classes) */, int classes, rb_class_score *scores) {
     for (int c = 0; c < classes; c++) {
@@ -116,9 +114,7 @@ static int names_width(const char *const *names, int classes, int least) {
     return least;
 }
 
-static void right(FILE *to, const char *s, int width) {
-    fprintf(to, "%*s%s", width - rb__text_width(s), "", s);
-}
+static void right(FILE *to, const char *s, int width) { fprintf(to, "%*s%s", width - rb__text_width(s), "", s); }
 
 static void line(FILE *to, const char *name, int width, double precision, double recall, double f1, int64_t support) {
     right(to, name, width);

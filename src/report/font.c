@@ -101,6 +101,4 @@ static const uint8_t table[95][RB_FONT_WIDTH] = {
 };
 /* clang-format on */
 
-const uint8_t *rb_font_columns(char c) {
-    return table[(c >= ' ' && c <= '~' ? c : '?') - ' '];
-}
+const uint8_t *rb_font_columns(char c) { return table[(c >= ' ' && c <= '~' ? c : '?') - ' ']; }

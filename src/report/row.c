@@ -49,17 +49,11 @@ static const struct {
 #undef RB_TABLE
 #undef RB_COLUMN
 
-const char *rb_table_name(rb_table table) {
-    return tables[table].name;
-}
+const char *rb_table_name(rb_table table) { return tables[table].name; }
 
-const char *rb_table_doc(rb_table table) {
-    return tables[table].doc;
-}
+const char *rb_table_doc(rb_table table) { return tables[table].doc; }
 
-int rb_table_columns(rb_table table) {
-    return tables[table + 1].first - tables[table].first;
-}
+int rb_table_columns(rb_table table) { return tables[table + 1].first - tables[table].first; }
 
 rb_table rb_table_find(const char *name) {
     int t = 0;
@@ -67,17 +61,11 @@ rb_table rb_table_find(const char *name) {
     return (rb_table)t;
 }
 
-const char *rb_column_name(rb_table table, int column) {
-    return columns[tables[table].first + column].name;
-}
+const char *rb_column_name(rb_table table, int column) { return columns[tables[table].first + column].name; }
 
-const char *rb_column_doc(rb_table table, int column) {
-    return columns[tables[table].first + column].doc;
-}
+const char *rb_column_doc(rb_table table, int column) { return columns[tables[table].first + column].doc; }
 
-rb_cell_type rb_column_type(rb_table table, int column) {
-    return columns[tables[table].first + column].type;
-}
+rb_cell_type rb_column_type(rb_table table, int column) { return columns[tables[table].first + column].type; }
 
 int rb_column_find(rb_table table, const char *name) {
     for (int c = 0; c < rb_table_columns(table); c++)

@@ -37,19 +37,11 @@ struct rb_session {
     int n_env_ids;
 };
 
-const char *rb_session_dir(const rb_session *s) {
-    return s->dir;
-}
-const char *rb_session_id(const rb_session *s) {
-    return s->id;
-}
-const char *rb_session_machine(const rb_session *s) {
-    return s->machine;
-}
+const char *rb_session_dir(const rb_session *s) { return s->dir; }
+const char *rb_session_id(const rb_session *s) { return s->id; }
+const char *rb_session_machine(const rb_session *s) { return s->machine; }
 
-void rb_session_run_id(rb_session *s, char run_id[32]) {
-    snprintf(run_id, 32, "%s-%04d", s->id, ++s->last_number);
-}
+void rb_session_run_id(rb_session *s, char run_id[32]) { snprintf(run_id, 32, "%s-%04d", s->id, ++s->last_number); }
 
 static void utc_now(const char *format, char out[32]) {
     time_t now = time(NULL);
@@ -335,9 +327,7 @@ int rb_session_count_runs(const rb_session *s, const rb_row *run) {
     return count;
 }
 
-bool rb_session_has_run(const rb_session *s, const rb_row *run) {
-    return rb_session_count_runs(s, run) > 0;
-}
+bool rb_session_has_run(const rb_session *s, const rb_row *run) { return rb_session_count_runs(s, run) > 0; }
 
 bool rb_session_has_env(const rb_session *s, const char *env_id) {
     for (int i = 0; i < s->n_env_ids; i++)
