@@ -29,6 +29,7 @@ typedef enum rb_layer_kind {
 typedef struct rb_layer {
     rb_layer_kind kind;
     int units;  /* features or channels out */
+    int in;     /* features or channels in that the author expects, checked; 0 = whatever comes */
     int kernel; /* window side in pixels */
     int stride; /* 0 = 1 for conv, = kernel for pools */
     int pad;    /* zeros on each side */
@@ -40,32 +41,21 @@ typedef struct rb_layer {
     const char *with; /* RB_ADD: the second input */
 } rb_layer;
 
-#define RB_LINEAR(n, ...)                                                                                              \
-    { .kind = RB_LAYER_LINEAR, .units = (n), __VA_ARGS__ }
-#define RB_CONV(n, ...)                                                                                                \
-    { .kind = RB_LAYER_CONV, .units = (n), __VA_ARGS__ }
-#define RB_MAXPOOL(k, ...)                                                                                             \
-    { .kind = RB_LAYER_MAXPOOL, .kernel = (k), __VA_ARGS__ }
-#define RB_AVGPOOL(k, ...)                                                                                             \
-    { .kind = RB_LAYER_AVGPOOL, .kernel = (k), __VA_ARGS__ }
-#define RB_SIGMOID                                                                                                     \
-    { .kind = RB_LAYER_SIGMOID }
-#define RB_RELU                                                                                                        \
-    { .kind = RB_LAYER_RELU }
-#define RB_RELU_TAG(name)                                                                                              \
-    { .kind = RB_LAYER_RELU, .tag = (name) }
-#define RB_LEAKY_RELU(s)                                                                                               \
-    { .kind = RB_LAYER_LEAKY_RELU, .slope = (s) }
-#define RB_BATCHNORM                                                                                                   \
-    { .kind = RB_LAYER_BATCHNORM }
-#define RB_BATCHNORM_TAG(name)                                                                                         \
-    { .kind = RB_LAYER_BATCHNORM, .tag = (name) }
-#define RB_DROPOUT(prob)                                                                                               \
-    { .kind = RB_LAYER_DROPOUT, .p = (prob) }
-#define RB_ADD(second)                                                                                                 \
-    { .kind = RB_LAYER_ADD, .with = (second) }
-#define RB_END                                                                                                         \
-    { .kind = RB_LAYER_END }
+/* clang-format off */
+#define RB_LINEAR(n, ...)      {.kind = RB_LAYER_LINEAR, .units = (n), __VA_ARGS__}
+#define RB_CONV(n, ...)        {.kind = RB_LAYER_CONV, .units = (n), __VA_ARGS__}
+#define RB_MAXPOOL(k, ...)     {.kind = RB_LAYER_MAXPOOL, .kernel = (k), __VA_ARGS__}
+#define RB_AVGPOOL(k, ...)     {.kind = RB_LAYER_AVGPOOL, .kernel = (k), __VA_ARGS__}
+#define RB_LEAKY_RELU(s, ...)  {.kind = RB_LAYER_LEAKY_RELU, .slope = (s), __VA_ARGS__}
+#define RB_DROPOUT(prob, ...)  {.kind = RB_LAYER_DROPOUT, .p = (prob), __VA_ARGS__}
+#define RB_ADD(second, ...)    {.kind = RB_LAYER_ADD, .with = (second), __VA_ARGS__}
+#define RB_SIGMOID             {.kind = RB_LAYER_SIGMOID}
+#define RB_RELU                {.kind = RB_LAYER_RELU}
+#define RB_RELU_TAG(name)      {.kind = RB_LAYER_RELU, .tag = (name)}
+#define RB_BATCHNORM           {.kind = RB_LAYER_BATCHNORM}
+#define RB_BATCHNORM_TAG(name) {.kind = RB_LAYER_BATCHNORM, .tag = (name)}
+#define RB_END                 {.kind = RB_LAYER_END}
+/* clang-format on */
 
 /* Name of a layer kind as dumps and messages print it ("conv", "max-pool"). */
 const char *rb_layer_name(rb_layer_kind kind);

@@ -16,6 +16,7 @@ typedef enum rb_split { RB_SPLIT_TRAIN, RB_SPLIT_VALID, RB_SPLIT_TEST } rb_split
 typedef struct rb_step_metrics {
     double loss; /* batch mean without penalties */
     int64_t correct;
+    int rows;        /* of this step's batch */
     double param_l2; /* after the step */
     double grad_l2;  /* before the update, with penalties, without weight decay */
 } rb_step_metrics;
@@ -32,7 +33,10 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
 void rb_trainer_free(rb_trainer *t);
 
 const rb_program *rb_trainer_program(const rb_trainer *t);
+const rb_case *rb_trainer_case(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
+/* The binding of a variant, NULL where it was not compiled: for providers and scratch sizes. */
+const rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
 int rb_trainer_steps_per_epoch(const rb_trainer *t);
 int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
@@ -70,6 +74,7 @@ typedef struct rb_run_options {
     void *context;
     int (*on_step)(void *context, int64_t step, const rb_step_metrics *m); /* step 0: after initialization, loss NaN */
     int (*on_epoch)(void *context, const rb_epoch_result *e);
+    /* A few times a second, where a chunk of steps ends; costs one read of their metrics. */
     int (*on_progress)(void *context, int epoch, int step, int steps, double loss, double accuracy,
                        double samples_per_s);
     const volatile int *stop; /* set by a signal handler */
@@ -77,10 +82,11 @@ typedef struct rb_run_options {
 
 typedef struct rb_run_result {
     rb_status outcome; /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
+    bool foreseen;     /* the outcome is what the case expects (or it expects nothing): not an error */
     char reason[256];
     int epochs_run;
     int64_t steps;
-    double train_s, eval_s, step_s_median, samples_per_s;
+    double train_s, eval_s, samples_per_s;        /* samples/s over train_s */
     double val_acc_final, val_acc_best, test_acc; /* NaN where not applicable */
     int best_epoch;
 } rb_run_result;

@@ -1,6 +1,7 @@
 /* text.c: growable strings, and the nearest name for "did you mean". */
 #include "core/text.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,15 +60,13 @@ rb_status rb_text_status(const rb_text *t) {
     return t->failed ? rb_fail(RB_MEMORY, "out of memory while building a text of %zu bytes", t->length) : RB_OK;
 }
 
-const char *rb_text_string(const rb_text *t) {
-    return t->data ? t->data : "";
-}
+const char *rb_text_string(const rb_text *t) { return t->data ? t->data : ""; }
 
 /* Levenshtein distance, two rows; words over 63 characters are not worth a suggestion. */
 static int distance(const char *a, const char *b) {
     enum { LONGEST = 63 };
     int la = (int)strlen(a), lb = (int)strlen(b), row[LONGEST + 1];
-    if (la > LONGEST || lb > LONGEST) return LONGEST;
+    if (la > LONGEST || lb > LONGEST) return INT_MAX;
     for (int j = 0; j <= lb; j++) row[j] = j;
     for (int i = 1; i <= la; i++) {
         int diagonal = row[0];

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t round_up(int64_t n, int64_t to) {
-    return (n + to - 1) / to * to;
-}
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 void rb__build_error(rb_builder *b, rb_status status, const char *fmt, ...) {
     char text[512];
@@ -150,6 +148,4 @@ int rb__grad_target(rb_builder *b, int value, uint32_t *flags) {
     return b->grad[value];
 }
 
-int rb__grad_of(const rb_builder *b, int value) {
-    return value >= 0 && b->grad_written[value] ? b->grad[value] : -1;
-}
+int rb__grad_of(const rb_builder *b, int value) { return value >= 0 && b->grad_written[value] ? b->grad[value] : -1; }

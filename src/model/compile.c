@@ -8,9 +8,7 @@
 /* --- fixed tensors of the store -------------------------------------------------------------------------------------
  */
 
-static size_t align_up(size_t n, int align) {
-    return (n + (size_t)align - 1) / (size_t)align * (size_t)align;
-}
+static size_t align_up(size_t n, int align) { return (n + (size_t)align - 1) / (size_t)align * (size_t)align; }
 
 /* Appends a fixed tensor to its segment. */
 static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment segment, rb_dtype dtype, rb_form form,

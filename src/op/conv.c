@@ -131,6 +131,11 @@ static int forward(rb_builder *b, const rb_layer *layer, int x) {
                         layer->units, layer->kernel, layer->stride, layer->pad);
         return x;
     }
+    if (layer->in && layer->in != C) {
+        rb__build_error(b, RB_MISMATCH, "is made for %d input channels, but its input is %dx%dx%d", layer->in, (int)C,
+                        (int)H, (int)W);
+        return x;
+    }
     if (H + 2 * pad < R || W + 2 * pad < R || W > RB_REF_LONGEST_ROW) {
         rb__build_error(b, RB_MISMATCH, "a %dx%d kernel with padding %d does not fit on an input of %dx%dx%d",
                         layer->kernel, layer->kernel, layer->pad, (int)C, (int)H, (int)W);

@@ -1,0 +1,153 @@
+/* case.c: finding, changing and describing cases. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "regbench/lab.h"
+
+rb_status rb_case_find(const char *name, const rb_case **out) {
+    const char *names[1024];
+    int n = 0;
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_case *c = (*lab)->cases; c->name; c++) {
+            if (strcmp(c->name, name) == 0) {
+                *out = c;
+                return RB_OK;
+            }
+            if (n < 1024) names[n++] = c->name;
+        }
+    const char *nearest = rb_text_nearest(name, names, n);
+    return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s; `regbench list` shows all", name,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c) {
+    int n = rb_layer_count(c->layers) + 1;
+    if (n > (int)(sizeof edit->layers / sizeof edit->layers[0]))
+        return rb_fail(RB_INTERNAL, "case %s has %d layers, more than an edit holds", c->name, n);
+    memset(edit, 0, sizeof *edit);
+    edit->c = *c;
+    memcpy(edit->layers, c->layers, sizeof *c->layers * (size_t)n);
+    edit->c.layers = edit->layers;
+    return RB_OK;
+}
+
+static rb_status parse_real(const char *name, const char *value, double low, bool low_open, double high, float *out) {
+    char *end;
+    errno = 0;
+    double x = strtod(value, &end);
+    if (end == value || *end || !isfinite(x) || x < low || (low_open && x == low) || x >= high)
+        return rb_fail(RB_USAGE, "%s must be a number %s %g and under %g, not \"%s\"", name,
+                       low_open ? "above" : "of at least", low, high, value);
+    *out = (float)x;
+    return RB_OK;
+}
+
+static rb_status parse_int(const char *name, const char *value, long low, long high, int *out) {
+    char *end;
+    errno = 0;
+    long x = strtol(value, &end, 10);
+    if (end == value || *end || errno || x < low || x > high)
+        return rb_fail(RB_USAGE, "%s must be a whole number from %ld to %ld, not \"%s\"", name, low, high, value);
+    *out = (int)x;
+    return RB_OK;
+}
+
+static const char *const names[] = {"epochs",       "batch",   "lr",        "momentum",   "l1",         "l2",
+                                    "weight-decay", "dropout", "optimizer", "train-size", "valid-size", "dataset"};
+
+/* TAG.units=N and the like, on the layer with that tag. */
+static rb_status set_layer(rb_case_edit *e, const char *name, const char *value) {
+    const char *dot = strchr(name, '.');
+    rb_text known = {0};
+    rb_status status = RB_OK;
+    for (rb_layer *l = e->layers; l->kind != RB_LAYER_END; l++) {
+        if (!l->tag) continue;
+        rb_text_printf(&known, " %s", l->tag);
+        if (strncmp(l->tag, name, (size_t)(dot - name)) || l->tag[dot - name]) continue;
+        if (strcmp(dot + 1, "units") == 0)
+            status = parse_int(name, value, 1, 1 << 20, &l->units);
+        else if (strcmp(dot + 1, "kernel") == 0)
+            status = parse_int(name, value, 1, 255, &l->kernel);
+        else if (strcmp(dot + 1, "p") == 0)
+            status = parse_real(name, value, 0, false, 1, &l->p);
+        else if (strcmp(dot + 1, "slope") == 0)
+            status = parse_real(name, value, 0, true, 1, &l->slope);
+        else
+            status = rb_fail(RB_USAGE, "cannot set \"%s\": a layer has units, kernel, p, slope", name);
+        goto cleanup;
+    }
+    status = rb_fail(RB_USAGE, "cannot set \"%s\": case %s has %s%s", name, e->c.name,
+                     known.length ? "only the tags" : "no tagged layer", rb_text_string(&known));
+cleanup:
+    rb_text_free(&known);
+    return status;
+}
+
+static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
+    rb_case *c = &e->c;
+    if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
+    if (strcmp(name, "batch") == 0) return parse_int(name, value, 1, 1 << 20, &c->batch);
+    if (strcmp(name, "train-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_train);
+    if (strcmp(name, "valid-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_valid);
+    if (strcmp(name, "lr") == 0) return parse_real(name, value, 0, true, 1e6, &c->lr);
+    if (strcmp(name, "momentum") == 0) return parse_real(name, value, 0, false, 1, &c->momentum);
+    if (strcmp(name, "l1") == 0) return parse_real(name, value, 0, false, 1e6, &c->l1);
+    if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
+    if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
+    if (strcmp(name, "dataset") == 0) {
+        c->dataset = value; /* lives as long as the command line */
+        return RB_OK;
+    }
+    if (strcmp(name, "optimizer") == 0) {
+        bool adam = strcmp(value, "adam") == 0;
+        if (!adam && strcmp(value, "sgd")) return rb_fail(RB_USAGE, "optimizer must be sgd or adam, not \"%s\"", value);
+        c->optimizer = adam ? RB_ADAM : RB_SGD;
+        return RB_OK;
+    }
+    if (strcmp(name, "dropout") == 0) {
+        int n = 0;
+        for (rb_layer *l = e->layers; l->kind != RB_LAYER_END; l++)
+            if (l->kind == RB_LAYER_DROPOUT) {
+                rb_status status = parse_real(name, value, 0, false, 1, &l->p);
+                if (status != RB_OK) return status;
+                n++;
+            }
+        return n ? RB_OK : rb_fail(RB_USAGE, "cannot set dropout: case %s has no dropout layer", c->name);
+    }
+    if (strchr(name, '.')) return set_layer(e, name, value);
+    int n = (int)(sizeof names / sizeof names[0]);
+    const char *nearest = rb_text_nearest(name, names, n);
+    return rb_fail(RB_USAGE,
+                   "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer "
+                   "train-size valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope",
+                   name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+rb_status rb_case_edit_set(rb_case_edit *e, const char *name, const char *value) {
+    rb_status status = set_value(e, name, value);
+    if (status != RB_OK) return status;
+    size_t used = strlen(e->overrides), need = strlen(name) + strlen(value) + 3;
+    if (used + need > sizeof e->overrides)
+        return rb_fail(RB_USAGE, "too many overrides for one run (at most %zu characters)", sizeof e->overrides);
+    snprintf(e->overrides + used, sizeof e->overrides - used, "%s%s=%s", used ? " " : "", name, value);
+    e->c.expect = RB_EXPECT_ANYTHING; /* the story is about the case as it stands */
+    return RB_OK;
+}
+
+rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t n_train, rb_text *text) {
+    rb_text_printf(text, "case %s\ndata %s %s train %lld split %d %d order %s\n", c->name, c->dataset, dataset_sha256,
+                   (long long)n_train, c->n_train, c->n_valid, c->in_order ? "fixed" : "shuffled");
+    rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision fp32\n",
+                   c->batch, c->optimizer == RB_ADAM ? "adam" : "sgd", (double)c->lr, (double)c->momentum,
+                   (double)c->weight_decay, (double)c->l1, (double)c->l2);
+    for (const rb_layer *l = c->layers; l->kind != RB_LAYER_END; l++)
+        rb_text_printf(text,
+                       "%s units %d kernel %d stride %d pad %d bias %d p %.9g slope %.9g tag %s from %s with %s\n",
+                       rb_layer_name(l->kind), l->units, l->kernel, l->stride, l->pad, !l->no_bias, (double)l->p,
+                       (double)l->slope, l->tag ? l->tag : "-", l->from ? l->from : "-", l->with ? l->with : "-");
+    return rb_text_status(text);
+}

@@ -1,0 +1,360 @@
+/* trainer.c: one case on one device: compiled, uploaded, drawn; epochs, evaluation, metrics. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "regbench/portable.h"
+#include "regbench/rng.h"
+#include "regbench/train.h"
+
+struct rb_trainer {
+    const rb_backend *backend;
+    rb_device *device;
+    const rb_case *c;
+    const rb_dataset *data;
+    rb_program *program;
+    rb_store *store;
+    rb_bound *bound[RB_VARIANTS];
+    rb_mt19937 generator;
+
+    int64_t n_train, n_valid, n_test;
+    int32_t *train_rows, *valid_rows, *test_rows; /* row numbers in DATA; valid_rows may be test_rows */
+    int steps_per_epoch, full_steps;              /* of which full_steps have the whole batch */
+    int position;                                 /* steps submitted in this epoch */
+    int64_t steps_done;                           /* before this epoch */
+
+    int32_t *order;  /* max(n_train, padded n_eval) */
+    float *schedule; /* (window, RB_SCHED_COLUMNS) */
+    void *metric;    /* (max(window, evaluation batches), RB_METRIC_COLUMNS) reals */
+    rb_trainer_times times;
+};
+
+/* --- construction ---------------------------------------------------------------------------------------------------
+ */
+
+static int32_t *range(int64_t first, int64_t n) {
+    int32_t *rows = malloc(sizeof *rows * (size_t)(n ? n : 1));
+    for (int64_t i = 0; rows && i < n; i++) rows[i] = (int32_t)(first + i);
+    return rows;
+}
+
+/* The split: a permutation from a generator of its own, seeded with the run's seed. */
+static rb_status split_rows(rb_trainer *t, uint64_t seed) {
+    const rb_case *c = t->c;
+    const rb_dataset *d = t->data;
+    rb_status status = RB_OK;
+    int32_t *permutation = NULL;
+    t->n_train = c->n_train ? c->n_train : d->n_train - c->n_valid;
+    t->n_valid = c->n_valid ? c->n_valid : d->n_test;
+    t->n_test = d->n_test;
+    if (t->n_train < 1 || t->n_train + c->n_valid > d->n_train)
+        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images of %s, which has %lld",
+                       c->name, (long long)t->n_train, c->n_valid, d->name, (long long)d->n_train);
+    t->train_rows = range(0, t->n_train);
+    t->valid_rows = c->n_valid ? range(0, t->n_valid) : range(d->n_train, t->n_valid);
+    t->test_rows = range(d->n_train, t->n_test);
+    if (!t->train_rows || !t->valid_rows || !t->test_rows) {
+        status = rb_fail(RB_MEMORY, "out of memory while splitting %s", d->name);
+        goto cleanup;
+    }
+    if (c->n_train || c->n_valid) {
+        rb_mt19937 own;
+        permutation = malloc(sizeof *permutation * (size_t)d->n_train);
+        if (!permutation) {
+            status = rb_fail(RB_MEMORY, "out of memory while splitting %s", d->name);
+            goto cleanup;
+        }
+        rb_mt19937_seed(&own, seed);
+        rb_randperm(&own, permutation, d->n_train);
+        memcpy(t->train_rows, permutation, sizeof *permutation * (size_t)t->n_train);
+        if (c->n_valid) memcpy(t->valid_rows, permutation + t->n_train, sizeof *permutation * (size_t)t->n_valid);
+    }
+cleanup:
+    free(permutation);
+    return status;
+}
+
+static rb_status compile(rb_trainer *t) {
+    const rb_case *c = t->c;
+    const rb_dataset *d = t->data;
+    int batch = c->batch < t->n_train ? c->batch : (int)t->n_train; /* as a DataLoader does */
+    if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
+    t->full_steps = (int)(t->n_train / batch);
+    t->steps_per_epoch = (int)((t->n_train + batch - 1) / batch);
+    int64_t n_eval = t->n_valid > t->n_test ? t->n_valid : t->n_test;
+    rb_spec spec = {.layers = c->layers,
+                    .C = d->C,
+                    .H = d->H,
+                    .W = d->W,
+                    .x_dtype = d->x_dtype,
+                    .mean = d->mean,
+                    .stddev = d->stddev,
+                    .regression = d->targets != NULL,
+                    .classes = d->classes,
+                    .batch = batch,
+                    .n_rows = d->n_train + d->n_test,
+                    .n_train = t->n_train,
+                    .n_eval = n_eval > t->n_train ? n_eval : t->n_train,
+                    .window = t->steps_per_epoch,
+                    .optimizer = c->optimizer,
+                    .momentum = c->momentum,
+                    .weight_decay = c->weight_decay,
+                    .l1 = c->l1,
+                    .l2 = c->l2,
+                    .beta1 = RB_ADAM_BETA1,
+                    .beta2 = RB_ADAM_BETA2,
+                    .eps = RB_ADAM_EPS};
+    rb_layout layout;
+    t->backend->layout(t->device, &layout);
+    rb_status status = rb_program_compile(&spec, &layout, &t->program);
+    if (status == RB_OK) status = rb_backend_supports(t->backend, t->device, t->program);
+    return status;
+}
+
+static rb_status upload(rb_trainer *t, uint64_t seed) {
+    const rb_program *p = t->program;
+    rb_status status = RB_OK;
+    rb_ctrl_head head = {.seed = {(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    for (int f = 0; f < RB_FAMILIES; f++) head.cursor[f].wrap = 1;
+    RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->data_x, t->data->x));
+    RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->data_y,
+                         t->data->targets ? (const void *)t->data->targets : t->data->labels));
+    RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->head.offset, sizeof head, &head));
+cleanup:
+    return status;
+}
+
+/* Parameters in drawing order, as torch.nn draws them. */
+static rb_status draw(rb_trainer *t) {
+    const rb_program *p = t->program;
+    rb_status status = RB_OK;
+    float *values = NULL;
+    for (int i = 0; i < p->n_params + p->n_buffers; i++) {
+        const rb_param *q = i < p->n_params ? &p->params[i] : &p->buffers[i - p->n_params];
+        int64_t n = rb_tensor_count(&q->tensor);
+        values = malloc(sizeof *values * (size_t)n);
+        if (!values) {
+            status = rb_fail(RB_MEMORY, "out of memory while drawing %s", q->tensor.name);
+            goto cleanup;
+        }
+        double bound = q->role == RB_WEIGHT ? rb_kaiming_bound(q->fan_in)
+                       : q->role == RB_BIAS ? rb_bias_bound(q->fan_in)
+                                            : 0;
+        bool one = q->role == RB_GAMMA || q->role == RB_RUNNING_VAR;
+        if (bound > 0)
+            rb_uniform(&t->generator, values, n, -bound, bound);
+        else
+            for (int64_t k = 0; k < n; k++) values[k] = one ? 1.0f : 0.0f;
+        RB_TRY(rb_tensor_put(t->backend, t->store, p, &q->tensor, values));
+        free(values);
+        values = NULL;
+    }
+cleanup:
+    free(values);
+    return status;
+}
+
+rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
+                         uint64_t seed, rb_trainer **out) {
+    rb_status status = RB_OK;
+    double start = rb_clock_s();
+    rb_trainer *t = calloc(1, sizeof *t);
+    *out = NULL;
+    if (!t) return rb_fail(RB_MEMORY, "out of memory while making a trainer");
+    t->backend = backend;
+    t->device = device;
+    t->c = c;
+    t->data = data;
+    rb_mt19937_seed(&t->generator, seed);
+    RB_TRY(split_rows(t, seed));
+    RB_TRY(compile(t));
+    const rb_program *p = t->program;
+    int64_t rows = p->order[RB_FAMILY_TRAIN].dims[0], padded = p->order[RB_FAMILY_EVAL].dims[0];
+    int64_t slots = p->metric[RB_FAMILY_TRAIN].dims[0], slots_eval = p->metric[RB_FAMILY_EVAL].dims[0];
+    t->order = malloc(sizeof *t->order * (size_t)(rows > padded ? rows : padded));
+    t->schedule = calloc((size_t)p->spec.window * RB_SCHED_COLUMNS, sizeof *t->schedule);
+    t->metric =
+        calloc((size_t)(slots > slots_eval ? slots : slots_eval) * RB_METRIC_COLUMNS, (size_t)p->layout.real_bytes);
+    if (!t->order || !t->schedule || !t->metric) {
+        status = rb_fail(RB_MEMORY, "out of memory while making a trainer");
+        goto cleanup;
+    }
+    RB_TRY(backend->store_new(device, p->bytes, &t->store));
+    RB_TRY(upload(t, seed));
+    RB_TRY(draw(t));
+    double bind_start = rb_clock_s();
+    for (int k = 0; k < RB_VARIANTS; k++)
+        if (p->variant[k].n_ops) RB_TRY(backend->bind(t->store, p, &p->variant[k], &t->bound[k]));
+    t->times.compile = rb_clock_s() - bind_start;
+    t->times.init = rb_clock_s() - start;
+    *out = t;
+    t = NULL;
+cleanup:
+    rb_trainer_free(t);
+    return status;
+}
+
+void rb_trainer_free(rb_trainer *t) {
+    if (!t) return;
+    for (int k = 0; k < RB_VARIANTS; k++)
+        if (t->bound[k]) t->backend->unbind(t->bound[k]);
+    if (t->store) t->backend->store_free(t->store);
+    rb_program_free(t->program);
+    free(t->train_rows);
+    free(t->valid_rows);
+    free(t->test_rows);
+    free(t->order);
+    free(t->schedule);
+    free(t->metric);
+    free(t);
+}
+
+const rb_program *rb_trainer_program(const rb_trainer *t) { return t->program; }
+const rb_case *rb_trainer_case(const rb_trainer *t) { return t->c; }
+rb_store *rb_trainer_store(const rb_trainer *t) { return t->store; }
+const rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
+rb_trainer_times rb_trainer_setup_times(const rb_trainer *t) { return t->times; }
+int rb_trainer_steps_per_epoch(const rb_trainer *t) { return t->steps_per_epoch; }
+
+/* --- training -------------------------------------------------------------------------------------------------------
+ */
+
+static rb_status put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor) {
+    size_t at = t->program->head.offset + offsetof(rb_ctrl_head, cursor) + (size_t)family * sizeof cursor;
+    return t->backend->put(t->store, RB_SEG_CTRL, at, sizeof cursor, &cursor);
+}
+
+rb_status rb_trainer_begin_epoch(rb_trainer *t) {
+    const rb_program *p = t->program;
+    rb_status status = RB_OK;
+    if (t->c->in_order)
+        memcpy(t->order, t->train_rows, sizeof *t->order * (size_t)t->n_train);
+    else {
+        rb_epoch_order(&t->generator, t->order, t->n_train);
+        for (int64_t i = 0; i < t->n_train; i++) t->order[i] = t->train_rows[t->order[i]];
+    }
+    t->steps_done += t->position;
+    t->position = 0;
+    for (int s = 0; s < p->spec.window; s++) {
+        double step = (double)(t->steps_done + s + 1);
+        float *row = t->schedule + (size_t)s * RB_SCHED_COLUMNS;
+        row[RB_SCHED_LR] = t->c->lr;
+        if (p->spec.optimizer != RB_ADAM) continue;
+        row[RB_SCHED_CORRECTION1] = (float)(1.0 - pow((double)p->spec.beta1, step));
+        row[RB_SCHED_CORRECTION2] = (float)(1.0 - pow((double)p->spec.beta2, step));
+    }
+    RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->order[RB_FAMILY_TRAIN], t->order));
+    RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->schedule, t->schedule));
+    RB_TRY(put_cursor(t, RB_FAMILY_TRAIN, (rb_cursor){.wrap = t->steps_per_epoch, .step = (int32_t)t->steps_done}));
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_submit(rb_trainer *t, int n) {
+    rb_status status = RB_OK;
+    if (n > t->steps_per_epoch - t->position)
+        return rb_fail(RB_INTERNAL, "%d steps asked for, %d are left in this epoch", n,
+                       t->steps_per_epoch - t->position);
+    int full = t->full_steps - t->position < n ? t->full_steps - t->position : n;
+    if (full < 0) full = 0;
+    if (full) RB_TRY(t->backend->submit(t->bound[RB_VARIANT_TRAIN], full));
+    if (n > full) RB_TRY(t->backend->submit(t->bound[RB_VARIANT_TRAIN_TAIL], n - full));
+    t->position += n;
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_wait(rb_trainer *t) { return t->backend->wait(t->device); }
+
+/* Rows first .. first+n-1 of a family's METRIC into t->metric. */
+static rb_status read_metric(rb_trainer *t, rb_family family, int first, int n) {
+    const rb_tensor *m = &t->program->metric[family];
+    size_t row = RB_METRIC_COLUMNS * (size_t)t->program->layout.real_bytes;
+    return t->backend->get(t->store, m->segment, m->offset + (size_t)first * row, (size_t)n * row, t->metric);
+}
+
+static double metric_at(const rb_trainer *t, int row, int column) {
+    size_t at = (size_t)row * RB_METRIC_COLUMNS + (size_t)column;
+    return t->program->layout.real_bytes == 8 ? ((const double *)t->metric)[at]
+                                              : (double)((const float *)t->metric)[at];
+}
+
+rb_status rb_trainer_metrics(rb_trainer *t, int first, int n, rb_step_metrics *out) {
+    rb_status status = RB_OK;
+    int tail = (int)(t->n_train % t->program->spec.batch);
+    if (first < 0 || n < 0 || first + n > t->position)
+        return rb_fail(RB_INTERNAL, "metrics of steps %d to %d asked for, %d were submitted", first, first + n,
+                       t->position);
+    RB_TRY(read_metric(t, RB_FAMILY_TRAIN, first, n));
+    for (int i = 0; i < n; i++) {
+        int rows = first + i < t->full_steps ? t->program->spec.batch : tail;
+        out[i] = (rb_step_metrics){.loss = metric_at(t, i, RB_METRIC_LOSS_SUM) / rows,
+                                   .correct = (int64_t)metric_at(t, i, RB_METRIC_CORRECT),
+                                   .rows = rows,
+                                   .param_l2 = sqrt(metric_at(t, i, RB_METRIC_PARAM_SQ)),
+                                   .grad_l2 = sqrt(metric_at(t, i, RB_METRIC_GRAD_SQ))};
+    }
+cleanup:
+    return status;
+}
+
+/* --- looking --------------------------------------------------------------------------------------------------------
+ */
+
+static const int32_t *split_table(const rb_trainer *t, rb_split split, int64_t *n) {
+    *n = split == RB_SPLIT_TRAIN ? t->n_train : split == RB_SPLIT_VALID ? t->n_valid : t->n_test;
+    return split == RB_SPLIT_TRAIN ? t->train_rows : split == RB_SPLIT_VALID ? t->valid_rows : t->test_rows;
+}
+
+int64_t rb_trainer_rows(const rb_trainer *t, rb_split split) {
+    int64_t n;
+    split_table(t, split, &n);
+    return n;
+}
+
+void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels) {
+    int64_t all;
+    const int32_t *rows = split_table(t, split, &all);
+    for (int64_t i = 0; i < n && i < all; i++) labels[i] = t->data->labels[rows[i]];
+}
+
+rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred) {
+    const rb_program *p = t->program;
+    rb_status status = RB_OK;
+    int64_t n, batch = p->spec.batch;
+    const int32_t *rows = split_table(t, split, &n);
+    if (limit > 0 && limit < n) n = limit;
+    int64_t batches = (n + batch - 1) / batch;
+    memcpy(t->order, rows, sizeof *rows * (size_t)n);
+    for (int64_t i = n; i < batches * batch; i++) t->order[i] = -1;
+    RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->order[RB_FAMILY_EVAL].offset,
+                           (size_t)(batches * batch) * sizeof *t->order, t->order));
+    RB_TRY(put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = (int32_t)batches}));
+    RB_TRY(t->backend->submit(t->bound[RB_VARIANT_EVAL], (int)batches));
+    RB_TRY(read_metric(t, RB_FAMILY_EVAL, 0, (int)batches));
+    double sum = 0.0, correct = 0.0;
+    for (int i = 0; i < batches; i++) {
+        sum += metric_at(t, i, RB_METRIC_LOSS_SUM);
+        correct += metric_at(t, i, RB_METRIC_CORRECT);
+    }
+    *loss = sum / (double)n;
+    *accuracy = correct / (double)n;
+    if (pred) RB_TRY(t->backend->get(t->store, p->pred.segment, p->pred.offset, (size_t)n * sizeof *pred, pred));
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_param_l2(rb_trainer *t, double *out) {
+    rb_status status = RB_OK;
+    RB_TRY(put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = 1}));
+    RB_TRY(t->backend->submit(t->bound[RB_VARIANT_NORMS], 1));
+    RB_TRY(read_metric(t, RB_FAMILY_EVAL, 0, 1));
+    *out = sqrt(metric_at(t, 0, RB_METRIC_PARAM_SQ));
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values) {
+    return rb_tensor_get(t->backend, t->store, t->program, &t->program->params[i].tensor, values);
+}
