@@ -69,7 +69,8 @@ static rb_status choose_provider(const char *name, rb_device *device) {
             device->provider = i == 0 ? RB__AUTO : i == 1 ? RB__OWN : RB__ONEDNN;
 #ifndef REGBENCH_HAVE_ONEDNN
             if (device->provider == RB__ONEDNN)
-                return rb_fail(RB_USAGE, "provider \"onednn\": this build has no oneDNN; install it and build again, or use own");
+                return rb_fail(RB_USAGE,
+                               "provider \"onednn\": this build has no oneDNN; install it and build again, or use own");
 #endif
             return RB_OK;
         }
@@ -98,17 +99,17 @@ cleanup:
     return status;
 }
 
-static void close_device(rb_device *device) {
-    free(device);
-}
+static void close_device(rb_device *device) { free(device); }
 
-static void info(const rb_device *device, rb_device_info *out) {
-    describe(device->threads, device->kernels->isa, out);
-}
+static void info(const rb_device *device, rb_device_info *out) { describe(device->threads, device->kernels->isa, out); }
 
 static void layout(const rb_device *device, rb_layout *out) {
     (void)device;
-    *out = (rb_layout){.order = RB_NHWC, .out_last = true, .channel_align = 16, .align = RB__ALIGN, .real_bytes = 4,
+    *out = (rb_layout){.order = RB_NHWC,
+                       .out_last = true,
+                       .channel_align = 16,
+                       .align = RB__ALIGN,
+                       .real_bytes = 4,
                        .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
 }
 
@@ -214,13 +215,9 @@ static rb_status wait_device(rb_device *device) {
     return RB_OK;
 }
 
-static const char *provider(const rb_bound *bound, int op) {
-    return bound->plan->items[op].provider;
-}
+static const char *provider(const rb_bound *bound, int op) { return bound->plan->items[op].provider; }
 
-static size_t work_bytes(const rb_bound *bound) {
-    return bound->plan->memory_bytes;
-}
+static size_t work_bytes(const rb_bound *bound) { return bound->plan->memory_bytes; }
 
 const rb_backend rb_backend_cpu = {.name = "cpu",
                                    .abi = RB_BACKEND_ABI,

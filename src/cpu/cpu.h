@@ -124,8 +124,8 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
 bool rb__item_by_rows(const rb__item *it);
 
 /* --- team.c ------------------------------------------------------------------------------------------------------- */
-void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order, int threads,
-                  int n_steps);
+void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order,
+                  int threads, int n_steps);
 
 /* --- onednn.c ----------------------------------------------------------------------------------------------------- */
 /* The device's provider asks for oneDNN here and it can do this op. */

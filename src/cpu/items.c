@@ -2,12 +2,8 @@
 #include "cpu/cpu.h"
 #include "cpu/tuning.h"
 
-static int round16(int64_t n) {
-    return (int)((n + 15) / 16 * 16);
-}
-static size_t floats(int64_t a, int64_t b, int64_t c) {
-    return sizeof(float) * (size_t)(a * b * c) + RB__ALIGN;
-}
+static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
+static size_t floats(int64_t a, int64_t b, int64_t c) { return sizeof(float) * (size_t)(a * b * c) + RB__ALIGN; }
 
 /* Extents from an input-side tensor x and an output-side tensor y (gradients: the tensors that they belong to). */
 static rb__geometry measure(const rb_op *op, const rb_tensor *x, const rb_tensor *y) {
@@ -24,11 +20,10 @@ static void measure_linear(rb__geometry *g, const rb_tensor *x, const rb_tensor 
     g->D = g->H * g->W == 1 && !all_rows ? g->C : g->ldx;
 }
 
-bool rb__item_by_rows(const rb__item *it) {
-    return it->rows != NULL;
-}
+bool rb__item_by_rows(const rb__item *it) { return it->rows != NULL; }
 
-void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *v, const rb_op *op) {
+void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *v,
+                      const rb_op *op) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
     it->op = op, it->variant = v, it->program = program, it->provider = "own";

@@ -27,8 +27,7 @@ static int quota_of(const char *quota_path, const char *period_path) {
 static int quota(void) {
     char line[512], path[600];
     int limit = quota_of("/sys/fs/cgroup/cpu.max", NULL);
-    if (!limit)
-        limit = quota_of("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+    if (!limit) limit = quota_of("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us");
     FILE *f = fopen("/proc/self/cgroup", "r"); /* seen from outside of a container: the group's own folder */
     while (f && fgets(line, sizeof line, f)) {
         line[strcspn(line, "\n")] = '\0';
@@ -80,11 +79,14 @@ rb_status rb__cpu_kernels(const rb__kernels **out) {
     static const char *const names[] = {"avx512", "avx2", "baseline"};
     static const rb__kernels *const kernels[] = {
 #if defined(__x86_64__)
-        &rb__kernels_avx512, &rb__kernels_avx2,
+        &rb__kernels_avx512,
+        &rb__kernels_avx2,
 #else
-        NULL, NULL,
+        NULL,
+        NULL,
 #endif
-        &rb__kernels_baseline};
+        &rb__kernels_baseline
+    };
     const char *asked = getenv("REGBENCH_ISA");
     if (asked && !asked[0]) asked = NULL;
     bool known = false;
@@ -96,7 +98,8 @@ rb_status rb__cpu_kernels(const rb__kernels **out) {
         return RB_OK;
     }
     if (known)
-        return rb_fail(RB_USAGE, "REGBENCH_ISA=%s: this processor does not have it; leave REGBENCH_ISA unset to use the best",
+        return rb_fail(RB_USAGE,
+                       "REGBENCH_ISA=%s: this processor does not have it; leave REGBENCH_ISA unset to use the best",
                        asked);
     const char *nearest = rb_text_nearest(asked, names, 3);
     return rb_fail(RB_USAGE, "REGBENCH_ISA=%s is no instruction set%s%s%s; known: baseline, avx2, avx512", asked,

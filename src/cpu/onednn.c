@@ -9,9 +9,5 @@ rb_status rb__onednn_prepare(rb__item *it, int threads) {
     (void)it, (void)threads;
     return RB_OK;
 }
-void rb__onednn_run(const rb__item *it) {
-    (void)it;
-}
-void rb__onednn_release(rb__item *it) {
-    (void)it;
-}
+void rb__onednn_run(const rb__item *it) { (void)it; }
+void rb__onednn_release(rb__item *it) { (void)it; }

@@ -28,7 +28,8 @@ typedef struct life {
     bool written, read;
 } life;
 
-/* --- phases --------------------------------------------------------------------------------------------------------- */
+/* --- phases ---------------------------------------------------------------------------------------------------------
+ */
 
 static void emit_units(planner *p, const rb__work *works, int n) {
     if (n == 0) return;
@@ -51,9 +52,7 @@ static void flush(planner *p) {
     p->n_rows = p->n_before = p->n_after = 0;
 }
 
-static int blocks(int64_t n) {
-    return (int)((n + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK);
-}
+static int blocks(int64_t n) { return (int)((n + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK); }
 
 /* Gradients of a linear layer that reads the batch as it comes from the data set can build it again. */
 static const rb__item *gather_of(const planner *p, int tensor) {
@@ -102,8 +101,8 @@ static void schedule(planner *p, int i) {
     case RB_OP_COPY:
         if (it->rows) break;
         flush(p);
-        emit_units(p,
-                   &(rb__work){it, k->copy_flat, blocks(rb_tensor_count(&p->variant->tensors[it->op->out[0]])), 1.0}, 1);
+        emit_units(p, &(rb__work){it, k->copy_flat, blocks(rb_tensor_count(&p->variant->tensors[it->op->out[0]])), 1.0},
+                   1);
         break;
     default:
         break;
@@ -111,11 +110,10 @@ static void schedule(planner *p, int i) {
     if (p->strict) flush(p);
 }
 
-/* --- addresses ------------------------------------------------------------------------------------------------------ */
+/* --- addresses ------------------------------------------------------------------------------------------------------
+ */
 
-static size_t align_up(size_t n) {
-    return (n + RB__ALIGN - 1) / RB__ALIGN * RB__ALIGN;
-}
+static size_t align_up(size_t n) { return (n + RB__ALIGN - 1) / RB__ALIGN * RB__ALIGN; }
 static size_t take(planner *p, size_t bytes) {
     size_t at = p->used;
     p->used += align_up(bytes);
@@ -145,9 +143,9 @@ static void measure_lives(planner *p) {
             if (work && (work->fn == p->kernels->pack_linear || work->fn == p->kernels->pack_conv ||
                          work->fn == p->kernels->sum_partials || work->fn == p->kernels->loss_total))
                 continue; /* a part of a row op, which touches no activation */
-            const rb__item *it = work                        ? work->item
+            const rb__item *it = work                      ? work->item
                                  : phase->kind == RB__ROWS ? &plan->items[plan->sequence[phase->first + j]]
-                                                             : &plan->items[phase->first];
+                                                           : &plan->items[phase->first];
             touch(p, it->op, i, it->gather != NULL);
         }
     }
@@ -226,7 +224,8 @@ static void place_local(planner *p, size_t *offsets) {
                 used += align_up(v->tensors[t].bytes / (size_t)v->rows * (size_t)phase->chunk + RB__ALIGN);
             }
         if (used > p->plan->scratch_offset) p->plan->scratch_offset = used;
-        for (int j = 0; j < phase->count; j++) p->plan->items[p->plan->sequence[phase->first + j]].groups = phase->groups;
+        for (int j = 0; j < phase->count; j++)
+            p->plan->items[p->plan->sequence[phase->first + j]].groups = phase->groups;
     }
 }
 
@@ -291,7 +290,8 @@ cleanup:
     return status;
 }
 
-/* --- the plan ------------------------------------------------------------------------------------------------------- */
+/* --- the plan -------------------------------------------------------------------------------------------------------
+ */
 
 void rb__plan_free(rb__plan *plan) {
     if (!plan) return;

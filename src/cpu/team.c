@@ -69,7 +69,8 @@ static void run_units(const rb__plan *plan, const rb__phase *phase, int thread, 
 static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int thread, int threads,
                      unsigned char *arena, rb__call *c) {
     for (int group = phase->groups * thread / threads; group < phase->groups * (thread + 1) / threads; group++) {
-        int from = (int)((int64_t)rows * group / phase->groups), to = (int)((int64_t)rows * (group + 1) / phase->groups);
+        int from = (int)((int64_t)rows * group / phase->groups),
+            to = (int)((int64_t)rows * (group + 1) / phase->groups);
         for (int row = from; row < to; row += c->rows) {
             c->row = row, c->rows = to - row < phase->chunk ? to - row : phase->chunk, c->first = row == from;
             for (int i = 0; i < phase->count; i++) {
@@ -103,8 +104,8 @@ static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cur
 }
 
 /* The same in a parallel region. */
-static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order, int batch,
-                     int step, int step_end, int first, int end, int threads) {
+static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order,
+                     int batch, int step, int step_end, int first, int end, int threads) {
     barrier b;
     atomic_init(&b.arrived, 0);
     atomic_init(&b.generation, 0);

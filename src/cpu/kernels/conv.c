@@ -81,7 +81,6 @@ void RB_KERNEL(conv_dx)(const rb__item *it, const rb__call *c) {
         rb__tile t = {.a = scratch, .b = it->packed, .lda = g->K, .ldb = ld, .runs = g->R, .run = g->R * g->K};
         t.pitch = (ptrdiff_t)Wp * g->K, t.c = dx, t.ldc = g->ldx, t.accumulate = op->flags & RB_OPF_ACCUMULATE;
         image(&t, g->H, g->W, ld, Wp, g->K, 1);
-        if (op->act != RB_ACT_NONE)
-            RB_KERNEL(derive_rows)(op, dx, (const float *)c->in[2] + n * size, dx, size);
+        if (op->act != RB_ACT_NONE) RB_KERNEL(derive_rows)(op, dx, (const float *)c->in[2] + n * size, dx, size);
     }
 }

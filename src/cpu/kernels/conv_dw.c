@@ -2,8 +2,8 @@
  *
  * dw[r,s,c,k] = sum over n,p,q of x[n, p*stride+r-pad, q*stride+s-pad, c] dy[n,p,q,k]; db[k] = sum of dy.
  * For one filter row r the (s,c) are contiguous in the bordered image: a register tile takes a few of them times two
- * vectors of k over all pixels of an image. Every group of batch rows keeps its own partial (dw, then db), added image by
- * image in order; sum_partials adds the groups in order: the same bits with any number of threads. */
+ * vectors of k over all pixels of an image. Every group of batch rows keeps its own partial (dw, then db), added image
+ * by image in order; sum_partials adds the groups in order: the same bits with any number of threads. */
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/tile.h"
 
@@ -51,10 +51,12 @@ void RB_KERNEL(conv_dw)(const rb__item *it, const rb__call *c) {
 void RB_KERNEL(sum_partials)(const rb__item *it, int unit, const rb__call *c) {
     const rb__geometry *g = &it->g;
     int64_t weights = (int64_t)g->R * g->R * g->C * g->ldw, from = (int64_t)unit * RB__FLAT_BLOCK;
-    int64_t to = from + RB__FLAT_BLOCK < (int64_t)it->partial_count ? from + RB__FLAT_BLOCK : (int64_t)it->partial_count;
+    int64_t to =
+        from + RB__FLAT_BLOCK < (int64_t)it->partial_count ? from + RB__FLAT_BLOCK : (int64_t)it->partial_count;
     for (int64_t i = from; i < to; i += RB_LANES) { /* both parts are whole vectors */
         rb_vf sum = rb_load(it->partials + i);
-        for (int group = 1; group < it->groups; group++) sum += rb_load(it->partials + group * (int64_t)it->partial_count + i);
+        for (int group = 1; group < it->groups; group++)
+            sum += rb_load(it->partials + group * (int64_t)it->partial_count + i);
         if (i < weights)
             rb_store_v((float *)c->out[0] + i, sum);
         else if (c->out[1])

@@ -9,31 +9,28 @@
 
 static void row_loss(const rb__item *it, const rb__call *c, int k) {
     const rb__geometry *g = &it->g;
-    const rb_cursor *cursor = c->step->cursor;
     const int32_t *labels = c->in[1], *order = c->in[2];
     int32_t *pred = c->out[2];
     const float *z = (const float *)c->in[0] + (int64_t)k * g->ldx;
     float *dz = c->out[1] ? (float *)c->out[1] + (int64_t)k * g->ldx : NULL;
-    float *e = (float *)(void *)c->scratch;
+    float *e = (float *)(void *)c->scratch, rest = 0.0f; /* rest: the sum without the best, which may be far below 1 */
+    double *sums = it->sums + 2 * (c->row + k);
     int K = g->K, best = 0;
     int64_t position = rb_position(it, c->step, c->row + k);
     int32_t index = order[position];
-    (void)cursor;
     for (int j = 1; j < K; j++)
         if (z[j] > z[best]) best = j;
     for (int j = 0; j < K; j += RB_LANES) rb_store_v(e + j, rb_exp(rb_load(z + j) - z[best]));
-    float sum = 0.0f;
-    for (int j = 0; j < K; j++) sum += e[j];
-    it->sums[2 * (c->row + k)] = 0.0;
-    it->sums[2 * (c->row + k) + 1] = 0.0;
+    for (int j = 0; j < K; j++) rest += j == best ? 0.0f : e[j];
+    sums[0] = sums[1] = 0.0;
     if (index >= 0) {
         int label = labels[index];
-        it->sums[2 * (c->row + k)] = log((double)sum) + (double)z[best] - (double)z[label];
-        it->sums[2 * (c->row + k) + 1] = best == label;
+        sums[0] = log1p((double)rest) + ((double)z[best] - (double)z[label]);
+        sums[1] = best == label;
         if (dz) {
-            float share = 1.0f / (float)c->step->present, scale = share / sum;
+            float share = 1.0f / (float)c->step->present, sum = e[best] + rest, scale = share / sum;
             for (int j = 0; j < g->ldx; j++) dz[j] = j < K ? e[j] * scale : 0.0f;
-            dz[label] = (e[label] / sum - 1.0f) * share;
+            dz[label] = label == best ? -rest * scale : (e[label] - sum) * scale;
         }
     } else if (dz) {
         memset(dz, 0, sizeof(float) * (size_t)g->ldx);

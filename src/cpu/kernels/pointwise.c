@@ -1,23 +1,37 @@
 /* pointwise.c: the batch built from the data set, activations, sums and copies: one read and one write per element.
  *
- * gather: x[k] = data[row k] * (1/(255 stddev)) - mean/stddev for u8 rows; a row of -1 gives zeros. act, act', add
- * and copy walk over rows of channels with their pad lanes, which stay zero. */
+ * gather: x[k] = (data[row k]/255 - mean)/stddev for u8 rows, rounded at every step as PyTorch does: images are full of
+ * equal values, and a last bit decides ties further on. A row of -1 gives zeros. act, act', add and copy walk over rows
+ * of channels with their pad lanes, which stay zero. */
 #include "cpu/kernels/kernels.h"
+
+/* x/255 rounded as a division is: an estimate, corrected by its exact remainder, which a fused multiply-add gives. */
+RB_INLINE rb_vf divide_255(rb_vf x) {
+#ifdef __FP_FAST_FMAF
+    const float inverse = 1.0f / 255.0f;
+    rb_vf q = x * inverse;
+    return q + (x - q * 255.0f) * inverse;
+#else
+    return x / 255.0f;
+#endif
+}
 
 void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int d, int width, float *to) {
     const rb_tensor *data = &it->variant->tensors[it->op->in[0]];
     const int32_t *order = (const int32_t *)(const void *)it->in[1].base;
     int64_t row = order[rb_position(it, step, k)], D = it->g.D;
+    float mean = it->op->u.normalize.mean, stddev = it->op->u.normalize.stddev;
+    bool scaled = mean != 0.0f || stddev != 1.0f;
     int i = 0;
     if (row < 0) {
         memset(to, 0, sizeof(float) * (size_t)width);
     } else if (data->dtype == RB_U8) {
         const uint8_t *from = it->in[0].base + row * D + d;
-        float scale = 1.0f / (255.0f * it->op->u.normalize.stddev);
-        float shift = -it->op->u.normalize.mean / it->op->u.normalize.stddev;
-        for (; i + RB_LANES <= width; i += RB_LANES)
-            rb_store_v(to + i, __builtin_convertvector(*(const rb_vb_any *)(from + i), rb_vf) * scale + shift);
-        for (; i < width; i++) to[i] = (float)from[i] * scale + shift;
+        for (; i + RB_LANES <= width; i += RB_LANES) {
+            rb_vf x = divide_255(__builtin_convertvector(*(const rb_vb_any *)(from + i), rb_vf));
+            rb_store_v(to + i, scaled ? (x - mean) / stddev : x);
+        }
+        for (; i < width; i++) to[i] = ((float)from[i] / 255.0f - mean) / stddev;
     } else {
         memcpy(to, (const float *)(const void *)it->in[0].base + row * D + d, sizeof(float) * (size_t)width);
     }

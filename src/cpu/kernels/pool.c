@@ -2,13 +2,12 @@
  *
  * Shapes: x, dx (N,H,W,ldx), y, dy (N,P,Q,ldy), index (N,P,Q,ldy) u8 = r*R + s of the first maximum; a NaN wins.
  * Gradients are gathered or scattered per image; windows that tile the image exactly are assigned without zeroing it
- * first. act' of the input's activation is applied where a value is written. Pad lanes: equal inputs, index 0, zeros. */
+ * first. act' of the input's activation is applied where a value is written. Pad lanes: equal inputs, index 0, zeros.
+ */
 #include "cpu/kernels/kernels.h"
 
 /* A tensor that comes straight from the data set has one or three channels without padding: plain code for those. */
-static bool wide(const rb__geometry *g) {
-    return g->ldx == g->ldy;
-}
+static bool wide(const rb__geometry *g) { return g->ldx == g->ldy; }
 
 static void max_pool_plain(const rb__geometry *g, const float *x, float *y, uint8_t *index) {
     for (int p = 0; p < g->P; p++)
@@ -71,7 +70,8 @@ void RB_KERNEL(avg_pool)(const rb__item *it, const rb__call *c) {
     for (int n = 0; n < c->rows; n++)
         for (int p = 0; p < g->P; p++)
             for (int q = 0; q < g->Q; q++) {
-                const float *corner = (const float *)c->in[0] + n * in + ((int64_t)p * g->stride * g->W + q * g->stride) * g->ldx;
+                const float *corner =
+                    (const float *)c->in[0] + n * in + ((int64_t)p * g->stride * g->W + q * g->stride) * g->ldx;
                 float *y = (float *)c->out[0] + n * out + ((int64_t)p * g->Q + q) * g->ldy;
                 if (!wide(g)) {
                     for (int i = 0; i < g->ldy; i++) {

@@ -26,15 +26,9 @@ typedef void rb__tile_fn(const rb__tile *t);
 extern rb__tile_fn *const RB_KERNEL(tile_rows)[RB_MR][2], *const RB_KERNEL(tile_run)[RB_MR][2];
 
 /* Number of vectors of the next tile at column `j` of `columns`. */
-RB_INLINE int rb_tile_vectors(int j, int columns) {
-    return columns - j >= 2 * RB_LANES ? 2 : 1;
-}
+RB_INLINE int rb_tile_vectors(int j, int columns) { return columns - j >= 2 * RB_LANES ? 2 : 1; }
 /* Rows are cut into tiles of nearly equal height: how many, and where tile i begins. */
-RB_INLINE int rb_tile_count(int rows) {
-    return (rows + RB_MR - 1) / RB_MR;
-}
-RB_INLINE int rb_tile_start(int rows, int tiles, int i) {
-    return (int)((int64_t)rows * i / tiles);
-}
+RB_INLINE int rb_tile_count(int rows) { return (rows + RB_MR - 1) / RB_MR; }
+RB_INLINE int rb_tile_start(int rows, int tiles, int i) { return (int)((int64_t)rows * i / tiles); }
 
 #endif

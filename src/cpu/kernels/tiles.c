@@ -12,7 +12,7 @@
         for (int v = 0; v < NV; v++)                                                                                   \
             sum[m][v] = t->accumulate ? rb_load(t->c + m * ldc + v * RB_LANES)                                         \
                         : t->init     ? rb_load(t->init + v * RB_LANES)                                                \
-                                      : (rb_vf){0};                                                                    \
+                                      : (rb_vf){0};                                                                        \
     }                                                                                                                  \
     for (int r = 0; r < t->runs; r++, a += t->pitch) {                                                                 \
         const float *p = a;                                                                                            \
@@ -42,12 +42,8 @@
     }
 
 #define RB_TILE(M, NV)                                                                                                 \
-    static void rows_##M##_##NV(const rb__tile *t) {                                                                   \
-        RB_TILE_BODY(M, NV, 1, m * lda)                                                                                \
-    }                                                                                                                  \
-    static void run_##M##_##NV(const rb__tile *t) {                                                                    \
-        RB_TILE_BODY(M, NV, lda, m)                                                                                    \
-    }
+    static void rows_##M##_##NV(const rb__tile *t) { RB_TILE_BODY(M, NV, 1, m *lda) }                                  \
+    static void run_##M##_##NV(const rb__tile *t) { RB_TILE_BODY(M, NV, lda, m) }
 #define RB_TILES(M) RB_TILE(M, 1) RB_TILE(M, 2)
 
 RB_TILES(1)
@@ -67,7 +63,8 @@ RB_TILES(13)
 RB_TILES(14)
 #define RB_TALL(kind)                                                                                                  \
     {kind##_7_1, kind##_7_2}, {kind##_8_1, kind##_8_2}, {kind##_9_1, kind##_9_2}, {kind##_10_1, kind##_10_2},          \
-        {kind##_11_1, kind##_11_2}, {kind##_12_1, kind##_12_2}, {kind##_13_1, kind##_13_2}, {kind##_14_1, kind##_14_2},
+        {kind##_11_1, kind##_11_2}, {kind##_12_1, kind##_12_2}, {kind##_13_1, kind##_13_2},                            \
+        {kind##_14_1, kind##_14_2},
 #else
 #define RB_TALL(kind)
 #endif

@@ -1,8 +1,8 @@
 /* update.c: one pass over all parameters: penalties, weight decay, SGD with momentum, and the norms of a step.
  *
  * g += l1 sign(w) + 2 l2 w; GRAD_SQ = sum g^2; g += decay w; v = momentum v + g; w -= lr v; PARAM_SQ = sum w^2.
- * Flat over PARAM, pad lanes included: zeros that stay zero. Units are blocks of RB__FLAT_BLOCK values, each with its two
- * sums in double; update_total adds them in order. NORMS is the same walk without a step. Bytes: g, w, v read, w, v
+ * Flat over PARAM, pad lanes included: zeros that stay zero. Units are blocks of RB__FLAT_BLOCK values, each with its
+ * two sums in double; update_total adds them in order. NORMS is the same walk without a step. Bytes: g, w, v read, w, v
  * written. */
 #include "cpu/kernels/kernels.h"
 
@@ -15,8 +15,8 @@ RB_INLINE double total(rb_vd v) {
 }
 
 /* `penalty`, `momentum` and `step` are literals where this is used. */
-RB_INLINE void block(const rb_op *op, float lr, bool penalty, bool momentum, bool step, const float *g, float *v, float *w,
-                     int64_t n, double sums[2]) {
+RB_INLINE void block(const rb_op *op, float lr, bool penalty, bool momentum, bool step, const float *g, float *v,
+                     float *w, int64_t n, double sums[2]) {
     float l1 = op->u.update.l1, l2 = 2.0f * op->u.update.l2, decay = op->u.update.weight_decay;
     float mu = op->u.update.momentum;
     rb_vd grad_sq = {0}, param_sq = {0};

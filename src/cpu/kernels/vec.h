@@ -43,19 +43,11 @@ typedef float rb_vf_any __attribute__((vector_size(4 * RB_LANES), aligned(4), ma
 typedef int32_t rb_vi_any __attribute__((vector_size(4 * RB_LANES), aligned(4), may_alias));
 typedef uint8_t rb_vb_any __attribute__((vector_size(RB_LANES), aligned(1), may_alias));
 
-RB_INLINE rb_vf rb_load(const float *p) {
-    return *(const rb_vf_any *)p;
-}
-RB_INLINE void rb_store_v(float *p, rb_vf v) {
-    *(rb_vf_any *)p = v;
-}
-RB_INLINE rb_vf rb_splat(float x) {
-    return (rb_vf){0} + x;
-}
+RB_INLINE rb_vf rb_load(const float *p) { return *(const rb_vf_any *)p; }
+RB_INLINE void rb_store_v(float *p, rb_vf v) { *(rb_vf_any *)p = v; }
+RB_INLINE rb_vf rb_splat(float x) { return (rb_vf){0} + x; }
 /* Lanes of `a` where the mask is set, else of `b`. */
-RB_INLINE rb_vf rb_select(rb_vi mask, rb_vf a, rb_vf b) {
-    return (rb_vf)(((rb_vi)a & mask) | ((rb_vi)b & ~mask));
-}
+RB_INLINE rb_vf rb_select(rb_vi mask, rb_vf a, rb_vf b) { return (rb_vf)(((rb_vi)a & mask) | ((rb_vi)b & ~mask)); }
 /* Lane numbers 0, 1, ... */
 RB_INLINE rb_vi rb_iota(void) {
     rb_vi v;
@@ -84,9 +76,7 @@ RB_INLINE rb_vf rb_exp(rb_vf x) {
     rb_vi k = (rb_vi)shifted - 0x4B400000, half = k >> 1;
     return p * (rb_vf)((half + 127) << 23) * (rb_vf)((k - half + 127) << 23);
 }
-RB_INLINE rb_vf rb_sigmoid(rb_vf x) {
-    return 1.0f / (1.0f + rb_exp(-x));
-}
+RB_INLINE rb_vf rb_sigmoid(rb_vf x) { return 1.0f / (1.0f + rb_exp(-x)); }
 
 /* act(x); relu(NaN) is NaN. */
 RB_INLINE rb_vf rb_activate(rb_act act, float slope, rb_vf x) {
