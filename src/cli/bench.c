@@ -259,7 +259,7 @@ static rb_status print_results(const rb_recorder *r, const bench_result *results
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", n);
     for (int i = 0; i < n; i++)
         if (results[i].n > 0) RB_TRY(aggregate(r, &results[i], &rows[count++]));
-    RB_TRY(rb_recorder_print(format, rows, count, columns, sizeof columns / sizeof *columns));
+    RB_TRY(rb_print_table(RB_TABLE_runs, format, rows, count, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; i < count; i++) rb_row_end(&rows[i]);
     free(rows);

@@ -13,16 +13,6 @@
 /* --- while an item runs ---------------------------------------------------------------------------------------------
  */
 
-rb_status rb_recorder_print(rb_format format, const rb_row *rows, int n, const int *columns, int n_columns) {
-    rb_row none;
-    rb_row_begin(&none, RB_TABLE_runs); /* gives the header where there are no rows */
-    bool md = format == RB_FORMAT_MD;
-    if (md && n == 0) return RB_OK;
-    rb_status status = rb_print_rows(stdout, format, n ? rows : &none, n, md ? columns : NULL, md ? n_columns : 0);
-    rb_row_end(&none);
-    return rb_unless_reader_left(status);
-}
-
 static rb_status keep_run(rb_recorder *r, const rb_row *row) {
     rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for the rows of a session");

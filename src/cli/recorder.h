@@ -33,8 +33,6 @@ void rb_recorder_stamp(rb_recorder *r, rb_row *row);
  * dies without sending one. The returned status is about the session: RB_DISK. */
 rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
                            int index, int total);
-/* Runs rows on stdout: the given columns for people, all of them for machines. */
-rb_status rb_recorder_print(rb_format format, const rb_row *rows, int n, const int *columns, int n_columns);
 /* True once the user has asked to stop. */
 bool rb_recorder_stopped(const rb_recorder *r);
 /* What the session amounts to: RB_OK, or the worst status of its items. */

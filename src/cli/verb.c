@@ -32,6 +32,17 @@ rb_status rb_unless_reader_left(rb_status status) {
     return RB_OK;
 }
 
+rb_status rb_print_table(rb_table table, rb_format format, const rb_row *rows, int n, const int *columns,
+                         int n_columns) {
+    rb_row none;
+    bool md = format == RB_FORMAT_MD;
+    if (md && n == 0) return RB_OK;
+    rb_row_begin(&none, table);
+    rb_status status = rb_print_rows(stdout, format, n ? rows : &none, n, md ? columns : NULL, md ? n_columns : 0);
+    rb_row_end(&none);
+    return rb_unless_reader_left(status);
+}
+
 void rb_print_quoted(const char *text, bool json) {
     putchar('"');
     for (; *text; text++) {
