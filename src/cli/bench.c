@@ -279,6 +279,8 @@ static rb_status one_process(rb_recorder *r, const rb_item *item, bench_result *
     result->rows[result->n++] = r->n - 1;
     const rb_row *got = &r->rows[r->n - 1];
     result->failed = !is_ok(got);
+    /* An interrupted process takes nothing from the values of those before it. */
+    if (result->failed && result->n > 1 && rb_recorder_stopped(r)) result->n--;
     result->verified_err = value_of(got, RB_COL(runs, verify_max_rel_err));
 cleanup:
     rb_row_end(&row);
