@@ -28,9 +28,9 @@ void rb_randperm(rb_mt19937 *g, int32_t *out, int64_t n);                       
  * seed), one int64 (sampler seed), randperm of a generator seeded with the latter. */
 void rb_epoch_order(rb_mt19937 *g, int32_t *out, int64_t n);
 
-/* Bounds of a layer's fresh parameters, drawn with rb_uniform(-bound, bound), weight before bias: kaiming_uniform(a=sqrt 5)
- * for weights and 1/sqrt(fan_in) for biases, nearly the same number but not the same last bit. fan_in: Linear D,
- * Conv C*R*S. */
+/* Bounds of a layer's fresh parameters, drawn with rb_uniform(-bound, bound), weight before bias:
+ * kaiming_uniform(a=sqrt 5) for weights and 1/sqrt(fan_in) for biases, nearly the same number but not the same last
+ * bit. fan_in: Linear D, Conv C*R*S. */
 double rb_kaiming_bound(int64_t fan_in);
 double rb_bias_bound(int64_t fan_in);
 

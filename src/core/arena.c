@@ -17,9 +17,7 @@ struct rb_arena {
     block *first;
 };
 
-rb_arena *rb_arena_new(void) {
-    return calloc(1, sizeof(rb_arena));
-}
+rb_arena *rb_arena_new(void) { return calloc(1, sizeof(rb_arena)); }
 
 void *rb_arena_alloc(rb_arena *a, size_t bytes) {
     bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;

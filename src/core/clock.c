@@ -9,6 +9,4 @@ int64_t rb_clock_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-double rb_clock_s(void) {
-    return (double)rb_clock_ns() * 1e-9;
-}
+double rb_clock_s(void) { return (double)rb_clock_ns() * 1e-9; }

@@ -32,9 +32,7 @@ cleanup:
     return status;
 }
 
-rb_status rb_sha256(const void *data, size_t bytes, char hex[65]) {
-    return rb_sha256_pieces(&data, &bytes, 1, hex);
-}
+rb_status rb_sha256(const void *data, size_t bytes, char hex[65]) { return rb_sha256_pieces(&data, &bytes, 1, hex); }
 
 rb_status rb_sha256_file(const char *path, char hex[65]) {
     rb_status status = RB_OK;

@@ -20,13 +20,9 @@ rb_status rb__fail(rb_status status, const char *file, int line, long native, co
     return status;
 }
 
-const rb_error *rb_error_last(void) {
-    return pending.status == RB_OK ? NULL : &pending;
-}
+const rb_error *rb_error_last(void) { return pending.status == RB_OK ? NULL : &pending; }
 
-void rb_error_clear(void) {
-    memset(&pending, 0, sizeof pending);
-}
+void rb_error_clear(void) { memset(&pending, 0, sizeof pending); }
 
 static const struct {
     int exit_code;

@@ -60,9 +60,7 @@ rb_status rb_text_status(const rb_text *t) {
     return t->failed ? rb_fail(RB_MEMORY, "out of memory while building a text of %zu bytes", t->length) : RB_OK;
 }
 
-const char *rb_text_string(const rb_text *t) {
-    return t->data ? t->data : "";
-}
+const char *rb_text_string(const rb_text *t) { return t->data ? t->data : ""; }
 
 /* Levenshtein distance, two rows; words over 63 characters are not worth a suggestion. */
 static int distance(const char *a, const char *b) {
