@@ -136,8 +136,9 @@ static int forward(rb_builder *b, int x) {
         outputs[i] = x;
     }
     b->layer = -1;
+    if (b->status != RB_OK) return x; /* which may be no tensor */
     const int64_t *d = b->tensors[x].dims;
-    if (b->status == RB_OK && (d[1] != b->spec->classes || d[2] != 1 || d[3] != 1))
+    if (d[1] != b->spec->classes || d[2] != 1 || d[3] != 1)
         rb__build_error(b, RB_MISMATCH, "the last layer gives %dx%dx%d values, the data set has %d classes", (int)d[1],
                         (int)d[2], (int)d[3], b->spec->classes);
     return x;
