@@ -39,7 +39,7 @@ static void reserve_data(rb_program *p) {
     reserve(p, &p->pred, "pred", RB_SEG_OUT, s->regression ? RB_F32 : RB_I32, RB_FORM_FLAT,
             (int64_t[4]){flat[0], columns, 1, 1});
     if (s->soft_labels)
-        reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_train, s->classes, 1, 1});
+        reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     metric[0] = eval_batches;
