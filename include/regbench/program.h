@@ -94,7 +94,7 @@ typedef struct rb_op {
         } window; /* CONV*, *POOL* */
         struct {
             float mean, stddev;
-        } normalize; /* GATHER u8: (x/255 - mean)/stddev */
+        } normalize; /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
         struct {
             float p;
             uint32_t stream;
