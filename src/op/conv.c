@@ -132,7 +132,8 @@ static int forward(rb_builder *b, const rb_layer *layer, int x) {
         return x;
     }
     if (layer->in && layer->in != C) {
-        rb__build_error(b, RB_MISMATCH, "is made for %d input channels, but its input is %dx%dx%d", layer->in, (int)C, (int)H, (int)W);
+        rb__build_error(b, RB_MISMATCH, "is made for %d input channels, but its input is %dx%dx%d", layer->in, (int)C,
+                        (int)H, (int)W);
         return x;
     }
     if (H + 2 * pad < R || W + 2 * pad < R) {
