@@ -298,10 +298,10 @@ void rig_close(rig *r) {
     memset(r, 0, sizeof *r);
 }
 
-void rig_get(rig *r, const rb_tensor *t, double *values) {
+void rig_get(rig *r, const rb_tensor *t, void *values) {
     must(backend->get(r->store, t->segment, t->offset, t->bytes, values));
 }
-void rig_put(rig *r, const rb_tensor *t, const double *values) {
+void rig_put(rig *r, const rb_tensor *t, const void *values) {
     must(backend->put(r->store, t->segment, t->offset, t->bytes, values));
 }
 double rig_peek(rig *r, const rb_tensor *t, int64_t index) {

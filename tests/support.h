@@ -62,9 +62,9 @@ typedef struct rig {
  * parameters alone. */
 void rig_open(rig *r, const rb_spec *spec, uint64_t seed);
 void rig_close(rig *r);
-/* Raw doubles of a tensor. */
-void rig_get(rig *r, const rb_tensor *t, double *values);
-void rig_put(rig *r, const rb_tensor *t, const double *values);
+/* Raw bytes of a tensor; single doubles of it. */
+void rig_get(rig *r, const rb_tensor *t, void *values);
+void rig_put(rig *r, const rb_tensor *t, const void *values);
 double rig_peek(rig *r, const rb_tensor *t, int64_t index);
 void rig_poke(rig *r, const rb_tensor *t, int64_t index, double value);
 /* Cursor of the variant's family. */
