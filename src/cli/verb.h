@@ -5,7 +5,7 @@
 #include "cli/options.h"
 #include "regbench/backend.h"
 #include "regbench/data.h"
-#include "regbench/lab.h"
+#include "regbench/train.h"
 
 #define RB_VERB(name, takes, help, examples) rb_status rb_verb_##name(const rb_options *o);
 #include "cli/verbs.def"
@@ -27,8 +27,6 @@ rb_data_options rb_data_choice(const rb_options *o);
 /* --threads and --provider. */
 rb_open_options rb_open_choice(const rb_options *o);
 
-/* Compiles a case without a device, on the shape that the registry gives its data set. */
-rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program **out);
 /* Model FLOPs of a training step per sample, in 10^6. */
 double rb_program_mflop_per_sample(const rb_program *program);
 
