@@ -14,8 +14,10 @@ typedef struct rb_recorder {
     rb_bar bar;
     rb_row *rows; /* runs rows of this session */
     int n;
-    rb_text text; /* the last text that an item sent: a classification report */
+    rb_text text; /* a classification report: that of the item with the best validation accuracy */
     char text_label[160];
+    double text_accuracy;
+    rb_text sent; /* by the running item */
     char env_id[16];
     rb_status worst;
     int done; /* items that ended well */
