@@ -31,6 +31,9 @@ typedef struct rb_data_options {
 
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out);
 void rb_dataset_free(rb_dataset *data);
+/* Shape, published counts, normalization and class names of a set, without its rows: what a case compiles against.
+ * Nothing to free. */
+rb_status rb_dataset_outline(const char *name, rb_dataset *out);
 
 /* The registry, for `data list`: name, one line of text, where it was found ("" = absent); NULL name ends it. */
 typedef struct rb_dataset_entry {

@@ -94,7 +94,7 @@ typedef struct rb_op {
         } window; /* CONV*, *POOL* */
         struct {
             float mean, stddev;
-        } normalize; /* GATHER u8: (x/255 - mean)/stddev */
+        } normalize; /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
         struct {
             float p;
             uint32_t stream;
@@ -181,7 +181,7 @@ typedef struct rb_spec {
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
     bool attack;      /* compile the ATTACK variants */
-    bool soft_labels; /* train on OUT.soft (n_train, classes) */
+    bool soft_labels; /* train on OUT.soft (n_rows, classes), by row number as DATA */
 } rb_spec;
 
 typedef struct rb_program {

@@ -259,7 +259,7 @@ static rb_status print_results(const rb_recorder *r, const bench_result *results
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", n);
     for (int i = 0; i < n; i++)
         if (results[i].n > 0) RB_TRY(aggregate(r, &results[i], &rows[count++]));
-    RB_TRY(rb_recorder_print(format, rows, count, columns, sizeof columns / sizeof *columns));
+    RB_TRY(rb_print_table(RB_TABLE_runs, format, rows, count, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; i < count; i++) rb_row_end(&rows[i]);
     free(rows);
@@ -279,6 +279,8 @@ static rb_status one_process(rb_recorder *r, const rb_item *item, bench_result *
     result->rows[result->n++] = r->n - 1;
     const rb_row *got = &r->rows[r->n - 1];
     result->failed = !is_ok(got);
+    /* An interrupted process takes nothing from the values of those before it. */
+    if (result->failed && result->n > 1 && rb_recorder_stopped(r)) result->n--;
     result->verified_err = value_of(got, RB_COL(runs, verify_max_rel_err));
 cleanup:
     rb_row_end(&row);

@@ -28,23 +28,20 @@ static rb_status send_device(FILE *to, const rb_backend *backend, const rb_devic
     return status;
 }
 
-static rb_status probe_all(FILE *to) {
+typedef struct probe_work_of {
+    const rb_words *selectors; /* those named, or */
+    const rb_backend *backend; /* all devices of one backend */
+} probe_work_of;
+
+static rb_status probe_backend(const rb_backend *backend, FILE *to) {
     rb_status status = RB_OK;
+    char why[256] = "";
+    int n = 0;
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     if (!list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
-    for (const rb_backend *const *b = rb_backends(); *b; b++) {
-        char why[256] = "";
-        int n = 0;
-        if (rb_backend_only_named(*b)) continue;
-        if ((*b)->probe(list, &n, why) != RB_OK) {
-            /* One sick driver does not hide the other devices. */
-            rb_log(RB_LOG_WARN, "backend %s: %s", (*b)->name, rb_error_last() ? rb_error_last()->text : "probe failed");
-            rb_error_clear();
-            continue;
-        }
-        if (n == 0) rb_log(RB_LOG_DEBUG, "backend %s: no device: %s", (*b)->name, why);
-        for (int i = 0; i < n; i++) RB_TRY(send_device(to, *b, &list[i]));
-    }
+    RB_TRY(backend->probe(list, &n, why));
+    if (n == 0) rb_log(RB_LOG_DEBUG, "backend %s: no device: %s", backend->name, why);
+    for (int i = 0; i < n; i++) RB_TRY(send_device(to, backend, &list[i]));
 cleanup:
     free(list);
     return status;
@@ -71,9 +68,9 @@ cleanup:
     return status;
 }
 
-static rb_status probe_work(void *context, FILE *to) {
-    const rb_options *o = context;
-    return rb_given(o, RB_FLAG_DEVICE) ? probe_selected(&o->flag[RB_FLAG_DEVICE], to) : probe_all(to);
+static rb_status work(void *context, FILE *to) {
+    const probe_work_of *w = context;
+    return w->selectors ? probe_selected(w->selectors, to) : probe_backend(w->backend, to);
 }
 
 /* --- in the parent --------------------------------------------------------------------------------------------------
@@ -96,18 +93,35 @@ static rb_status keep_row(void *context, const rb_row *row) {
     return rb_row_copy(row, &list->rows[list->n++]);
 }
 
-rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n) {
+static rb_status probe(const rb_options *o, probe_work_of *w, row_list *list) {
     rb_status status = RB_OK;
     rb_child_end end;
-    row_list list = {0};
-    rb_child_hooks hooks = {.context = &list, .row = keep_row};
-    *rows = NULL;
-    *n = 0;
+    rb_child_hooks hooks = {.context = list, .row = keep_row};
     /* A driver that hangs while it is asked must not hang the program. */
-    RB_TRY(rb_child_run(probe_work, (void *)o, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 120), &end));
+    RB_TRY(rb_child_run(work, w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 120), &end));
     if (end.status != RB_OK) {
         bool by_signal = end.status == RB_CRASH || end.status == RB_TIMEOUT;
         status = rb_fail(end.status, "%s%s", by_signal ? "while looking for devices: " : "", end.text);
+    }
+cleanup:
+    return status;
+}
+
+rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n) {
+    rb_status status = RB_OK;
+    row_list list = {0};
+    *rows = NULL;
+    *n = 0;
+    if (rb_given(o, RB_FLAG_DEVICE)) {
+        probe_work_of w = {.selectors = &o->flag[RB_FLAG_DEVICE]};
+        RB_TRY(probe(o, &w, &list));
+    }
+    for (const rb_backend *const *b = rb_backends(); *b && !rb_given(o, RB_FLAG_DEVICE); b++) {
+        probe_work_of w = {.backend = *b};
+        if (rb_backend_only_named(*b) || probe(o, &w, &list) == RB_OK) continue;
+        /* One sick driver, each in a child of its own, does not hide the other devices. */
+        rb_log(RB_LOG_WARN, "backend %s: %s", (*b)->name, rb_error_last() ? rb_error_last()->text : "probing failed");
+        rb_error_clear();
     }
 cleanup:
     if (status == RB_OK) {
@@ -149,9 +163,8 @@ rb_status rb_verb_devices(const rb_options *o) {
     int n = 0;
     RB_TRY(rb_no_names(o));
     RB_TRY(rb_device_rows(o, &rows, &n));
-    bool short_table = format == RB_FORMAT_MD;
-    RB_TRY(rb_print_rows(stdout, format, rows, n, short_table ? columns : NULL,
-                         short_table ? (int)(sizeof columns / sizeof *columns) : 0));
+    RB_TRY(rb_print_table(RB_TABLE_devices, format, rows, n, columns, sizeof columns / sizeof *columns));
+    if (n == 0) rb_log(RB_LOG_INFO, "no device found; `-d reference` always works, slowly");
 cleanup:
     rb_device_rows_free(rows, n);
     return status;

@@ -56,9 +56,7 @@ rb_status rb_verb_list(const rb_options *o) {
         goto cleanup;
     }
     for (int i = 0; i < cases.n; i++) fill(cases.at[i], &rows[i]);
-    bool short_table = format == RB_FORMAT_MD;
-    RB_TRY(rb_print_rows(stdout, format, rows, cases.n, short_table ? columns : NULL,
-                         short_table ? (int)(sizeof columns / sizeof *columns) : 0));
+    RB_TRY(rb_print_table(RB_TABLE_cases, format, rows, cases.n, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; rows && i < cases.n; i++) rb_row_end(&rows[i]);
     free(rows);

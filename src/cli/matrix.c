@@ -88,7 +88,7 @@ typedef struct axis {
 /* Flags whose long name is an override's name; the batch comes last, so that it varies fastest. */
 static const rb_flag overrides[] = {RB_FLAG_EPOCHS,     RB_FLAG_LR,           RB_FLAG_MOMENTUM, RB_FLAG_L1,
                                     RB_FLAG_L2,         RB_FLAG_WEIGHT_DECAY, RB_FLAG_DROPOUT,  RB_FLAG_OPTIMIZER,
-                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_BATCH};
+                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_VALID_SIZE,   RB_FLAG_DATASET,  RB_FLAG_BATCH};
 
 static rb_status add_to_axis(axis *axes, int *n, const char *name, size_t name_length, const char *values) {
     rb_status status = RB_OK;

@@ -13,21 +13,23 @@
 /* --- while an item runs ---------------------------------------------------------------------------------------------
  */
 
-rb_status rb_recorder_print(rb_format format, const rb_row *rows, int n, const int *columns, int n_columns) {
-    rb_row none;
-    rb_row_begin(&none, RB_TABLE_runs); /* gives the header where there are no rows */
-    bool md = format == RB_FORMAT_MD;
-    if (md && n == 0) return RB_OK;
-    rb_status status = rb_print_rows(stdout, format, n ? rows : &none, n, md ? columns : NULL, md ? n_columns : 0);
-    rb_row_end(&none);
-    return rb_unless_reader_left(status);
-}
-
 static rb_status keep_run(rb_recorder *r, const rb_row *row) {
     rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for the rows of a session");
     r->rows = rows;
     return rb_row_copy(row, &r->rows[r->n++]);
+}
+
+/* Of many items the report of the best one is shown: it says most. */
+static void adopt_text(rb_recorder *r, const rb_row *row) {
+    const rb_cell *accuracy = &row->cells[RB_COL(runs, val_acc_final)];
+    if (!r->sent.length || accuracy->type != RB_CELL_REAL) return;
+    if (r->text.length && accuracy->u.r <= r->text_accuracy) return;
+    r->text_accuracy = accuracy->u.r;
+    rb_text_clear(&r->text);
+    rb_text_append(&r->text, rb_text_string(&r->sent));
+    snprintf(r->text_label, sizeof r->text_label, "%s", r->label);
+    rb_text_clear(&r->sent);
 }
 
 static rb_status on_row(void *context, const rb_row *row) {
@@ -37,6 +39,7 @@ static rb_status on_row(void *context, const rb_row *row) {
     if (row->table == RB_TABLE_runs) {
         r->got_row = true;
         RB_TRY(keep_run(r, row));
+        adopt_text(r, row);
     }
 cleanup:
     return status;
@@ -49,9 +52,8 @@ static void on_progress(void *context, const rb_progress *p) {
 
 static void on_text(void *context, const char *text) {
     rb_recorder *r = context;
-    rb_text_clear(&r->text);
-    rb_text_append(&r->text, text);
-    snprintf(r->text_label, sizeof r->text_label, "%s", r->label);
+    rb_text_clear(&r->sent);
+    rb_text_append(&r->sent, text);
 }
 
 static void on_log(void *context, const char *bytes, size_t n) {
@@ -151,6 +153,7 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
     rb_row_begin(&dead, RB_TABLE_runs);
     r->label = label;
     r->got_row = false;
+    rb_text_clear(&r->sent);
     rb_bar_item(&r->bar, index, total, label);
     RB_TRY(rb_child_run(work, context, &hooks, rb_value_real(r->o, RB_FLAG_TIMEOUT, 0), &end));
     if (!r->got_row) {
@@ -192,6 +195,7 @@ void rb_recorder_close(rb_recorder *r) {
     for (int i = 0; i < r->n; i++) rb_row_end(&r->rows[i]);
     free(r->rows);
     rb_text_free(&r->text);
+    rb_text_free(&r->sent);
     if (r->log) fclose(r->log);
     rb_session_close(r->session);
     memset(r, 0, sizeof *r);

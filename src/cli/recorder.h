@@ -14,8 +14,10 @@ typedef struct rb_recorder {
     rb_bar bar;
     rb_row *rows; /* runs rows of this session */
     int n;
-    rb_text text; /* the last text that an item sent: a classification report */
+    rb_text text; /* a classification report: that of the item with the best validation accuracy */
     char text_label[160];
+    double text_accuracy;
+    rb_text sent; /* by the running item */
     char env_id[16];
     rb_status worst;
     int done; /* items that ended well */
@@ -33,8 +35,6 @@ void rb_recorder_stamp(rb_recorder *r, rb_row *row);
  * dies without sending one. The returned status is about the session: RB_DISK. */
 rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
                            int index, int total);
-/* Runs rows on stdout: the given columns for people, all of them for machines. */
-rb_status rb_recorder_print(rb_format format, const rb_row *rows, int n, const int *columns, int n_columns);
 /* True once the user has asked to stop. */
 bool rb_recorder_stopped(const rb_recorder *r);
 /* What the session amounts to: RB_OK, or the worst status of its items. */

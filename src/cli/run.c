@@ -151,7 +151,7 @@ static rb_status print_results(const rb_recorder *r, rb_format format) {
                                   RB_COL(runs, epochs_run), RB_COL(runs, val_acc_final), RB_COL(runs, val_acc_best),
                                   RB_COL(runs, test_acc),   RB_COL(runs, samples_per_s), RB_COL(runs, duration_s)};
     rb_status status = RB_OK;
-    RB_TRY(rb_recorder_print(format, r->rows, r->n, columns, sizeof columns / sizeof *columns));
+    RB_TRY(rb_print_table(RB_TABLE_runs, format, r->rows, r->n, columns, sizeof columns / sizeof *columns));
     if (r->text.length && !rb_given(r->o, RB_FLAG_QUIET))
         fprintf(format == RB_FORMAT_MD ? stdout : stderr, "\n%s\n%s", r->text_label, rb_text_string(&r->text));
 cleanup:

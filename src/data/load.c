@@ -95,6 +95,23 @@ cleanup:
     return status;
 }
 
+rb_status rb_dataset_outline(const char *name, rb_dataset *out) {
+    const rb__set *set = rb__set_find(name);
+    if (!set) return rb__set_unknown(name);
+    *out = (rb_dataset){.n_train = set->entry.n_train,
+                        .n_test = set->entry.n_test,
+                        .C = set->entry.C,
+                        .H = set->entry.H,
+                        .W = set->entry.W,
+                        .classes = set->entry.classes,
+                        .class_names = set->class_names,
+                        .x_dtype = RB_U8,
+                        .mean = 0,
+                        .stddev = 1};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    return RB_OK;
+}
+
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out) {
     rb_status status = RB_OK;
     bool found = false;
@@ -106,19 +123,7 @@ rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_d
         status = rb_fail(RB_MEMORY, "out of memory while loading data set `%s`", name);
         goto cleanup;
     }
-    if (!set) {
-        status = rb__set_unknown(name);
-        goto cleanup;
-    }
-    snprintf(data->name, sizeof data->name, "%s", name);
-    data->C = set->entry.C;
-    data->H = set->entry.H;
-    data->W = set->entry.W;
-    data->classes = set->entry.classes;
-    data->class_names = set->class_names;
-    data->x_dtype = RB_U8;
-    data->mean = 0;
-    data->stddev = 1;
+    RB_TRY(rb_dataset_outline(name, data));
     RB_TRY(rb__search(set, options, place, &found));
     if (found && set->files[0]) {
         snprintf(data->source, sizeof data->source, "%s", place->folder);

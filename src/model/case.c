@@ -20,7 +20,7 @@ rb_status rb_case_find(const char *name, const rb_case **out) {
             if (n < 1024) names[n++] = c->name;
         }
     const char *nearest = rb_text_nearest(name, names, n);
-    return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s; `regbench list` shows all", name,
+    return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s (`regbench list` shows all)", name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
@@ -39,10 +39,11 @@ static rb_status parse_real(const char *name, const char *value, double low, boo
     char *end;
     errno = 0;
     double x = strtod(value, &end);
-    if (end == value || *end || !isfinite(x) || x < low || (low_open && x == low) || x >= high)
+    float f = (float)x; /* what counts: 1e-60 is 0 and 0.99999999999 is 1 there */
+    if (end == value || *end || !isfinite(x) || x < low || (low_open && !((double)f > low)) || (double)f >= high)
         return rb_fail(RB_USAGE, "%s must be a number %s %g and under %g, not \"%s\"", name,
                        low_open ? "above" : "of at least", low, high, value);
-    *out = (float)x;
+    *out = f;
     return RB_OK;
 }
 
@@ -59,6 +60,15 @@ static rb_status parse_int(const char *name, const char *value, long low, long h
 static const char *const names[] = {"epochs",       "batch",   "lr",        "momentum",   "l1",         "l2",
                                     "weight-decay", "dropout", "optimizer", "train-size", "valid-size", "dataset"};
 
+/* Whether layers of this kind have that value: a change without effect would be recorded as if it had one. */
+static bool has_value(rb_layer_kind kind, const char *value) {
+    bool conv = kind == RB_LAYER_CONV, pool = kind == RB_LAYER_MAXPOOL || kind == RB_LAYER_AVGPOOL;
+    if (strcmp(value, "units") == 0) return conv || kind == RB_LAYER_LINEAR;
+    if (strcmp(value, "kernel") == 0) return conv || pool;
+    if (strcmp(value, "p") == 0) return kind == RB_LAYER_DROPOUT;
+    return strcmp(value, "slope") || kind == RB_LAYER_LEAKY_RELU;
+}
+
 /* TAG.units=N and the like, on the layer with that tag. */
 static rb_status set_layer(rb_case_edit *e, const char *name, const char *value) {
     const char *dot = strchr(name, '.');
@@ -68,7 +78,10 @@ static rb_status set_layer(rb_case_edit *e, const char *name, const char *value)
         if (!l->tag) continue;
         rb_text_printf(&known, " %s", l->tag);
         if (strncmp(l->tag, name, (size_t)(dot - name)) || l->tag[dot - name]) continue;
-        if (strcmp(dot + 1, "units") == 0)
+        if (!has_value(l->kind, dot + 1))
+            status =
+                rb_fail(RB_USAGE, "cannot set \"%s\": a %s layer has no %s", name, rb_layer_name(l->kind), dot + 1);
+        else if (strcmp(dot + 1, "units") == 0)
             status = parse_int(name, value, 1, 1 << 20, &l->units);
         else if (strcmp(dot + 1, "kernel") == 0)
             status = parse_int(name, value, 1, 255, &l->kernel);
@@ -99,7 +112,9 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
     if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
     if (strcmp(name, "dataset") == 0) {
-        c->dataset = value; /* lives as long as the command line */
+        if (snprintf(e->dataset, sizeof e->dataset, "%s", value) >= (int)sizeof e->dataset)
+            return rb_fail(RB_USAGE, "no data set is called \"%s\"; `regbench data list` shows them", value);
+        c->dataset = e->dataset;
         return RB_OK;
     }
     if (strcmp(name, "optimizer") == 0) {
@@ -138,16 +153,27 @@ rb_status rb_case_edit_set(rb_case_edit *e, const char *name, const char *value)
     return RB_OK;
 }
 
+/* The layer whose output a tag means to layer i, -1 = none: a tag that nothing reads is no part of the work. */
+static int source(const rb_layer *layers, int i, const char *tag) {
+    while (tag && --i >= 0)
+        if (layers[i].tag && strcmp(layers[i].tag, tag) == 0) return i;
+    return -1;
+}
+
 rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t n_train, rb_text *text) {
     rb_text_printf(text, "case %s\ndata %s %s train %lld split %d %d order %s\n", c->name, c->dataset, dataset_sha256,
                    (long long)n_train, c->n_train, c->n_valid, c->in_order ? "fixed" : "shuffled");
     rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision fp32\n",
                    c->batch, c->optimizer == RB_ADAM ? "adam" : "sgd", (double)c->lr, (double)c->momentum,
                    (double)c->weight_decay, (double)c->l1, (double)c->l2);
-    for (const rb_layer *l = c->layers; l->kind != RB_LAYER_END; l++)
-        rb_text_printf(text,
-                       "%s units %d kernel %d stride %d pad %d bias %d p %.9g slope %.9g tag %s from %s with %s\n",
-                       rb_layer_name(l->kind), l->units, l->kernel, l->stride, l->pad, !l->no_bias, (double)l->p,
-                       (double)l->slope, l->tag ? l->tag : "-", l->from ? l->from : "-", l->with ? l->with : "-");
+    for (int i = 0; c->layers[i].kind != RB_LAYER_END; i++) {
+        const rb_layer *l = &c->layers[i];
+        bool pool = l->kind == RB_LAYER_MAXPOOL || l->kind == RB_LAYER_AVGPOOL;
+        int stride = l->stride ? l->stride : pool ? l->kernel : l->kind == RB_LAYER_CONV;
+        int from = l->from ? source(c->layers, i, l->from) : i - 1;
+        rb_text_printf(text, "%s units %d kernel %d stride %d pad %d bias %d p %.9g slope %.9g from %d with %d\n",
+                       rb_layer_name(l->kind), l->units, l->kernel, stride, l->pad, !l->no_bias, (double)l->p,
+                       (double)l->slope, from, source(c->layers, i, l->with));
+    }
     return rb_text_status(text);
 }

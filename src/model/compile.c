@@ -39,10 +39,11 @@ static void reserve_data(rb_program *p) {
     reserve(p, &p->pred, "pred", RB_SEG_OUT, s->regression ? RB_F32 : RB_I32, RB_FORM_FLAT,
             (int64_t[4]){flat[0], columns, 1, 1});
     if (s->soft_labels)
-        reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_train, s->classes, 1, 1});
+        reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
-    metric[0] = eval_batches;
+    metric[0] =
+        s->attack && s->window > eval_batches ? s->window : eval_batches; /* a step of an attack is a slot too */
     reserve(p, &p->metric[RB_FAMILY_EVAL], "metric.eval", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     if (s->attack) {
         int64_t batch[4] = {s->batch, s->C, s->H, s->W};
@@ -136,8 +137,9 @@ static int forward(rb_builder *b, int x) {
         outputs[i] = x;
     }
     b->layer = -1;
+    if (b->status != RB_OK) return x; /* which may be no tensor */
     const int64_t *d = b->tensors[x].dims;
-    if (b->status == RB_OK && (d[1] != b->spec->classes || d[2] != 1 || d[3] != 1))
+    if (d[1] != b->spec->classes || d[2] != 1 || d[3] != 1)
         rb__build_error(b, RB_MISMATCH, "the last layer gives %dx%dx%d values, the data set has %d classes", (int)d[1],
                         (int)d[2], (int)d[3], b->spec->classes);
     return x;
@@ -261,6 +263,7 @@ static void attack(rb_builder *b, rb_program *p) {
     int x0 = rb__tensor_add(b, &p->input_x0), schedule = rb__tensor_add(b, &p->schedule);
     rb_op *op = rb__emit(b, RB_OP_ATTACK);
     op->in[0] = x, op->in[1] = rb__grad_of(b, x), op->in[2] = x0, op->in[3] = schedule, op->out[0] = x;
+    op->u.normalize.mean = b->spec->mean, op->u.normalize.stddev = b->spec->stddev;
     finish(b, RB_VARIANT_ATTACK, "attack", RB_FAMILY_EVAL);
     if (b->status != RB_OK) return;
 

@@ -36,6 +36,7 @@ static void print_attributes(const rb_op *op, rb_text *text) {
         rb_text_printf(text, " window %d stride %d", op->u.window.kernel, op->u.window.stride);
         break;
     case RB_OP_GATHER:
+    case RB_OP_ATTACK:
         rb_text_printf(text, " mean %g stddev %g", (double)op->u.normalize.mean, (double)op->u.normalize.stddev);
         break;
     case RB_OP_DROPOUT:

@@ -37,7 +37,7 @@ static void columns(const geometry *g, int64_t s, int64_t *from, int64_t *to) {
     *to = g->W - 1 - shift < 0 ? q : end < g->Q ? end : g->Q;
 }
 
-enum { RB_REF_LONGEST_ROW = 4096 }; /* output columns, checked by `forward` */
+enum { RB_REF_LONGEST_ROW = 4096 }; /* columns of input and output, checked by `forward` */
 
 void RB_REF(conv)(const rb_ref_context *ctx, const rb_op *op) {
     geometry g = measure(rb_ref_tensor(ctx, op->in[0]), rb_ref_tensor(ctx, op->out[0]), op);
@@ -136,12 +136,17 @@ static int forward(rb_builder *b, const rb_layer *layer, int x) {
                         (int)H, (int)W);
         return x;
     }
-    if (H + 2 * pad < R || W + 2 * pad < R || W > RB_REF_LONGEST_ROW) {
+    if (H + 2 * pad < R || W + 2 * pad < R) {
         rb__build_error(b, RB_MISMATCH, "a %dx%d kernel with padding %d does not fit on an input of %dx%dx%d",
                         layer->kernel, layer->kernel, layer->pad, (int)C, (int)H, (int)W);
         return x;
     }
     int64_t P = (H + 2 * pad - R) / stride + 1, Q = (W + 2 * pad - R) / stride + 1, fan_in = C * R * R;
+    if (W > RB_REF_LONGEST_ROW || Q > RB_REF_LONGEST_ROW) {
+        rb__build_error(b, RB_MISMATCH, "rows of %d pixels in and %d out: at most %d are supported", (int)W, (int)Q,
+                        RB_REF_LONGEST_ROW);
+        return x;
+    }
     int w = rb__param(b, RB_WEIGHT, RB_FORM_CONV, (int64_t[4]){K, C, R, R}, NULL, fan_in, false);
     int bias =
         layer->no_bias ? -1 : rb__param(b, RB_BIAS, RB_FORM_VECTOR, (int64_t[4]){K, 1, 1, 1}, NULL, fan_in, false);

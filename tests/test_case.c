@@ -1,0 +1,370 @@
+/* test_case.c: finding cases by name, changing them by overrides, and the text that decides which runs may be compared.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "regbench/lab.h"
+#include "support.h"
+
+static int clear(void **state) {
+    (void)state;
+    rb_error_clear();
+    return 0;
+}
+
+static void assert_fails(rb_status status, const char *text) {
+    assert_int_equal(status, RB_USAGE);
+    assert_non_null(rb_error_last());
+    assert_string_equal(rb_error_last()->text, text);
+    rb_error_clear();
+}
+
+static const rb_case *found(const char *name) {
+    const rb_case *c = NULL;
+    assert_int_equal(rb_case_find(name, &c), RB_OK);
+    assert_string_equal(c->name, name);
+    return c;
+}
+
+/* --- find ------------------------------------------------------------------------------------------------------- */
+
+static void test_find(void **state) {
+    (void)state;
+    const rb_case *c;
+    assert_string_equal(found("size/mlp")->model, "MLP");
+    found("cnn/mnist-lr0.001");
+    assert_fails(rb_case_find("size/mpl", &c),
+                 "unknown case \"size/mpl\"; did you mean \"size/mlp\"? (`regbench list` shows all)");
+    assert_fails(
+        rb_case_find("cnn/mnist-momentun", &c),
+        "unknown case \"cnn/mnist-momentun\"; did you mean \"cnn/mnist-momentum\"? (`regbench list` shows all)");
+    assert_fails(rb_case_find("entirely-else", &c), "unknown case \"entirely-else\" (`regbench list` shows all)");
+    assert_fails(rb_case_find("", &c), "unknown case \"\" (`regbench list` shows all)");
+}
+
+/* Every case of this build compiles on data of its shape, has a name of its own within its lab, and a sane recipe. */
+static void test_every_case(void **state) {
+    (void)state;
+    int n = 0;
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_case *c = (*lab)->cases; c->name; c++, n++) {
+            assert_ptr_equal(found(c->name), c); /* so no earlier case has this name */
+            assert_true(strncmp(c->name, (*lab)->name, strlen((*lab)->name)) == 0);
+            assert_int_equal(c->name[strlen((*lab)->name)], '/');
+            assert_true(c->title && c->model && c->dataset && c->batch > 0 && c->epochs > 0 && c->lr > 0);
+            for (int l = 0; l < TEST_LAYOUTS; l++) {
+                rb_layout layout = test_layout(l);
+                bool colour = strncmp(c->dataset, "cifar", 5) == 0, grey = strstr("mnist fashion", c->dataset);
+                if (!colour && !grey) continue;
+                rb_spec s = spec_of(c->layers, colour ? 3 : 1, colour ? 32 : 28, colour ? 32 : 28, 10, 8);
+                s.optimizer = c->optimizer, s.momentum = c->momentum;
+                rb_program_free(compiled(&s, &layout));
+            }
+        }
+    assert_true(n >= 12);
+}
+
+/* --- edit ------------------------------------------------------------------------------------------------------- */
+
+static const rb_layer tagged[] = {RB_CONV(4, .kernel = 3, .tag = "c"),
+                                  RB_LEAKY_RELU(0.1f, .tag = "leak"),
+                                  RB_MAXPOOL(2, .tag = "pool"),
+                                  RB_DROPOUT(0.25f, .tag = "drop"),
+                                  RB_LINEAR(7, .tag = "hidden"),
+                                  RB_RELU_TAG("act"),
+                                  RB_DROPOUT(0.5f),
+                                  RB_LINEAR(10),
+                                  RB_END};
+static const rb_case tagged_case = {.name = "test/tagged",
+                                    .layers = tagged,
+                                    .dataset = "mnist",
+                                    .batch = 8,
+                                    .epochs = 3,
+                                    .lr = 0.1f,
+                                    .expect = RB_EXPECT_LEARNS};
+
+static void test_edit_values(void **state) {
+    (void)state;
+    rb_case_edit e;
+    assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
+    assert_ptr_equal(e.c.layers, e.layers);
+    assert_string_equal(e.overrides, "");
+    assert_int_equal(e.c.expect, RB_EXPECT_LEARNS);
+    static const char *const sets[][2] = {{"epochs", "12"},        {"batch", "256"},      {"lr", "0.5"},
+                                          {"momentum", "0.9"},     {"l1", "1e-4"},        {"l2", "0"},
+                                          {"weight-decay", ".25"}, {"dropout", "0.125"},  {"optimizer", "adam"},
+                                          {"train-size", "500"},   {"valid-size", "100"}, {"dataset", "fashion"},
+                                          {"hidden.units", "99"},  {"c.kernel", "5"},     {"pool.kernel", "3"},
+                                          {"drop.p", "0.75"},      {"leak.slope", "0.5"}, {"c.units", "6"}};
+    rb_text overrides = {0};
+    for (int i = 0; i < (int)(sizeof sets / sizeof sets[0]); i++) {
+        assert_int_equal(rb_case_edit_set(&e, sets[i][0], sets[i][1]), RB_OK);
+        rb_text_printf(&overrides, "%s%s=%s", i ? " " : "", sets[i][0], sets[i][1]);
+        assert_string_equal(e.overrides, rb_text_string(&overrides));
+    }
+    rb_text_free(&overrides);
+    assert_int_equal(e.c.epochs, 12);
+    assert_int_equal(e.c.batch, 256);
+    assert_true(e.c.lr == 0.5f && e.c.momentum == 0.9f && e.c.l1 == 1e-4f && e.c.l2 == 0 && e.c.weight_decay == 0.25f);
+    assert_int_equal(e.c.optimizer, RB_ADAM);
+    assert_int_equal(e.c.n_train, 500);
+    assert_int_equal(e.c.n_valid, 100);
+    assert_string_equal(e.c.dataset, "fashion");
+    assert_int_equal(e.layers[4].units, 99);
+    assert_int_equal(e.layers[0].units, 6);
+    assert_int_equal(e.layers[0].kernel, 5);
+    assert_int_equal(e.layers[2].kernel, 3);
+    assert_true(e.layers[3].p == 0.75f && e.layers[6].p == 0.125f); /* dropout set both, drop.p then one */
+    assert_true(e.layers[1].slope == 0.5f);
+    assert_int_equal(e.c.expect, RB_EXPECT_ANYTHING);
+    assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
+    assert_int_equal(e.c.optimizer, RB_SGD);
+    assert_int_equal(tagged[4].units, 7); /* the lab's own data is as it was */
+}
+
+static void test_edit_bad_values(void **state) {
+    (void)state;
+    rb_case_edit e, before;
+    assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
+    before = e;
+    static const char *const reals[] = {"lr",           "momentum", "l1",     "l2",
+                                        "weight-decay", "dropout",  "drop.p", "leak.slope"};
+    static const char *const wholes[] = {"epochs", "batch", "train-size", "valid-size", "hidden.units", "c.kernel"};
+    static const char *const never[] = {"nan", "inf", "-inf", "-1", "12x", "", "x", "1e999", "0.5 ", "--"};
+    for (int v = 0; v < (int)(sizeof never / sizeof never[0]); v++) {
+        for (int i = 0; i < (int)(sizeof reals / sizeof reals[0]); i++) {
+            assert_int_equal(rb_case_edit_set(&e, reals[i], never[v]), RB_USAGE);
+            assert_non_null(strstr(rb_error_last()->text, reals[i]));
+            assert_non_null(strstr(rb_error_last()->text, never[v]));
+            rb_error_clear();
+        }
+        for (int i = 0; i < (int)(sizeof wholes / sizeof wholes[0]); i++) {
+            assert_int_equal(rb_case_edit_set(&e, wholes[i], never[v]), RB_USAGE);
+            rb_error_clear();
+        }
+    }
+    assert_fails(rb_case_edit_set(&e, "lr", "0"), "lr must be a number above 0 and under 1e+06, not \"0\"");
+    assert_fails(rb_case_edit_set(&e, "lr", "1e-60"), "lr must be a number above 0 and under 1e+06, not \"1e-60\"");
+    assert_fails(rb_case_edit_set(&e, "momentum", "1"),
+                 "momentum must be a number of at least 0 and under 1, not \"1\"");
+    assert_fails(rb_case_edit_set(&e, "momentum", "0.99999999999"), /* 1 as a float */
+                 "momentum must be a number of at least 0 and under 1, not \"0.99999999999\"");
+    assert_fails(rb_case_edit_set(&e, "l2", "1e6"), "l2 must be a number of at least 0 and under 1e+06, not \"1e6\"");
+    assert_fails(rb_case_edit_set(&e, "batch", "0"), "batch must be a whole number from 1 to 1048576, not \"0\"");
+    assert_fails(rb_case_edit_set(&e, "batch", "1048577"),
+                 "batch must be a whole number from 1 to 1048576, not \"1048577\"");
+    assert_fails(rb_case_edit_set(&e, "epochs", "99999999999999999999"),
+                 "epochs must be a whole number from 1 to 1000000, not \"99999999999999999999\"");
+    assert_fails(rb_case_edit_set(&e, "c.kernel", "256"), "c.kernel must be a whole number from 1 to 255, not \"256\"");
+    assert_fails(rb_case_edit_set(&e, "optimizer", "Adam"), "optimizer must be sgd or adam, not \"Adam\"");
+    assert_memory_equal(&e, &before, sizeof e); /* nothing was changed on the way */
+}
+
+static void test_edit_unknown_names(void **state) {
+    (void)state;
+    rb_case_edit e;
+    assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
+    static const char known[] = "; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size "
+                                "valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope";
+    char text[400];
+    snprintf(text, sizeof text, "cannot set \"batsh\"; did you mean \"batch\"?%s", known);
+    assert_fails(rb_case_edit_set(&e, "batsh", "8"), text);
+    snprintf(text, sizeof text, "cannot set \"temperature\"%s", known);
+    assert_fails(rb_case_edit_set(&e, "temperature", "8"), text);
+    assert_fails(rb_case_edit_set(&e, "hid.units", "8"),
+                 "cannot set \"hid.units\": case test/tagged has only the tags c leak pool drop hidden act");
+    assert_fails(rb_case_edit_set(&e, "hidden2.units", "8"),
+                 "cannot set \"hidden2.units\": case test/tagged has only the tags c leak pool drop hidden act");
+    assert_fails(rb_case_edit_set(&e, "hidden.unit", "8"),
+                 "cannot set \"hidden.unit\": a layer has units, kernel, p, slope");
+    /* values that a layer does not have */
+    assert_fails(rb_case_edit_set(&e, "act.units", "8"), "cannot set \"act.units\": a relu layer has no units");
+    assert_fails(rb_case_edit_set(&e, "hidden.p", "0.5"), "cannot set \"hidden.p\": a linear layer has no p");
+    assert_fails(rb_case_edit_set(&e, "hidden.kernel", "3"),
+                 "cannot set \"hidden.kernel\": a linear layer has no kernel");
+    assert_fails(rb_case_edit_set(&e, "act.slope", "0.5"), "cannot set \"act.slope\": a relu layer has no slope");
+    assert_string_equal(e.overrides, "");
+    assert_int_equal(rb_case_edit_begin(&e, found("trajectory/l1")), RB_OK);
+    assert_fails(rb_case_edit_set(&e, "dropout", "0.5"), "cannot set dropout: case trajectory/l1 has no dropout layer");
+    assert_fails(rb_case_edit_set(&e, "a.units", "5"),
+                 "cannot set \"a.units\": case trajectory/l1 has no tagged layer");
+}
+
+static void test_edit_is_full_at_some_point(void **state) {
+    (void)state;
+    rb_case_edit e;
+    int n = 0;
+    assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
+    while (rb_case_edit_set(&e, "batch", "123456") == RB_OK) n++;
+    assert_int_equal(n, 511 / 13); /* "batch=123456 " */
+    assert_string_equal(rb_error_last()->text, "too many overrides for one run (at most 512 characters)");
+    assert_true(strlen(e.overrides) < sizeof e.overrides);
+}
+
+/* --- describe --------------------------------------------------------------------------------------------------- */
+
+static void describe(const rb_case *c, rb_text *text) {
+    rb_text_clear(text);
+    assert_int_equal(rb_case_describe(c, "0123abcd", 60000, text), RB_OK);
+}
+
+#define LAYER(index, field, value) (layers[index].field = (value))
+
+static void test_describe_differs(void **state) {
+    (void)state;
+    rb_text base = {0}, other = {0};
+    static const rb_layer residual[] = {RB_CONV(4, .kernel = 3, .pad = 1, .tag = "a"),
+                                        RB_RELU_TAG("b"),
+                                        RB_CONV(4, .kernel = 3, .pad = 1, .from = "a"),
+                                        RB_ADD("b"),
+                                        RB_DROPOUT(0.5f),
+                                        RB_LEAKY_RELU(0.1f),
+                                        RB_LINEAR(10),
+                                        RB_END};
+    rb_case original = tagged_case;
+    original.layers = residual;
+    describe(&original, &base);
+    enum { CHANGES = 27 };
+    for (int change = 0; change < CHANGES; change++) {
+        rb_case c = original;
+        rb_layer layers[8];
+        memcpy(layers, residual, sizeof residual);
+        c.layers = layers;
+        switch (change) {
+        case 0:
+            c.dataset = "fashion";
+            break;
+        case 1:
+            c.n_train = 7;
+            break;
+        case 2:
+            c.n_valid = 7;
+            break;
+        case 3:
+            c.in_order = true;
+            break;
+        case 4:
+            c.batch = 9;
+            break;
+        case 5:
+            c.optimizer = RB_ADAM;
+            break;
+        case 6:
+            c.lr = nextafterf(c.lr, 1);
+            break;
+        case 7:
+            c.momentum = 1e-9f;
+            break;
+        case 8:
+            c.weight_decay = 1e-9f;
+            break;
+        case 9:
+            c.l1 = 1e-9f;
+            break;
+        case 10:
+            c.l2 = 1e-9f;
+            break;
+        case 11:
+            LAYER(0, units, 5);
+            break;
+        case 12:
+            LAYER(0, kernel, 5);
+            break;
+        case 13:
+            LAYER(0, stride, 2);
+            break;
+        case 14:
+            LAYER(0, pad, 2);
+            break;
+        case 15:
+            LAYER(0, no_bias, true);
+            break;
+        case 16:
+            LAYER(1, kind, RB_LAYER_SIGMOID);
+            break;
+        case 17:
+            LAYER(2, from, NULL);
+            break;
+        case 18:
+            LAYER(2, from, "b");
+            break;
+        case 19:
+            LAYER(3, with, "a");
+            break;
+        case 20:
+            LAYER(4, p, 0.25f);
+            break;
+        case 21:
+            LAYER(5, slope, nextafterf(0.1f, 1));
+            break;
+        case 22:
+            LAYER(6, kind, RB_LAYER_END);
+            break;
+        case 23:
+            LAYER(6, units, 11);
+            break;
+        case 24:
+            LAYER(0, tag, "moved"), LAYER(1, tag, "a"), LAYER(3, with, "moved");
+            break;
+        case 25:
+            c.name = "test/other";
+            break;
+        default:
+            LAYER(0, kind, RB_LAYER_LINEAR);
+            break;
+        }
+        describe(&c, &other);
+        if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("change %d is not seen", change);
+    }
+    rb_text_clear(&other);
+    assert_int_equal(rb_case_describe(&original, "0123abce", 60000, &other), RB_OK);
+    assert_non_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
+    rb_text_clear(&other);
+    assert_int_equal(rb_case_describe(&original, "0123abcd", 59999, &other), RB_OK);
+    assert_non_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
+    rb_text_free(&base);
+    rb_text_free(&other);
+}
+
+/* Words for people, how long a run is and defaults that are spelled out do not change the work of a step. */
+static void test_describe_is_equal(void **state) {
+    (void)state;
+    rb_text base = {0}, other = {0};
+    rb_case c = tagged_case;
+    rb_layer layers[9];
+    memcpy(layers, tagged, sizeof tagged);
+    c.layers = layers;
+    describe(&tagged_case, &base);
+    describe(&tagged_case, &other); /* appended to a cleared text: twice is the same */
+    assert_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
+    c.title = "else", c.model = "Else", c.expect = RB_EXPECT_DIVERGES, c.norms = true, c.epochs = 77;
+    LAYER(0, stride, 1), LAYER(0, in, 1), LAYER(2, stride, 2); /* the defaults */
+    LAYER(4, tag, NULL), LAYER(5, tag, "renamed");             /* tags that nothing reads */
+    describe(&c, &other);
+    assert_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
+    rb_text_free(&base);
+    rb_text_free(&other);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_find, clear, clear),
+        cmocka_unit_test_setup_teardown(test_every_case, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_values, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_bad_values, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_unknown_names, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_is_full_at_some_point, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_differs, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_is_equal, clear, clear),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
