@@ -124,8 +124,9 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
 bool rb__item_by_rows(const rb__item *it);
 
 /* --- team.c ------------------------------------------------------------------------------------------------------- */
+/* ns: NULL, or what each item took on the first thread is added there. */
 void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order,
-                  int threads, int n_steps);
+                  int threads, int n_steps, int64_t *ns);
 
 /* --- onednn.c ----------------------------------------------------------------------------------------------------- */
 /* The device's provider asks for oneDNN here and it can do this op. */

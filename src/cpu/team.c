@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "cpu/cpu.h"
 #include "cpu/tuning.h"
 
@@ -49,8 +50,17 @@ static void resolve(const rb__item *it, unsigned char *arena, int row, int chunk
     }
 }
 
+/* Adds the time since *start to the item's and starts anew. */
+static void lap(const rb__plan *plan, const rb__item *it, int64_t *ns, int64_t *start) {
+    if (!ns) return;
+    int64_t now = rb_clock_ns();
+    ns[it - plan->items] += now - *start;
+    *start = now;
+}
+
 static void run_units(const rb__plan *plan, const rb__phase *phase, int thread, int threads, unsigned char *arena,
-                      rb__call *c) {
+                      rb__call *c, int64_t *ns) {
+    int64_t start = ns ? rb_clock_ns() : 0;
     const rb__work *works = plan->works + phase->first;
     double total = 0.0, at = 0.0;
     for (int i = 0; i < phase->count; i++) total += works[i].units * works[i].cost;
@@ -62,12 +72,14 @@ static void run_units(const rb__plan *plan, const rb__phase *phase, int thread, 
             if (!resolved) resolve(works[i].item, arena, 0, 0, c);
             resolved = true;
             works[i].fn(works[i].item, unit, c);
+            lap(plan, works[i].item, ns, &start);
         }
     }
 }
 
 static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int thread, int threads,
-                     unsigned char *arena, rb__call *c) {
+                     unsigned char *arena, rb__call *c, int64_t *ns) {
+    int64_t start = ns ? rb_clock_ns() : 0;
     for (int group = phase->groups * thread / threads; group < phase->groups * (thread + 1) / threads; group++) {
         int from = (int)((int64_t)rows * group / phase->groups),
             to = (int)((int64_t)rows * (group + 1) / phase->groups);
@@ -78,6 +90,7 @@ static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int
                 resolve(it, arena, row, row, c);
                 c->partial = it->partials ? it->partials + (size_t)group * it->partial_count : NULL;
                 it->rows(it, c);
+                lap(plan, it, ns, &start);
             }
         }
     }
@@ -85,7 +98,7 @@ static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int
 
 /* Steps [step, step_end) of phases [first, end) as one thread of the team. */
 static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order, int batch,
-                 int step, int step_end, int first, int end, int thread, int threads, barrier *b) {
+                 int step, int step_end, int first, int end, int thread, int threads, barrier *b, int64_t *ns) {
     unsigned char *arena = plan->memory + plan->arena_offset + (size_t)thread * plan->arena_bytes;
     for (; step < step_end; step++) {
         rb__step s = {.cursor = cursor, .slot = cursor->slot + step};
@@ -95,9 +108,9 @@ static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cur
         for (int p = first; p < end; p++) {
             const rb__phase *phase = &plan->phases[p];
             if (phase->kind == RB__UNITS)
-                run_units(plan, phase, thread, threads, arena, &c);
+                run_units(plan, phase, thread, threads, arena, &c, ns);
             else
-                run_rows(plan, phase, v->rows, thread, threads, arena, &c);
+                run_rows(plan, phase, v->rows, thread, threads, arena, &c, ns);
             meet(b, threads);
         }
     }
@@ -105,32 +118,35 @@ static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cur
 
 /* The same in a parallel region. */
 static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order,
-                     int batch, int step, int step_end, int first, int end, int threads) {
+                     int batch, int step, int step_end, int first, int end, int threads, int64_t *ns) {
     barrier b;
     atomic_init(&b.arrived, 0);
     atomic_init(&b.generation, 0);
 #pragma omp parallel num_threads(threads) if (threads > 1)
-    work(plan, v, cursor, order, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(), &b);
+    work(plan, v, cursor, order, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(), &b,
+         omp_get_thread_num() == 0 ? ns : NULL);
 }
 
 void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head, const int32_t *order, int threads,
-                  int n_steps) {
+                  int n_steps, int64_t *ns) {
     rb_cursor cursor = head->cursor[v->family];
     int batch = plan->items[0].program->spec.batch;
     bool library = false;
     for (int p = 0; p < plan->n_phases; p++) library |= plan->phases[p].kind == RB__LIBRARY;
     if (!library) {
-        together(plan, v, &cursor, order, batch, 0, n_steps, 0, plan->n_phases, threads);
+        together(plan, v, &cursor, order, batch, 0, n_steps, 0, plan->n_phases, threads, ns);
     } else {
         for (int step = 0; step < n_steps; step++)
             for (int p = 0, end; p < plan->n_phases; p = end) {
                 for (end = p; end < plan->n_phases && plan->phases[end].kind != RB__LIBRARY; end++) continue;
                 if (end > p) {
-                    together(plan, v, &cursor, order, batch, step, step + 1, p, end, threads);
+                    together(plan, v, &cursor, order, batch, step, step + 1, p, end, threads, ns);
                 } else {
+                    int64_t start = ns ? rb_clock_ns() : 0;
 #ifdef REGBENCH_HAVE_ONEDNN
                     rb__onednn_run(&plan->items[plan->phases[p].first]);
 #endif
+                    lap(plan, &plan->items[plan->phases[p].first], ns, &start);
                     end = p + 1;
                 }
             }

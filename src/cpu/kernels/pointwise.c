@@ -28,7 +28,7 @@ void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int 
     } else if (data->dtype == RB_U8) {
         const uint8_t *from = it->in[0].base + row * D + d;
         for (; i + RB_LANES <= width; i += RB_LANES) {
-            rb_vf x = divide_255(__builtin_convertvector(*(const rb_vb_any *)(from + i), rb_vf));
+            rb_vf x = divide_255(rb_to_float(rb_widen(from + i)));
             rb_store_v(to + i, scaled ? (x - mean) / stddev : x);
         }
         for (; i < width; i++) to[i] = ((float)from[i] / 255.0f - mean) / stddev;

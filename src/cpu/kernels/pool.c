@@ -42,7 +42,7 @@ RB_INLINE void max_pool_image(const rb__geometry *g, int R, const float *x, floa
                         where = (wins & (r * R + s)) | (~wins & where);
                     }
                 rb_store_v(y + at + c, best);
-                if (index) *(rb_vb_any *)(index + at + c) = __builtin_convertvector(where, rb_vb);
+                if (index) rb_narrow(index + at + c, where);
             }
         }
 }
@@ -109,7 +109,7 @@ RB_INLINE void spread(const rb__geometry *g, const rb_op *op, int R, bool max, b
                 rb_vf dy = rb_load(s.dy + at);
                 rb_vi index = {0};
                 if (max)
-                    index = __builtin_convertvector(*(const rb_vb_any *)(s.index + at), rb_vi);
+                    index = rb_widen(s.index + at);
                 else
                     dy *= share;
                 for (int i = 0; i < R; i++)
