@@ -1,0 +1,239 @@
+/* backend.c: the cpu backend's entries: the device is this process's processors, a store is plain memory.
+ *
+ * submit works at once and returns when its steps are done, so that put, get and wait have nothing to wait for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "cpu/cpu.h"
+#ifdef REGBENCH_HAVE_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+#endif
+
+struct rb_bound {
+    rb_store *store;
+    const rb_variant *variant;
+    const int32_t *order; /* row numbers of the variant's family; NULL: no op counts the rows present */
+    rb__plan *plan;
+};
+
+/* Mapped, not malloc'ed: zero pages cost nothing until they are used, and huge pages can be asked for. */
+unsigned char *rb__cpu_alloc(size_t bytes) {
+    void *memory = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= (size_t)2 << 20) madvise(memory, bytes, MADV_HUGEPAGE); /* fewer address translations; only advice */
+#endif
+    return memory;
+}
+
+void rb__cpu_free(unsigned char *memory, size_t bytes) {
+    if (memory) munmap(memory, bytes ? bytes : 1);
+}
+
+static void describe(int threads, const char *isa, rb_device_info *out) {
+    memset(out, 0, sizeof *out);
+    snprintf(out->key, sizeof out->key, "cpu");
+    rb__cpu_name(out->name, sizeof out->name);
+#ifdef REGBENCH_HAVE_ONEDNN
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(out->driver, sizeof out->driver, "OpenMP, oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+#else
+    snprintf(out->driver, sizeof out->driver, "OpenMP");
+#endif
+    snprintf(out->isa, sizeof out->isa, "%s", isa);
+    out->threads = threads;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    if (pages > 0 && size > 0) out->memory = (size_t)pages * (size_t)size;
+}
+
+static rb_status probe(rb_device_info *list, int *n, char why[256]) {
+    const rb__kernels *kernels;
+    why[0] = '\0';
+    *n = 0;
+    rb_status status = rb__cpu_kernels(&kernels);
+    if (status != RB_OK) return status;
+    describe(rb__cpu_threads(), kernels->isa, &list[0]);
+    *n = 1;
+    return RB_OK;
+}
+
+static rb_status choose_provider(const char *name, rb_device *device) {
+    static const char *const names[] = {"auto", "own", "onednn"};
+    if (!name) name = "auto";
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            device->provider = i == 0 ? RB__AUTO : i == 1 ? RB__OWN : RB__ONEDNN;
+#ifndef REGBENCH_HAVE_ONEDNN
+            if (device->provider == RB__ONEDNN)
+                return rb_fail(RB_USAGE,
+                               "provider \"onednn\": this build has no oneDNN; install it and build again, or use own");
+#endif
+            return RB_OK;
+        }
+    const char *nearest = rb_text_nearest(name, names, 3);
+    return rb_fail(RB_USAGE, "unknown provider \"%s\" of the cpu%s%s%s; known: auto, own, onednn", name,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
+    rb_status status = RB_OK;
+    rb_device *device = calloc(1, sizeof *device);
+    *out = NULL;
+    (void)index;
+    if (!device) return rb_fail(RB_MEMORY, "out of memory while opening the cpu");
+    if (options && (options->threads < 0 || options->threads > 4096)) {
+        status = rb_fail(RB_USAGE, "%d threads: give 0 (all) to 4096", options->threads);
+        goto cleanup;
+    }
+    RB_TRY(rb__cpu_kernels(&device->kernels));
+    RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    device->threads = options && options->threads ? options->threads : rb__cpu_threads();
+    *out = device;
+    device = NULL;
+cleanup:
+    free(device);
+    return status;
+}
+
+static void close_device(rb_device *device) { free(device); }
+
+static void info(const rb_device *device, rb_device_info *out) { describe(device->threads, device->kernels->isa, out); }
+
+static void layout(const rb_device *device, rb_layout *out) {
+    (void)device;
+    *out = (rb_layout){.order = RB_NHWC,
+                       .out_last = true,
+                       .channel_align = 16,
+                       .align = RB__ALIGN,
+                       .real_bytes = 4,
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+}
+
+static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
+    (void)device, (void)program, (void)variant;
+    switch (op->kind) {
+    case RB_OP_BATCHNORM:
+    case RB_OP_BATCHNORM_DX:
+        return "batch normalization is not built for the cpu yet";
+    case RB_OP_DROPOUT:
+    case RB_OP_DROPOUT_DX:
+        return "dropout is not built for the cpu yet";
+    case RB_OP_LOSS_MSE:
+        return "the mean squared error is not built for the cpu yet";
+    case RB_OP_LOSS_CE:
+        return op->in[3] >= 0 ? "soft labels are not built for the cpu yet" : NULL;
+    case RB_OP_UPDATE:
+        return op->u.update.kind == RB_ADAM ? "Adam is not built for the cpu yet" : NULL;
+    case RB_OP_ATTACK:
+        return "attacks are not built for the cpu yet";
+    default:
+        return NULL;
+    }
+}
+
+static void store_free(rb_store *store) {
+    if (!store) return;
+    for (int s = 0; s < RB_SEGMENTS; s++) rb__cpu_free(store->base[s], store->bytes[s]);
+    free(store);
+}
+
+static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], rb_store **out) {
+    rb_store *store = calloc(1, sizeof *store);
+    *out = NULL;
+    if (!store) return rb_fail(RB_MEMORY, "out of memory while making a store");
+    store->device = device;
+    for (int s = 0; s < RB_SEGMENTS; s++) {
+        store->bytes[s] = bytes[s];
+        store->base[s] = rb__cpu_alloc(bytes[s]);
+        if (!store->base[s]) {
+            store_free(store);
+            return rb_fail(RB_MEMORY, "cpu: no memory for segment %s of %zu bytes", rb_segment_name((rb_segment)s),
+                           bytes[s]);
+        }
+    }
+    *out = store;
+    return RB_OK;
+}
+
+static rb_status check_range(const rb_store *store, rb_segment segment, size_t offset, size_t bytes) {
+    if (offset > store->bytes[segment] || bytes > store->bytes[segment] - offset)
+        return rb_fail(RB_INTERNAL, "transfer of %zu bytes at %zu passes the end of segment %s (%zu bytes)", bytes,
+                       offset, rb_segment_name(segment), store->bytes[segment]);
+    return RB_OK;
+}
+
+static rb_status put(rb_store *store, rb_segment segment, size_t offset, size_t bytes, const void *from) {
+    rb_status status = check_range(store, segment, offset, bytes);
+    if (status == RB_OK && bytes) memcpy(store->base[segment] + offset, from, bytes);
+    return status;
+}
+
+static rb_status get(rb_store *store, rb_segment segment, size_t offset, size_t bytes, void *to) {
+    rb_status status = check_range(store, segment, offset, bytes);
+    if (status == RB_OK && bytes) memcpy(to, store->base[segment] + offset, bytes);
+    return status;
+}
+
+static void unbind(rb_bound *bound) {
+    if (!bound) return;
+    rb__plan_free(bound->plan);
+    free(bound);
+}
+
+static rb_status bind(rb_store *store, const rb_program *program, const rb_variant *variant, rb_bound **out) {
+    rb_status status = RB_OK;
+    rb_bound *bound = calloc(1, sizeof *bound);
+    *out = NULL;
+    if (!bound) return rb_fail(RB_MEMORY, "out of memory while binding");
+    bound->store = store;
+    bound->variant = variant;
+    for (int i = 0; i < variant->n_ops; i++)
+        if (variant->ops[i].kind == RB_OP_LOSS_CE)
+            bound->order =
+                (const int32_t *)(const void *)(store->base[RB_SEG_CTRL] + program->order[variant->family].offset);
+    RB_TRY(rb__plan_new(store, program, variant, &bound->plan));
+    *out = bound;
+    bound = NULL;
+cleanup:
+    unbind(bound);
+    return status;
+}
+
+static rb_status submit(rb_bound *bound, int n_steps) {
+    if (bound->plan->n_items == 0) return RB_OK;
+    rb__team_run(bound->plan, bound->variant, (rb_ctrl_head *)(void *)bound->store->base[RB_SEG_CTRL], bound->order,
+                 bound->store->device->threads, n_steps);
+    return RB_OK;
+}
+
+static rb_status wait_device(rb_device *device) {
+    (void)device;
+    return RB_OK;
+}
+
+static const char *provider(const rb_bound *bound, int op) { return bound->plan->items[op].provider; }
+
+static size_t work_bytes(const rb_bound *bound) { return bound->plan->memory_bytes; }
+
+const rb_backend rb_backend_cpu = {.name = "cpu",
+                                   .abi = RB_BACKEND_ABI,
+                                   .probe = probe,
+                                   .open = open_device,
+                                   .close = close_device,
+                                   .info = info,
+                                   .layout = layout,
+                                   .supports = supports,
+                                   .store_new = store_new,
+                                   .store_free = store_free,
+                                   .put = put,
+                                   .get = get,
+                                   .bind = bind,
+                                   .unbind = unbind,
+                                   .submit = submit,
+                                   .wait = wait_device,
+                                   .provider = provider,
+                                   .work_bytes = work_bytes};

@@ -1,0 +1,152 @@
+/* cpu.h: the inside of the cpu backend: how a variant is cut into phases, and what kernels receive.
+ *
+ * A step is a list of phases with a barrier after each. In a UNITS phase threads share numbered units of work. In a
+ * ROWS phase the batch is cut into a fixed number of groups; a thread takes whole groups and runs *all* ops of the
+ * phase on a few rows at a time, so that what only these ops exchange stays in its cache ("local" tensors, one small
+ * copy per thread). Weight gradients of linear layers wait until the rows are done and then share the output; those of
+ * convolutions add up one partial per group. A LIBRARY phase is one op that brings its own threads. Groups, units and
+ * the order of every sum are fixed by shapes alone: the number of threads changes no bit. */
+#ifndef RB_CPU_CPU_H
+#define RB_CPU_CPU_H
+
+#include <stdint.h>
+
+#include "regbench/backend.h"
+
+enum { RB__ALIGN = 64 };
+
+typedef struct rb__item rb__item;
+
+/* Which row of the data set, learning rate and metrics belong to a step. */
+typedef struct rb__step {
+    const rb_cursor *cursor; /* as it was when the submission began */
+    int32_t slot;            /* of this step */
+    int present;             /* rows of the batch that exist */
+} rb__step;
+
+/* What one call of a kernel works on. */
+typedef struct rb__call {
+    void *in[RB_OP_MAX_IN], *out[RB_OP_MAX_OUT]; /* addresses at row `row` (of tensors without rows: as they are) */
+    int row, rows;                               /* part of the batch */
+    bool first;                                  /* first rows of their group: partials begin here */
+    float *partial;                              /* of the group */
+    unsigned char *scratch;                      /* of the thread, as many bytes as the item asked for */
+    const rb__step *step;
+} rb__call;
+
+typedef void rb__rows_fn(const rb__item *it, const rb__call *c);
+typedef void rb__unit_fn(const rb__item *it, int unit, const rb__call *c);
+
+/* Kernels of one instruction set; see kernels/. */
+typedef struct rb__kernels {
+    const char *isa;
+    int tile_rows; /* rows of the largest register tile */
+    rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
+        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce;
+    rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat;
+} rb__kernels;
+
+extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
+
+/* Where a tensor lies. */
+typedef struct rb__place {
+    unsigned char *base; /* of row 0; local: NULL until bound to a thread */
+    size_t offset;       /* local: in the thread's arena */
+    size_t row_bytes;    /* step to the next batch row; 0 = no rows */
+    bool local;
+} rb__place;
+
+/* Extents of an op; ld* = elements from one pixel or row of channels to the next. */
+typedef struct rb__geometry {
+    int N, C, H, W, K, P, Q, R, stride, pad;
+    int D;             /* linear: elements of an input row, padding included */
+    int ldx, ldy, ldw; /* input side, output side, weight rows */
+} rb__geometry;
+
+/* One op, made ready to run. */
+struct rb__item {
+    const rb_op *op;
+    const rb_variant *variant;
+    const rb_program *program;
+    const char *provider;
+    rb__geometry g;
+    rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
+    rb__rows_fn *rows;
+    const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
+    float *packed;          /* WORK: turned weights */
+    float *partials;        /* WORK: one per group */
+    size_t partial_count;   /* values of one */
+    int groups;             /* of the phase */
+    double *sums;           /* WORK: row losses and hits; update: two per unit */
+    int n_sums;
+    size_t scratch_bytes;
+    void *library; /* a provider's own state */
+};
+
+/* --- machine.c ---------------------------------------------------------------------------------------------------- */
+int rb__cpu_threads(void); /* that this process may use: affinity mask and cgroup quota */
+void rb__cpu_name(char *name, size_t size);
+rb_status rb__cpu_kernels(const rb__kernels **out); /* best for this machine, or what REGBENCH_ISA asks for */
+
+/* --- phases.c ----------------------------------------------------------------------------------------------------- */
+typedef struct rb__work {
+    rb__item *item;
+    rb__unit_fn *fn;
+    int units;
+    double cost; /* of a unit, in any measure that the works of one phase share */
+} rb__work;
+
+typedef enum rb__phase_kind { RB__UNITS, RB__ROWS, RB__LIBRARY } rb__phase_kind;
+typedef struct rb__phase {
+    rb__phase_kind kind;
+    int first, count;  /* UNITS: in plan->works; ROWS: in plan->sequence; LIBRARY: item number */
+    int groups, chunk; /* ROWS: parts of the batch, rows at a time */
+} rb__phase;
+
+typedef struct rb__plan {
+    int n_items, n_works, n_sequence, n_phases;
+    rb__item *items; /* one per op of the variant */
+    rb__work *works;
+    int *sequence; /* items of ROWS phases in order */
+    rb__phase *phases;
+    unsigned char *memory; /* WORK: everything below, one allocation */
+    size_t memory_bytes, arena_offset, arena_bytes, scratch_offset;
+} rb__plan;
+
+rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, rb__plan **out);
+void rb__plan_free(rb__plan *plan);
+
+/* --- items.c ------------------------------------------------------------------------------------------------------ */
+/* Geometry and kernel of one op; places are filled by the planner. */
+void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *variant,
+                      const rb_op *op);
+/* Ops whose batch rows are independent of each other (up to sums). */
+bool rb__item_by_rows(const rb__item *it);
+
+/* --- team.c ------------------------------------------------------------------------------------------------------- */
+void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order,
+                  int threads, int n_steps);
+
+/* --- onednn.c ----------------------------------------------------------------------------------------------------- */
+/* The device's provider asks for oneDNN here and it can do this op. */
+bool rb__onednn_wanted(const rb_device *device, const rb__item *it);
+/* Makes the primitives and sets it->library and it->provider; leaves them alone where oneDNN refuses. */
+rb_status rb__onednn_prepare(rb__item *it, int threads);
+void rb__onednn_run(const rb__item *it);
+void rb__onednn_release(rb__item *it);
+
+/* --- backend.c ---------------------------------------------------------------------------------------------------- */
+struct rb_device {
+    int threads;
+    const rb__kernels *kernels;
+    enum { RB__AUTO, RB__OWN, RB__ONEDNN } provider;
+};
+struct rb_store {
+    rb_device *device;
+    size_t bytes[RB_SEGMENTS];
+    unsigned char *base[RB_SEGMENTS];
+};
+unsigned char *rb__cpu_alloc(size_t bytes); /* zeroed, 64-byte aligned, huge pages advised; NULL on failure */
+void rb__cpu_free(unsigned char *memory, size_t bytes);
+
+#endif

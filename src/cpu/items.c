@@ -1,0 +1,105 @@
+/* items.c: one op made ready: its extents in this backend's layout, its kernel, the scratch it asks for. */
+#include "cpu/cpu.h"
+#include "cpu/tuning.h"
+
+static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
+static size_t floats(int64_t a, int64_t b, int64_t c) { return sizeof(float) * (size_t)(a * b * c) + RB__ALIGN; }
+
+/* Extents from an input-side tensor x and an output-side tensor y (gradients: the tensors that they belong to). */
+static rb__geometry measure(const rb_op *op, const rb_tensor *x, const rb_tensor *y) {
+    rb__geometry g = {.N = (int)x->dims[0], .C = (int)x->dims[1], .H = (int)x->dims[2], .W = (int)x->dims[3]};
+    g.K = (int)y->dims[1], g.P = (int)y->dims[2], g.Q = (int)y->dims[3];
+    g.R = op->u.window.kernel, g.stride = op->u.window.stride, g.pad = op->u.window.pad;
+    g.ldx = (int)x->stride[3], g.ldy = (int)y->stride[3], g.ldw = round16(y->dims[1]);
+    return g;
+}
+
+/* Linear layers read whole rows. Behind the last channel of a flat row lie only zeros, which need not be multiplied. */
+static void measure_linear(rb__geometry *g, const rb_tensor *x, const rb_tensor *y, bool all_rows) {
+    g->ldx = (int)x->stride[0], g->ldy = (int)y->stride[0];
+    g->D = g->H * g->W == 1 && !all_rows ? g->C : g->ldx;
+}
+
+bool rb__item_by_rows(const rb__item *it) { return it->rows != NULL; }
+
+void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *v,
+                      const rb_op *op) {
+    const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
+    for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
+    it->op = op, it->variant = v, it->program = program, it->provider = "own";
+    rb__geometry *g = &it->g;
+    switch (op->kind) {
+    case RB_OP_GATHER:
+        *g = measure(op, out, out);
+        g->D = g->C * g->H * g->W;
+        it->rows = k->gather;
+        break;
+    case RB_OP_LINEAR:
+        *g = measure(op, in[0], out);
+        measure_linear(g, in[0], out, false);
+        it->rows = k->linear;
+        break;
+    case RB_OP_LINEAR_DX:
+        *g = measure(op, out, in[0]);
+        measure_linear(g, out, in[0], false);
+        it->rows = k->linear_dx;
+        break;
+    case RB_OP_LINEAR_DW:
+        *g = measure(op, in[0], in[1]);
+        measure_linear(g, in[0], in[1], true);
+        it->scratch_bytes = floats(RB__STRIP_ROWS, RB__STRIP_TILES, k->tile_rows);
+        break;
+    case RB_OP_CONV:
+        *g = measure(op, in[0], out);
+        it->scratch_bytes = floats(g->H + 2 * g->pad, g->W + 2 * g->pad, g->C);
+        it->rows = k->conv;
+        break;
+    case RB_OP_CONV_DX:
+        *g = measure(op, out, in[0]);
+        it->scratch_bytes = floats(g->H + g->R - 1, g->W + g->R - 1, g->K);
+        it->rows = k->conv_dx;
+        break;
+    case RB_OP_CONV_DW:
+        *g = measure(op, in[0], in[1]);
+        it->scratch_bytes = floats(g->H + 2 * g->pad, g->W + 2 * g->pad, g->C);
+        it->partial_count = ((size_t)g->R * (size_t)g->R * (size_t)g->C + 1) * (size_t)g->ldw;
+        it->rows = k->conv_dw;
+        break;
+    case RB_OP_MAXPOOL:
+    case RB_OP_AVGPOOL:
+        *g = measure(op, in[0], out);
+        it->rows = op->kind == RB_OP_MAXPOOL ? k->max_pool : k->avg_pool;
+        break;
+    case RB_OP_MAXPOOL_DX:
+    case RB_OP_AVGPOOL_DX:
+        *g = measure(op, out, in[0]);
+        it->rows = op->kind == RB_OP_MAXPOOL_DX ? k->max_pool_dx : k->avg_pool_dx;
+        break;
+    case RB_OP_ACT:
+    case RB_OP_ACT_DX:
+    case RB_OP_ADD:
+        *g = measure(op, in[0], out);
+        if (op->kind == RB_OP_ADD) g->ldw = (int)in[1]->stride[3];
+        if (g->ldx != g->ldy || (op->kind == RB_OP_ADD && g->ldw != g->ldy))
+            it->scratch_bytes = 2 * floats((int64_t)g->N * g->H, g->W, g->ldy);
+        it->rows = op->kind == RB_OP_ACT ? k->act : op->kind == RB_OP_ADD ? k->add : k->act_dx;
+        break;
+    case RB_OP_COPY:
+        *g = measure(op, in[0], out);
+        if ((out->segment == RB_SEG_ACT || out->segment == RB_SEG_INPUT) && out->dims[0] == v->rows) it->rows = k->copy;
+        break;
+    case RB_OP_LOSS_CE:
+        *g = measure(op, in[0], in[0]);
+        g->ldx = (int)in[0]->stride[0];
+        it->scratch_bytes = floats(1, 1, round16(g->K));
+        it->n_sums = g->N;
+        it->rows = k->loss_ce;
+        break;
+    case RB_OP_UPDATE:
+    case RB_OP_NORMS:
+        it->n_sums = (int)((rb_tensor_count(in[0]) + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK);
+        break;
+    default: /* supports() has refused it */
+        break;
+    }
+}

@@ -1,0 +1,53 @@
+/* loss.c: softmax cross-entropy: loss and hits per row, its gradient, predictions.
+ *
+ * loss = log(sum_j exp(z_j - z_max)) + z_max - z_label; dz = (softmax(z) - onehot) / rows present. A row number of -1
+ * counts nowhere and has dz = 0. The first maximum is the prediction. Rows are independent; their losses lie in WORK
+ * and loss_total adds them in row order, in double. Shapes: z, dz (N,ld), K classes, pad lanes of dz zero. */
+#include <math.h>
+
+#include "cpu/kernels/kernels.h"
+
+static void row_loss(const rb__item *it, const rb__call *c, int k) {
+    const rb__geometry *g = &it->g;
+    const int32_t *labels = c->in[1], *order = c->in[2];
+    int32_t *pred = c->out[2];
+    const float *z = (const float *)c->in[0] + (int64_t)k * g->ldx;
+    float *dz = c->out[1] ? (float *)c->out[1] + (int64_t)k * g->ldx : NULL;
+    float *e = (float *)(void *)c->scratch, rest = 0.0f; /* rest: the sum without the best, which may be far below 1 */
+    double *sums = it->sums + 2 * (c->row + k);
+    int K = g->K, best = 0;
+    int64_t position = rb_position(it, c->step, c->row + k);
+    int32_t index = order[position];
+    for (int j = 1; j < K; j++)
+        if (z[j] > z[best]) best = j;
+    for (int j = 0; j < K; j += RB_LANES) rb_store_v(e + j, rb_exp(rb_load(z + j) - z[best]));
+    for (int j = 0; j < K; j++) rest += j == best ? 0.0f : e[j];
+    sums[0] = sums[1] = 0.0;
+    if (index >= 0) {
+        int label = labels[index];
+        sums[0] = log1p((double)rest) + ((double)z[best] - (double)z[label]);
+        sums[1] = best == label;
+        if (dz) {
+            float share = 1.0f / (float)c->step->present, sum = e[best] + rest, scale = share / sum;
+            for (int j = 0; j < g->ldx; j++) dz[j] = j < K ? e[j] * scale : 0.0f;
+            dz[label] = label == best ? -rest * scale : (e[label] - sum) * scale;
+        }
+    } else if (dz) {
+        memset(dz, 0, sizeof(float) * (size_t)g->ldx);
+    }
+    if (pred) pred[position] = best;
+}
+
+void RB_KERNEL(loss_ce)(const rb__item *it, const rb__call *c) {
+    for (int k = 0; k < c->rows; k++) row_loss(it, c, k);
+}
+
+/* One unit. */
+void RB_KERNEL(loss_total)(const rb__item *it, int unit, const rb__call *c) {
+    float *metric = (float *)c->out[0] + (int64_t)c->step->slot * RB_METRIC_COLUMNS;
+    double loss = 0.0, hits = 0.0;
+    (void)unit;
+    for (int n = 0; n < it->g.N; n++) loss += it->sums[2 * n], hits += it->sums[2 * n + 1];
+    metric[RB_METRIC_LOSS_SUM] = (float)loss;
+    metric[RB_METRIC_CORRECT] = (float)hits;
+}

@@ -1,0 +1,153 @@
+/* pointwise.c: the batch built from the data set, activations, sums and copies: one read and one write per element.
+ *
+ * gather: x[k] = (data[row k]/255 - mean)/stddev for u8 rows, rounded at every step as PyTorch does: images are full of
+ * equal values, and a last bit decides ties further on. A row of -1 gives zeros. act, act', add and copy walk over rows
+ * of channels with their pad lanes, which stay zero. */
+#include "cpu/kernels/kernels.h"
+
+/* x/255 rounded as a division is: an estimate, corrected by its exact remainder, which a fused multiply-add gives. */
+RB_INLINE rb_vf divide_255(rb_vf x) {
+#ifdef __FP_FAST_FMAF
+    const float inverse = 1.0f / 255.0f;
+    rb_vf q = x * inverse;
+    return q + (x - q * 255.0f) * inverse;
+#else
+    return x / 255.0f;
+#endif
+}
+
+void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int d, int width, float *to) {
+    const rb_tensor *data = &it->variant->tensors[it->op->in[0]];
+    const int32_t *order = (const int32_t *)(const void *)it->in[1].base;
+    int64_t row = order[rb_position(it, step, k)], D = it->g.D;
+    float mean = it->op->u.normalize.mean, stddev = it->op->u.normalize.stddev;
+    bool scaled = mean != 0.0f || stddev != 1.0f;
+    int i = 0;
+    if (row < 0) {
+        memset(to, 0, sizeof(float) * (size_t)width);
+    } else if (data->dtype == RB_U8) {
+        const uint8_t *from = it->in[0].base + row * D + d;
+        for (; i + RB_LANES <= width; i += RB_LANES) {
+            rb_vf x = divide_255(__builtin_convertvector(*(const rb_vb_any *)(from + i), rb_vf));
+            rb_store_v(to + i, scaled ? (x - mean) / stddev : x);
+        }
+        for (; i < width; i++) to[i] = ((float)from[i] / 255.0f - mean) / stddev;
+    } else {
+        memcpy(to, (const float *)(const void *)it->in[0].base + row * D + d, sizeof(float) * (size_t)width);
+    }
+}
+
+void RB_KERNEL(gather)(const rb__item *it, const rb__call *c) {
+    for (int k = 0; k < c->rows; k++)
+        RB_KERNEL(gather_row)(it, c->step, c->row + k, 0, it->g.D, (float *)c->out[0] + (int64_t)k * it->g.D);
+}
+
+/* `act` is a literal where this is used. */
+RB_INLINE void activate_as(rb_act act, float slope, const float *from, float *to, int64_t n) {
+    int64_t i = 0;
+    for (; i + RB_LANES <= n; i += RB_LANES) rb_store_v(to + i, rb_activate(act, slope, rb_load(from + i)));
+    for (; i < n; i++) to[i] = rb_activate(act, slope, rb_splat(from[i]))[0];
+}
+
+static void activate(const rb_op *op, const float *from, float *to, int64_t n) {
+    switch (op->act) {
+    case RB_ACT_SIGMOID:
+        activate_as(RB_ACT_SIGMOID, 0.0f, from, to, n);
+        break;
+    case RB_ACT_RELU:
+        activate_as(RB_ACT_RELU, 0.0f, from, to, n);
+        break;
+    case RB_ACT_LEAKY_RELU:
+        activate_as(RB_ACT_LEAKY_RELU, op->slope, from, to, n);
+        break;
+    case RB_ACT_NONE:
+        if (from != to) memcpy(to, from, sizeof(float) * (size_t)n);
+        break;
+    }
+}
+
+void RB_KERNEL(activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld) {
+    activate(op, from, to, pixels * ld);
+    if (op->act != RB_ACT_SIGMOID || channels == ld) return;
+    for (int64_t i = 0; i < pixels; i++) /* sigmoid(0) is not 0 */
+        memset(to + i * ld + channels, 0, sizeof(float) * (size_t)(ld - channels));
+}
+
+RB_INLINE void derive_as(rb_act act, float slope, const float *dy, const float *y, float *to, int64_t n, bool add) {
+    int64_t i = 0;
+    for (; i + RB_LANES <= n; i += RB_LANES) {
+        rb_vf v = rb_derive(act, slope, rb_load(dy + i), rb_load(y + i));
+        rb_store_v(to + i, add ? v + rb_load(to + i) : v);
+    }
+    for (; i < n; i++) to[i] = (add ? to[i] : 0.0f) + rb_derive(act, slope, rb_splat(dy[i]), rb_splat(y[i]))[0];
+}
+
+void RB_KERNEL(derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n) {
+    switch (op->act) {
+    case RB_ACT_SIGMOID:
+        derive_as(RB_ACT_SIGMOID, 0.0f, dy, y, to, n, false);
+        break;
+    case RB_ACT_RELU:
+        derive_as(RB_ACT_RELU, 0.0f, dy, y, to, n, false);
+        break;
+    default:
+        derive_as(op->act, op->slope, dy, y, to, n, false);
+    }
+}
+
+/* Extents of a call: all elements of its rows, of an output whose channels are padded to ldy. */
+static int64_t elements(const rb__item *it, const rb__call *c) {
+    return (int64_t)c->rows * it->g.H * it->g.W * it->g.ldy;
+}
+/* The input with its channels padded as the output's, in scratch where it comes unpadded from the data set. */
+static const float *padded(const rb__item *it, const rb__call *c, int input, int ld, int slot) {
+    const rb__geometry *g = &it->g;
+    const float *x = c->in[input];
+    if (ld == g->ldy) return x;
+    float *to = (float *)(void *)c->scratch + slot * elements(it, c);
+    memset(to, 0, sizeof(float) * (size_t)elements(it, c));
+    for (int64_t i = 0; i < (int64_t)c->rows * g->H * g->W; i++)
+        memcpy(to + i * g->ldy, x + i * ld, sizeof(float) * (size_t)g->C);
+    return to;
+}
+
+void RB_KERNEL(act)(const rb__item *it, const rb__call *c) {
+    const rb__geometry *g = &it->g;
+    const float *x = padded(it, c, 0, g->ldx, 0);
+    RB_KERNEL(activate_rows)(it->op, x, c->out[0], (int64_t)c->rows * g->H * g->W, g->C, g->ldy);
+}
+
+void RB_KERNEL(act_dx)(const rb__item *it, const rb__call *c) {
+    bool add = it->op->flags & RB_OPF_ACCUMULATE;
+    derive_as(it->op->act, it->op->slope, c->in[0], c->in[1], c->out[0], elements(it, c), add);
+}
+
+void RB_KERNEL(add)(const rb__item *it, const rb__call *c) {
+    const rb__geometry *g = &it->g;
+    const float *a = padded(it, c, 0, g->ldx, 0), *b = padded(it, c, 1, g->ldw, 1);
+    float *y = c->out[0];
+    int64_t n = elements(it, c), i = 0;
+    for (; i + RB_LANES <= n; i += RB_LANES) rb_store_v(y + i, rb_load(a + i) + rb_load(b + i));
+    for (; i < n; i++) y[i] = a[i] + b[i];
+    if (it->op->act != RB_ACT_NONE)
+        RB_KERNEL(activate_rows)(it->op, y, y, (int64_t)c->rows * g->H * g->W, g->C, g->ldy);
+}
+
+void RB_KERNEL(copy)(const rb__item *it, const rb__call *c) {
+    const float *x = c->in[0];
+    float *y = c->out[0];
+    int64_t n = elements(it, c);
+    if (!(it->op->flags & RB_OPF_ACCUMULATE))
+        memcpy(y, x, sizeof(float) * (size_t)n);
+    else
+        for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* Flat views of whole segments: snapshots. A unit is RB__FLAT_BLOCK values. */
+void RB_KERNEL(copy_flat)(const rb__item *it, int unit, const rb__call *c) {
+    int64_t count = rb_tensor_count(&it->variant->tensors[it->op->out[0]]), from = (int64_t)unit * RB__FLAT_BLOCK;
+    int64_t n = count - from < RB__FLAT_BLOCK ? count - from : RB__FLAT_BLOCK;
+    const float *x = (const float *)c->in[0] + from;
+    float *y = (float *)c->out[0] + from;
+    for (int64_t i = 0; i < n; i++) y[i] = (it->op->flags & RB_OPF_ACCUMULATE ? y[i] : 0.0f) + x[i];
+}

@@ -1,0 +1,351 @@
+/* phases.c: cuts a variant into phases and gives every activation and every piece of WORK an address.
+ *
+ * Row ops collect in an open ROWS phase. What they need before (turned weights) and leave behind (weight gradients of
+ * linear layers, sums of partials, the loss total) becomes a UNITS phase before and after it. An activation that only
+ * one ROWS phase touches is local to a thread and a chunk of rows; the others share WORK by liveness over phases. A
+ * variant whose activations come from or go to outside (tests of single ops) runs op by op on the store instead. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "cpu/tuning.h"
+
+typedef struct planner {
+    rb__plan *plan;
+    const rb_store *store;
+    const rb_variant *variant;
+    const rb__kernels *kernels;
+    bool strict; /* one op at a time, activations in the store */
+    int *rows;   /* items of the open ROWS phase */
+    rb__work *before, *after;
+    int n_rows, n_before, n_after;
+    struct life *lives; /* by tensor */
+    size_t used;        /* of WORK */
+} planner;
+
+typedef struct life {
+    int first, last; /* phases; -1 = not touched */
+    bool written, read;
+} life;
+
+/* --- phases ---------------------------------------------------------------------------------------------------------
+ */
+
+static void emit_units(planner *p, const rb__work *works, int n) {
+    if (n == 0) return;
+    rb__plan *plan = p->plan;
+    plan->phases[plan->n_phases++] = (rb__phase){.kind = RB__UNITS, .first = plan->n_works, .count = n};
+    memcpy(plan->works + plan->n_works, works, sizeof *works * (size_t)n);
+    plan->n_works += n;
+}
+
+/* Closes the open ROWS phase with what goes before and after it. */
+static void flush(planner *p) {
+    rb__plan *plan = p->plan;
+    emit_units(p, p->before, p->n_before);
+    if (p->n_rows) {
+        plan->phases[plan->n_phases++] = (rb__phase){.kind = RB__ROWS, .first = plan->n_sequence, .count = p->n_rows};
+        memcpy(plan->sequence + plan->n_sequence, p->rows, sizeof *p->rows * (size_t)p->n_rows);
+        plan->n_sequence += p->n_rows;
+    }
+    emit_units(p, p->after, p->n_after);
+    p->n_rows = p->n_before = p->n_after = 0;
+}
+
+static int blocks(int64_t n) { return (int)((n + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK); }
+
+/* Gradients of a linear layer that reads the batch as it comes from the data set can build it again. */
+static const rb__item *gather_of(const planner *p, int tensor) {
+    for (int i = 0; i < p->plan->n_items; i++)
+        if (p->variant->ops[i].kind == RB_OP_GATHER && p->variant->ops[i].out[0] == tensor) return &p->plan->items[i];
+    return NULL;
+}
+
+static void schedule(planner *p, int i) {
+    rb__item *it = &p->plan->items[i];
+    const rb__kernels *k = p->kernels;
+    const rb__geometry *g = &it->g;
+    double groups = RB__GROUPS;
+    if (it->library) {
+        flush(p);
+        p->plan->phases[p->plan->n_phases++] = (rb__phase){.kind = RB__LIBRARY, .first = i, .count = 1};
+        return;
+    }
+    if (it->rows) p->rows[p->n_rows++] = i;
+    switch (it->op->kind) {
+    case RB_OP_LINEAR_DX:
+        p->before[p->n_before++] = (rb__work){it, k->pack_linear, (g->D + 15) / 16, 32.0 * g->K};
+        break;
+    case RB_OP_CONV_DX:
+        p->before[p->n_before++] = (rb__work){it, k->pack_conv, g->R * g->R, 2.0 * g->K * g->C};
+        break;
+    case RB_OP_CONV_DW:
+        p->after[p->n_after++] =
+            (rb__work){it, k->sum_partials, blocks((int64_t)it->partial_count), groups * RB__FLAT_BLOCK};
+        break;
+    case RB_OP_LINEAR_DW: {
+        int wide = RB__STRIP_TILES * k->tile_rows, units = 1 + (g->D + wide - 1) / wide;
+        it->gather = p->strict ? NULL : gather_of(p, it->op->in[0]);
+        p->after[p->n_after++] = (rb__work){it, k->linear_dw, units, (double)g->N * wide * g->ldw / 16};
+        break;
+    }
+    case RB_OP_LOSS_CE:
+        p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
+        break;
+    case RB_OP_UPDATE:
+    case RB_OP_NORMS:
+        flush(p);
+        emit_units(p, &(rb__work){it, k->update, it->n_sums, 1.0}, 1);
+        emit_units(p, &(rb__work){it, k->update_total, 1, 1.0}, 1);
+        break;
+    case RB_OP_COPY:
+        if (it->rows) break;
+        flush(p);
+        emit_units(p, &(rb__work){it, k->copy_flat, blocks(rb_tensor_count(&p->variant->tensors[it->op->out[0]])), 1.0},
+                   1);
+        break;
+    default:
+        break;
+    }
+    if (p->strict) flush(p);
+}
+
+/* --- addresses ------------------------------------------------------------------------------------------------------
+ */
+
+static size_t align_up(size_t n) { return (n + RB__ALIGN - 1) / RB__ALIGN * RB__ALIGN; }
+static size_t take(planner *p, size_t bytes) {
+    size_t at = p->used;
+    p->used += align_up(bytes);
+    return at;
+}
+
+static void touch(planner *p, const rb_op *op, int phase, bool skip_first_input) {
+    for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++) {
+        int id = k < RB_OP_MAX_IN ? op->in[k] : op->out[k - RB_OP_MAX_IN];
+        if (id < 0 || (k == 0 && skip_first_input)) continue;
+        life *l = &p->lives[id];
+        if (l->first < 0) l->first = phase;
+        l->last = phase;
+        l->written |= k >= RB_OP_MAX_IN;
+        l->read |= k < RB_OP_MAX_IN;
+    }
+}
+
+/* Which phases touch each tensor. */
+static void measure_lives(planner *p) {
+    const rb__plan *plan = p->plan;
+    for (int t = 0; t < p->variant->n_tensors; t++) p->lives[t] = (life){.first = -1, .last = -1};
+    for (int i = 0; i < plan->n_phases; i++) {
+        const rb__phase *phase = &plan->phases[i];
+        for (int j = 0; j < phase->count; j++) {
+            const rb__work *work = phase->kind == RB__UNITS ? &plan->works[phase->first + j] : NULL;
+            if (work && (work->fn == p->kernels->pack_linear || work->fn == p->kernels->pack_conv ||
+                         work->fn == p->kernels->sum_partials || work->fn == p->kernels->loss_total))
+                continue; /* a part of a row op, which touches no activation */
+            const rb__item *it = work                      ? work->item
+                                 : phase->kind == RB__ROWS ? &plan->items[plan->sequence[phase->first + j]]
+                                                           : &plan->items[phase->first];
+            touch(p, it->op, i, it->gather != NULL);
+        }
+    }
+}
+
+static bool needs_store(const rb_variant *v) {
+    for (int t = 0; t < v->n_tensors; t++) {
+        bool written = false, read = false;
+        for (int i = 0; i < v->n_ops; i++) {
+            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
+            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
+        }
+        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
+    }
+    return false;
+}
+
+static bool is_local(const planner *p, int t) {
+    const life *l = &p->lives[t];
+    return !p->strict && l->first >= 0 && l->first == l->last && p->plan->phases[l->first].kind == RB__ROWS;
+}
+
+/* Offsets in WORK of activations that live over several phases: largest first, lowest free place. */
+static void place_shared(planner *p, size_t *offsets) {
+    const rb_variant *v = p->variant;
+    size_t base = p->used, top = base;
+    bool *done = (bool *)(offsets + v->n_tensors);
+    for (int round = 0; round < v->n_tensors; round++) {
+        int t = -1;
+        for (int i = 0; i < v->n_tensors; i++)
+            if (v->tensors[i].segment == RB_SEG_ACT && p->lives[i].first >= 0 && !is_local(p, i) && !done[i] &&
+                (t < 0 || v->tensors[i].bytes > v->tensors[t].bytes))
+                t = i;
+        if (t < 0) break;
+        size_t at = base, bytes = align_up(v->tensors[t].bytes);
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (int o = 0; o < v->n_tensors; o++) {
+                bool together = p->lives[o].first <= p->lives[t].last && p->lives[t].first <= p->lives[o].last;
+                size_t end = offsets[o] + align_up(v->tensors[o].bytes);
+                if (!done[o] || !together || at >= end || offsets[o] >= at + bytes) continue;
+                at = end;
+                moved = true;
+            }
+        }
+        offsets[t] = at;
+        done[t] = true;
+        if (at + bytes > top) top = at + bytes;
+    }
+    p->used = top;
+}
+
+/* Groups and chunk of every ROWS phase; places of its local tensors in a thread's arena. */
+static void place_local(planner *p, size_t *offsets) {
+    const rb_variant *v = p->variant;
+    for (int i = 0; i < p->plan->n_phases; i++) {
+        rb__phase *phase = &p->plan->phases[i];
+        if (phase->kind != RB__ROWS) continue;
+        size_t per_row = 0, used = 0;
+        bool images = false;
+        for (int j = 0; j < phase->count; j++) {
+            rb_op_kind kind = p->plan->items[p->plan->sequence[phase->first + j]].op->kind;
+            images |= kind == RB_OP_CONV || kind == RB_OP_CONV_DX || kind == RB_OP_CONV_DW;
+        }
+        for (int t = 0; t < v->n_tensors; t++)
+            if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i)
+                per_row += v->tensors[t].bytes / (size_t)v->rows + 1;
+        int least = images ? 1 : RB__MIN_ROWS, groups = v->rows / least;
+        phase->groups = groups < 1 ? 1 : groups > RB__GROUPS ? RB__GROUPS : groups;
+        int longest = (v->rows + phase->groups - 1) / phase->groups;
+        phase->chunk = per_row ? (int)(RB__CHUNK_BYTES / per_row) : longest;
+        phase->chunk = phase->chunk < 1 ? 1 : phase->chunk > longest ? longest : phase->chunk;
+        for (int t = 0; t < v->n_tensors; t++)
+            if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i) {
+                offsets[t] = used;
+                used += align_up(v->tensors[t].bytes / (size_t)v->rows * (size_t)phase->chunk + RB__ALIGN);
+            }
+        if (used > p->plan->scratch_offset) p->plan->scratch_offset = used;
+        for (int j = 0; j < phase->count; j++)
+            p->plan->items[p->plan->sequence[phase->first + j]].groups = phase->groups;
+    }
+}
+
+static rb__place place(const planner *p, const size_t *offsets, int id) {
+    if (id < 0) return (rb__place){0};
+    const rb_tensor *t = &p->variant->tensors[id];
+    rb__place at = {.base = p->store->base[t->segment] + t->offset};
+    if (t->segment == RB_SEG_ACT || t->segment == RB_SEG_INPUT)
+        at.row_bytes = (size_t)t->stride[0] * rb_dtype_bytes(t->dtype, 4);
+    if (t->segment == RB_SEG_ACT && !p->strict) {
+        at.local = is_local(p, id) || p->lives[id].first < 0;
+        at.offset = offsets[id];
+        at.base = at.local ? NULL : p->plan->memory + offsets[id];
+    }
+    return at;
+}
+
+/* Everything that needs an address, in two passes: sizes, then pointers into the one allocation. */
+static rb_status allocate(planner *p) {
+    rb__plan *plan = p->plan;
+    const rb_variant *v = p->variant;
+    size_t count = (size_t)v->n_tensors, scratch = 0;
+    size_t *offsets = calloc(count, sizeof *offsets + sizeof(bool));
+    size_t(*pieces)[3] = calloc((size_t)plan->n_items + 1, sizeof *pieces);
+    rb_status status = RB_OK;
+    if (!offsets || !pieces) {
+        status = rb_fail(RB_MEMORY, "out of memory while binding");
+        goto cleanup;
+    }
+    place_local(p, offsets);
+    place_shared(p, offsets);
+    for (int i = 0; i < plan->n_items; i++) {
+        rb__item *it = &plan->items[i];
+        const rb__geometry *g = &it->g;
+        size_t packed = it->op->kind == RB_OP_LINEAR_DX ? (size_t)g->K * (size_t)((g->D + 15) / 16 * 16)
+                        : it->op->kind == RB_OP_CONV_DX ? (size_t)(g->R * g->R * g->K) * (size_t)((g->C + 15) / 16 * 16)
+                                                        : 0;
+        pieces[i][0] = take(p, it->library ? 0 : packed * sizeof(float));
+        pieces[i][1] = take(p, it->library ? 0 : it->partial_count * (size_t)it->groups * sizeof(float));
+        pieces[i][2] = take(p, 2 * sizeof(double) * (size_t)it->n_sums);
+        if (it->scratch_bytes > scratch) scratch = it->scratch_bytes;
+    }
+    plan->arena_bytes = align_up(plan->scratch_offset + scratch + 4096); /* arenas do not share pages or lines */
+    plan->arena_offset = take(p, plan->arena_bytes * (size_t)p->store->device->threads);
+    plan->memory_bytes = p->used;
+    plan->memory = rb__cpu_alloc(plan->memory_bytes);
+    if (!plan->memory) {
+        status = rb_fail(RB_MEMORY, "cpu: no memory for %zu bytes of scratch", plan->memory_bytes);
+        goto cleanup;
+    }
+    for (int i = 0; i < plan->n_items; i++) {
+        rb__item *it = &plan->items[i];
+        for (int k = 0; k < RB_OP_MAX_IN; k++) it->in[k] = place(p, offsets, it->op->in[k]);
+        for (int k = 0; k < RB_OP_MAX_OUT; k++) it->out[k] = place(p, offsets, it->op->out[k]);
+        it->packed = (float *)(void *)(plan->memory + pieces[i][0]);
+        it->partials = it->partial_count ? (float *)(void *)(plan->memory + pieces[i][1]) : NULL;
+        it->sums = (double *)(void *)(plan->memory + pieces[i][2]);
+    }
+cleanup:
+    free(offsets);
+    free(pieces);
+    return status;
+}
+
+/* --- the plan -------------------------------------------------------------------------------------------------------
+ */
+
+void rb__plan_free(rb__plan *plan) {
+    if (!plan) return;
+#ifdef REGBENCH_HAVE_ONEDNN
+    for (int i = 0; i < plan->n_items; i++) rb__onednn_release(&plan->items[i]);
+#endif
+    rb__cpu_free(plan->memory, plan->memory_bytes);
+    free(plan->items);
+    free(plan->works);
+    free(plan->sequence);
+    free(plan->phases);
+    free(plan);
+}
+
+rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_variant *v, rb__plan **out) {
+    rb_status status = RB_OK;
+    size_t n = (size_t)v->n_ops + 1;
+    rb__plan *plan = calloc(1, sizeof *plan);
+    planner p = {.plan = plan, .store = store, .variant = v, .kernels = store->device->kernels};
+    *out = NULL;
+    if (plan) {
+        plan->items = calloc(n, sizeof *plan->items);
+        plan->works = calloc(3 * n, sizeof *plan->works);
+        plan->sequence = calloc(n, sizeof *plan->sequence);
+        plan->phases = calloc(4 * n, sizeof *plan->phases);
+    }
+    p.rows = calloc(n, sizeof *p.rows);
+    p.before = calloc(n, sizeof *p.before);
+    p.after = calloc(2 * n, sizeof *p.after);
+    p.lives = calloc((size_t)v->n_tensors + 1, sizeof *p.lives);
+    if (!plan || !plan->items || !plan->works || !plan->sequence || !plan->phases || !p.rows || !p.before || !p.after ||
+        !p.lives) {
+        status = rb_fail(RB_MEMORY, "out of memory while binding");
+        goto cleanup;
+    }
+    p.strict = needs_store(v);
+    plan->n_items = v->n_ops;
+    for (int i = 0; i < v->n_ops; i++) rb__item_prepare(&plan->items[i], p.kernels, program, v, &v->ops[i]);
+#ifdef REGBENCH_HAVE_ONEDNN
+    for (int i = 0; i < v->n_ops; i++)
+        if (rb__onednn_wanted(store->device, &plan->items[i]))
+            RB_TRY(rb__onednn_prepare(&plan->items[i], store->device->threads));
+#endif
+    for (int i = 0; i < v->n_ops; i++) schedule(&p, i);
+    flush(&p);
+    measure_lives(&p);
+    RB_TRY(allocate(&p));
+    *out = plan;
+    plan = NULL;
+cleanup:
+    free(p.rows);
+    free(p.before);
+    free(p.after);
+    free(p.lives);
+    rb__plan_free(plan);
+    return status;
+}

@@ -1,0 +1,139 @@
+/* team.c: runs the phases of a plan: one parallel region per submission, a spinning barrier after each phase.
+ *
+ * A barrier costs well under a microsecond, a parallel region several: small networks have steps of 50 microseconds.
+ * Around a LIBRARY phase the region is closed, because the library opens its own. */
+#include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "cpu/tuning.h"
+
+typedef struct barrier {
+    _Alignas(64) atomic_int arrived;
+    _Alignas(64) atomic_int generation;
+} barrier;
+
+static void pause_core(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void meet(barrier *b, int threads) {
+    if (threads == 1) return;
+    int generation = atomic_load_explicit(&b->generation, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) == threads - 1) {
+        atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->generation, generation + 1, memory_order_release);
+        return;
+    }
+    for (int looks = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == generation; looks++)
+        if (looks < RB__SPINS)
+            pause_core();
+        else
+            sched_yield();
+}
+
+/* Addresses of an item's operands at batch row `row`. */
+static void resolve(const rb__item *it, unsigned char *arena, int row, int chunk_row, rb__call *c) {
+    for (int i = 0; i < RB_OP_MAX_IN + RB_OP_MAX_OUT; i++) {
+        const rb__place *p = i < RB_OP_MAX_IN ? &it->in[i] : &it->out[i - RB_OP_MAX_IN];
+        unsigned char *at = p->local  ? arena + p->offset + p->row_bytes * (size_t)(row - chunk_row)
+                            : p->base ? p->base + p->row_bytes * (size_t)row
+                                      : NULL;
+        *(i < RB_OP_MAX_IN ? &c->in[i] : &c->out[i - RB_OP_MAX_IN]) = at;
+    }
+}
+
+static void run_units(const rb__plan *plan, const rb__phase *phase, int thread, int threads, unsigned char *arena,
+                      rb__call *c) {
+    const rb__work *works = plan->works + phase->first;
+    double total = 0.0, at = 0.0;
+    for (int i = 0; i < phase->count; i++) total += works[i].units * works[i].cost;
+    double from = total * thread / threads, to = total * (thread + 1) / threads;
+    for (int i = 0; i < phase->count; i++) {
+        bool resolved = false;
+        for (int unit = 0; unit < works[i].units; unit++, at += works[i].cost) {
+            if (at < from || at >= to) continue;
+            if (!resolved) resolve(works[i].item, arena, 0, 0, c);
+            resolved = true;
+            works[i].fn(works[i].item, unit, c);
+        }
+    }
+}
+
+static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int thread, int threads,
+                     unsigned char *arena, rb__call *c) {
+    for (int group = phase->groups * thread / threads; group < phase->groups * (thread + 1) / threads; group++) {
+        int from = (int)((int64_t)rows * group / phase->groups),
+            to = (int)((int64_t)rows * (group + 1) / phase->groups);
+        for (int row = from; row < to; row += c->rows) {
+            c->row = row, c->rows = to - row < phase->chunk ? to - row : phase->chunk, c->first = row == from;
+            for (int i = 0; i < phase->count; i++) {
+                const rb__item *it = &plan->items[plan->sequence[phase->first + i]];
+                resolve(it, arena, row, row, c);
+                c->partial = it->partials ? it->partials + (size_t)group * it->partial_count : NULL;
+                it->rows(it, c);
+            }
+        }
+    }
+}
+
+/* Steps [step, step_end) of phases [first, end) as one thread of the team. */
+static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order, int batch,
+                 int step, int step_end, int first, int end, int thread, int threads, barrier *b) {
+    unsigned char *arena = plan->memory + plan->arena_offset + (size_t)thread * plan->arena_bytes;
+    for (; step < step_end; step++) {
+        rb__step s = {.cursor = cursor, .slot = cursor->slot + step};
+        const int32_t *rows = order ? order + cursor->base + (int64_t)(s.slot % cursor->wrap) * batch : NULL;
+        for (int k = 0; rows && k < v->rows; k++) s.present += rows[k] >= 0;
+        rb__call c = {.scratch = arena + plan->scratch_offset, .step = &s};
+        for (int p = first; p < end; p++) {
+            const rb__phase *phase = &plan->phases[p];
+            if (phase->kind == RB__UNITS)
+                run_units(plan, phase, thread, threads, arena, &c);
+            else
+                run_rows(plan, phase, v->rows, thread, threads, arena, &c);
+            meet(b, threads);
+        }
+    }
+}
+
+/* The same in a parallel region. */
+static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order,
+                     int batch, int step, int step_end, int first, int end, int threads) {
+    barrier b;
+    atomic_init(&b.arrived, 0);
+    atomic_init(&b.generation, 0);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    work(plan, v, cursor, order, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(), &b);
+}
+
+void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head, const int32_t *order, int threads,
+                  int n_steps) {
+    rb_cursor cursor = head->cursor[v->family];
+    int batch = plan->items[0].program->spec.batch;
+    bool library = false;
+    for (int p = 0; p < plan->n_phases; p++) library |= plan->phases[p].kind == RB__LIBRARY;
+    if (!library) {
+        together(plan, v, &cursor, order, batch, 0, n_steps, 0, plan->n_phases, threads);
+    } else {
+        for (int step = 0; step < n_steps; step++)
+            for (int p = 0, end; p < plan->n_phases; p = end) {
+                for (end = p; end < plan->n_phases && plan->phases[end].kind != RB__LIBRARY; end++) continue;
+                if (end > p) {
+                    together(plan, v, &cursor, order, batch, step, step + 1, p, end, threads);
+                } else {
+#ifdef REGBENCH_HAVE_ONEDNN
+                    rb__onednn_run(&plan->items[plan->phases[p].first]);
+#endif
+                    end = p + 1;
+                }
+            }
+    }
+    head->cursor[v->family].slot += n_steps;
+}
