@@ -296,6 +296,23 @@ static void test_impossible_values(void **state) {
     rb_program_free(compiled(&pixels, &layout));
 }
 
+static void test_too_large(void **state) {
+    (void)state;
+    rb_layer layers[1501];
+    for (int i = 0; i < 1500; i++) layers[i] = (rb_layer)RB_RELU;
+    layers[1500] = (rb_layer)RB_END;
+    assert_refused(layers, spec_of(NULL, 3, 1, 1, 3, 2), RB_MISMATCH,
+                   "layer 1023 (relu): the model needs more than 1024 ops; make it smaller");
+    layers[600] = (rb_layer)RB_END; /* forward fits, the gradients do not */
+    assert_refused(layers, spec_of(NULL, 3, 1, 1, 3, 2), RB_MISMATCH,
+                   "layer 177 (relu): the model needs more than 1024 ops; make it smaller");
+    layers[500] = (rb_layer)RB_END;
+    rb_spec s = spec_of(layers, 3, 1, 1, 3, 2);
+    rb_layout layout = rb_layout_canonical();
+    s.attack = true;
+    rb_program_free(compiled(&s, &layout));
+}
+
 /* A row of 4096 pixels is the longest; padding must not let the output grow past it. */
 static void test_long_rows(void **state) {
     (void)state;
@@ -321,6 +338,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_model_flops, clear, clear),
         cmocka_unit_test_setup_teardown(test_shapes_that_do_not_fit, clear, clear),
         cmocka_unit_test_setup_teardown(test_impossible_values, clear, clear),
+        cmocka_unit_test_setup_teardown(test_too_large, clear, clear),
         cmocka_unit_test_setup_teardown(test_long_rows, clear, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
