@@ -43,12 +43,12 @@ static void test_find(void **state) {
     assert_string_equal(found("size/mlp")->model, "MLP");
     found("cnn/mnist-lr0.001");
     assert_fails(rb_case_find("size/mpl", &c),
-                 "unknown case \"size/mpl\"; did you mean \"size/mlp\"?; `regbench list` shows all");
+                 "unknown case \"size/mpl\"; did you mean \"size/mlp\"? (`regbench list` shows all)");
     assert_fails(
         rb_case_find("cnn/mnist-momentun", &c),
-        "unknown case \"cnn/mnist-momentun\"; did you mean \"cnn/mnist-momentum\"?; `regbench list` shows all");
-    assert_fails(rb_case_find("entirely-else", &c), "unknown case \"entirely-else\"; `regbench list` shows all");
-    assert_fails(rb_case_find("", &c), "unknown case \"\"; `regbench list` shows all");
+        "unknown case \"cnn/mnist-momentun\"; did you mean \"cnn/mnist-momentum\"? (`regbench list` shows all)");
+    assert_fails(rb_case_find("entirely-else", &c), "unknown case \"entirely-else\" (`regbench list` shows all)");
+    assert_fails(rb_case_find("", &c), "unknown case \"\" (`regbench list` shows all)");
 }
 
 /* Every case of this build compiles on data of its shape, has a name of its own within its lab, and a sane recipe. */

@@ -11,7 +11,7 @@
 typedef struct rb_dataset {
     char name[32];     /* what was asked for: "fashion" */
     char source[1024]; /* where it came from: folder or "embedded sample" */
-    char sha256[65];   /* of the unpacked pixels and labels, training rows first */
+    char sha256[65];   /* of the pixels (u8), then one byte per label; training rows first in both */
     bool stand_in;     /* the sample stands in for an absent fashion */
     int64_t n_train, n_test;
     int C, H, W, classes;
@@ -31,6 +31,9 @@ typedef struct rb_data_options {
 
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out);
 void rb_dataset_free(rb_dataset *data);
+/* Shape, published counts, normalization and class names of a set, without its rows: what a case compiles against.
+ * Nothing to free. */
+rb_status rb_dataset_outline(const char *name, rb_dataset *out);
 
 /* The registry, for `data list`: name, one line of text, where it was found ("" = absent); NULL name ends it. */
 typedef struct rb_dataset_entry {
@@ -42,7 +45,8 @@ typedef struct rb_dataset_entry {
 const rb_dataset_entry *rb_dataset_registry(void);
 /* Folder in which the set's files are, into `path`. RB_MISSING where absent. */
 rb_status rb_dataset_path(const char *name, const rb_data_options *options, char *path, int size);
-/* Downloads, checks (sha256) and stores the set under the XDG cache or options->dir. */
+/* Downloads, checks (sha256) and stores the set under the XDG cache or options->dir, in a folder of the set's name that
+ * is made. REGBENCH_FETCH_BASE names another place of the published files: a mirror, or file:///path. */
 rb_status rb_dataset_fetch(const char *name, const rb_data_options *options);
 /* Writes a labelled grid of the first rows x columns images as PNG. */
 rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path);

@@ -41,6 +41,7 @@ rb_status rb_case_find(const char *name, const rb_case **out);
 typedef struct rb_case_edit {
     rb_case c; /* c.layers points to `layers` */
     rb_layer layers[256];
+    char dataset[32];    /* c.dataset once it was set */
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);

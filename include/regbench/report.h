@@ -39,7 +39,11 @@ typedef enum rb_cell_type { RB_CELL_EMPTY, RB_CELL_INT, RB_CELL_REAL, RB_CELL_TE
 
 typedef struct rb_cell {
     rb_cell_type type;
-    union { int64_t i; double r; char *s; } u; /* s is owned by the row */
+    union {
+        int64_t i;
+        double r;
+        char *s; /* owned by the row */
+    } u;
 } rb_cell;
 
 typedef struct rb_row {
@@ -47,50 +51,83 @@ typedef struct rb_row {
     rb_cell cells[RB_MAX_COLUMNS];
 } rb_row;
 
-void rb_row_begin(rb_row *row, rb_table table); /* empty, schema_version set */
+void rb_row_begin(rb_row *row, rb_table table); /* empty, schema_version set; what stood there is not freed */
 void rb_row_end(rb_row *row);                   /* frees its texts; the row is empty again */
+/* Setters replace what was there. A number follows the column's type: an integer column rounds a real. */
 void rb_row_int(rb_row *row, int column, int64_t value);
 void rb_row_real(rb_row *row, int column, double value); /* NaN and infinities leave the cell empty */
-void rb_row_text(rb_row *row, int column, const char *value); /* NULL leaves it empty */
+/* NULL and "" leave it empty. Bytes that are no UTF-8 (driver strings) become U+FFFD. */
+void rb_row_text(rb_row *row, int column, const char *value);
+const char *rb_row_get_text(const rb_row *row, int column); /* "" where the cell is no text */
 
 const char *rb_table_name(rb_table table);
+const char *rb_table_doc(rb_table table);
 int rb_table_columns(rb_table table);
+rb_table rb_table_find(const char *name); /* RB_TABLES where there is none */
 const char *rb_column_name(rb_table table, int column);
 const char *rb_column_doc(rb_table table, int column);
+rb_cell_type rb_column_type(rb_table table, int column);
+int rb_column_find(rb_table table, const char *name); /* -1 where there is none */
 
 struct rb_text;
-void rb_csv_header(rb_table table, struct rb_text *out);       /* with "\n" */
+void rb_csv_header(rb_table table, struct rb_text *out); /* with "\n" */
 void rb_csv_row(const rb_row *row, struct rb_text *out);
-/* One line {"table":"runs","row":{...}} with "\n"; empty cells are left out. */
+/* One line {"table":"runs","row":{...}} with "\n"; empty cells are left out. Integers beyond 2^53 are strings, since
+ * most readers of JSON know only doubles. */
 rb_status rb_json_row(const rb_row *row, struct rb_text *out);
-/* Reads such a line. RB_INPUT where it is none; unknown columns are ignored. */
+/* Reads such a line into a row that holds nothing (it is not freed before). RB_INPUT where it is none; unknown columns
+ * are ignored. */
 rb_status rb_json_row_parse(const char *line, rb_row *out);
 
 typedef enum rb_format { RB_FORMAT_MD, RB_FORMAT_CSV, RB_FORMAT_JSON } rb_format;
-/* A table for people (md: aligned columns), or machines. `columns`: indices to print, NULL = all. Numbers in md are
- * rounded for reading. */
+/* A table for people (md: aligned columns), or machines. `columns`: indices to print, NULL = all (md: all that hold
+ * something, but schema_version). Numbers in md are rounded for reading. With n = 0, `rows` still points to a row that
+ * was begun: its table gives the header. Rows are of one table. RB_OUTPUT, RB_DISK: `to` cannot be written. */
 rb_status rb_print_rows(FILE *to, rb_format format, const rb_row *rows, int n, const int *columns, int n_columns);
 
 /* A session folder: results/<machine>/<UTC>-<commit12>[-dirty]-<id>/, or exactly `out_dir`. */
 typedef struct rb_session rb_session;
 typedef struct rb_session_options {
-    const char *out_dir;  /* -O, NULL = under results/ */
-    const char *machine;  /* --machine, NULL = host name */
-    const char *command;  /* the command line, for session.json */
-    bool resume;          /* an old session in out_dir is continued; otherwise it is RB_USAGE */
+    const char *out_dir; /* -O, NULL = under results/ */
+    const char *machine; /* --machine, NULL = host name */
+    const char *command; /* the command line, for session.json */
+    bool resume;         /* an old session in out_dir is continued; otherwise it is RB_USAGE */
 } rb_session_options;
-/* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock. */
+/* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock.
+ * A resumed session's CSVs are built anew from events.jsonl, without the rows of runs that never got their row in runs
+ * (they were interrupted). */
 rb_status rb_session_open(const rb_session_options *options, rb_session **out);
 const char *rb_session_dir(const rb_session *s);
 const char *rb_session_id(const rb_session *s);
+const char *rb_session_machine(const rb_session *s);
+/* A run_id that this session has not used, "<session id>-0001": take one for every item, also when it is done again. */
+void rb_session_run_id(rb_session *s, char run_id[32]);
 /* events.jsonl first, then TABLE.csv; both flushed. RB_DISK: full; what was written before stays well-formed. */
 rb_status rb_session_row(rb_session *s, const rb_row *row);
-/* True if a runs row with this key (case, device, seed, batch, overrides) and an `ok` status is already there. */
+/* How many runs rows with this key (case, device_key, seed, batch_size, overrides, phase) and status `ok` or `diverged`
+ * are already there: items that --resume need not do again. */
+int rb_session_count_runs(const rb_session *s, const rb_row *run);
 bool rb_session_has_run(const rb_session *s, const rb_row *run);
+/* True if env.csv already holds the facts of this env_id. */
+bool rb_session_has_env(const rb_session *s, const char *env_id);
 /* Removes the lock; the folder stays. */
 void rb_session_close(rb_session *s);
 
-/* Precision, recall, f1, support per class and their averages, as scikit-learn's classification_report prints them. */
+/* Scores of one class; a division by zero gives 0, as in scikit-learn with zero_division = 0. */
+typedef struct rb_class_score {
+    double precision, recall, f1;
+    int64_t support;
+} rb_class_score;
+/* scores (classes) and confusion (classes, classes), rows = truth; either may be NULL. RB_MISMATCH: a label or
+ * prediction outside of 0 .. classes-1. */
+rb_status rb_classification_scores(const int32_t *labels, const int32_t *pred, int64_t n, int classes,
+                                   rb_class_score *scores, int64_t *confusion);
+/* The same as rows of `classes` and `confusion`, handed to `emit` one by one. */
+rb_status rb_classification_rows(const char *run_id, const char *split, const int32_t *labels, const int32_t *pred,
+                                 int64_t n, int classes, const char *const *names,
+                                 rb_status (*emit)(void *context, const rb_row *row), void *context);
+/* Precision, recall, f1, support per class and their averages, as scikit-learn's classification_report prints them.
+ * `names` NULL: the classes' numbers. */
 rb_status rb_classification_report(FILE *to, const int32_t *labels, const int32_t *pred, int64_t n, int classes,
                                    const char *const *names);
 rb_status rb_confusion_print(FILE *to, const int32_t *labels, const int32_t *pred, int64_t n, int classes,

@@ -21,6 +21,12 @@ typedef struct rb_step_metrics {
     double grad_l2;  /* before the update, with penalties, without weight decay */
 } rb_step_metrics;
 
+/* What a case compiles to on data of this shape: split sizes, clipped batch, window. RB_MISMATCH where it wants more
+ * rows than there are, RB_USAGE for an impossible batch. */
+rb_status rb_case_spec(const rb_case *c, const rb_dataset *data, rb_spec *out);
+/* The program of a case on its published data set, which need not be at hand. */
+rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program **out);
+
 /* Times of rb_trainer_new, seconds. */
 typedef struct rb_trainer_times {
     double init, compile; /* all of it; the share of bind */

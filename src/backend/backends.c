@@ -46,9 +46,9 @@ rb_status rb_device_select(const char *selector, rb_device_id *out) {
     }
     if (!out->backend) {
         const char *nearest = rb_text_nearest(word, names, BACKENDS);
-        return rb_fail(RB_USAGE, "unknown backend \"%s\" in device \"%s\"%s%s%s; `regbench devices` lists what is here",
-                       word, selector, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                       nearest ? "\"?" : "");
+        return rb_fail(RB_USAGE,
+                       "unknown backend \"%s\" in device \"%s\"%s%s%s (`regbench devices` lists what is here)", word,
+                       selector, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     }
     char *end = NULL;
     long index = colon ? strtol(colon + 1, &end, 10) : 0;

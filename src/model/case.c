@@ -20,7 +20,7 @@ rb_status rb_case_find(const char *name, const rb_case **out) {
             if (n < 1024) names[n++] = c->name;
         }
     const char *nearest = rb_text_nearest(name, names, n);
-    return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s; `regbench list` shows all", name,
+    return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s (`regbench list` shows all)", name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
@@ -112,7 +112,9 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
     if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
     if (strcmp(name, "dataset") == 0) {
-        c->dataset = value; /* lives as long as the command line */
+        if (snprintf(e->dataset, sizeof e->dataset, "%s", value) >= (int)sizeof e->dataset)
+            return rb_fail(RB_USAGE, "no data set is called \"%s\"; `regbench data list` shows them", value);
+        c->dataset = e->dataset;
         return RB_OK;
     }
     if (strcmp(name, "optimizer") == 0) {

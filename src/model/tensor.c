@@ -54,42 +54,50 @@ bool rb_tensor_contiguous(const rb_tensor *t) {
     return true;
 }
 
-/* Copies every element of the canonical shape; `to_image` says which way. */
-static void strided_copy(const rb_tensor *t, int real_bytes, char *canonical, char *image, bool to_image) {
-    size_t inside = rb_dtype_bytes(t->dtype, real_bytes), outside = rb_dtype_bytes(t->dtype, 4);
-    if (inside == outside && rb_tensor_contiguous(t)) {
-        size_t bytes = (size_t)rb_tensor_count(t) * inside;
-        if (to_image)
-            memcpy(image, canonical, bytes);
-        else
-            memcpy(canonical, image, bytes);
-        return;
-    }
-    const int64_t *n = t->dims, *s = t->stride;
-    for (int64_t a = 0; a < n[0]; a++)
-        for (int64_t b = 0; b < n[1]; b++)
-            for (int64_t c = 0; c < n[2]; c++)
-                for (int64_t d = 0; d < n[3]; d++, canonical += outside) {
-                    char *element = image + (size_t)(a * s[0] + b * s[1] + c * s[2] + d * s[3]) * inside;
-                    if (inside == outside)
-                        memcpy(to_image ? element : canonical, to_image ? canonical : element, inside);
-                    else if (to_image) { /* RB_REAL in the double reference */
-                        float value;
-                        memcpy(&value, canonical, sizeof value);
-                        memcpy(element, &(double){value}, sizeof(double));
-                    } else {
-                        double value;
-                        memcpy(&value, element, sizeof value);
-                        memcpy(canonical, &(float){(float)value}, sizeof(float));
-                    }
-                }
-}
+/* Walks over the canonical shape: `element` is the number of the element in the image, `k` in canonical order. */
+#define FOR_EACH_ELEMENT(t, body)                                                                                      \
+    do {                                                                                                               \
+        const int64_t *n = (t)->dims, *s = (t)->stride;                                                                \
+        int64_t k = 0;                                                                                                 \
+        for (int64_t a = 0; a < n[0]; a++)                                                                             \
+            for (int64_t b = 0; b < n[1]; b++)                                                                         \
+                for (int64_t c = 0; c < n[2]; c++) {                                                                   \
+                    int64_t element = a * s[0] + b * s[1] + c * s[2];                                                  \
+                    for (int64_t d = 0; d < n[3]; d++, k++, element += s[3]) body;                                     \
+                }                                                                                                      \
+    } while (0)
 
 void rb_tensor_pack(const rb_tensor *t, int real_bytes, const void *canonical, void *image) {
+    size_t size = rb_dtype_bytes(t->dtype, real_bytes);
+    const uint8_t *u8 = canonical;
+    const float *f32 = canonical;
+    const int32_t *i32 = canonical;
     memset(image, 0, t->bytes);
-    strided_copy(t, real_bytes, (char *)(uintptr_t)canonical, image, true);
+    if (size != 8 && rb_tensor_contiguous(t))
+        memcpy(image, canonical, (size_t)rb_tensor_count(t) * size);
+    else if (size == 1)
+        FOR_EACH_ELEMENT(t, ((uint8_t *)image)[element] = u8[k]);
+    else if (size == 8)
+        FOR_EACH_ELEMENT(t, ((double *)image)[element] = (double)f32[k]);
+    else if (t->dtype == RB_I32)
+        FOR_EACH_ELEMENT(t, ((int32_t *)image)[element] = i32[k]);
+    else
+        FOR_EACH_ELEMENT(t, ((float *)image)[element] = f32[k]);
 }
 
 void rb_tensor_unpack(const rb_tensor *t, int real_bytes, const void *image, void *canonical) {
-    strided_copy(t, real_bytes, canonical, (char *)(uintptr_t)image, false);
+    size_t size = rb_dtype_bytes(t->dtype, real_bytes);
+    uint8_t *u8 = canonical;
+    float *f32 = canonical;
+    int32_t *i32 = canonical;
+    if (size != 8 && rb_tensor_contiguous(t))
+        memcpy(canonical, image, (size_t)rb_tensor_count(t) * size);
+    else if (size == 1)
+        FOR_EACH_ELEMENT(t, u8[k] = ((const uint8_t *)image)[element]);
+    else if (size == 8)
+        FOR_EACH_ELEMENT(t, f32[k] = (float)((const double *)image)[element]);
+    else if (t->dtype == RB_I32)
+        FOR_EACH_ELEMENT(t, i32[k] = ((const int32_t *)image)[element]);
+    else
+        FOR_EACH_ELEMENT(t, f32[k] = ((const float *)image)[element]);
 }

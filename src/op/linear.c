@@ -77,8 +77,8 @@ static int forward(rb_builder *b, const rb_layer *layer, int x) {
     rb_tensor rows = b->tensors[x];
     int64_t D = RB_C(&rows) * RB_H(&rows) * RB_W(&rows), K = layer->units;
     if (layer->in && layer->in != D) {
-        rb__build_error(b, RB_MISMATCH, "is made for %d input features, but its input is %dx%dx%d = %d", layer->in, (int)RB_C(&rows),
-                        (int)RB_H(&rows), (int)RB_W(&rows), (int)D);
+        rb__build_error(b, RB_MISMATCH, "is made for %d input features, but its input is %dx%dx%d = %d", layer->in,
+                        (int)RB_C(&rows), (int)RB_H(&rows), (int)RB_W(&rows), (int)D);
         return x;
     }
     int64_t shape[4] = {K, RB_C(&rows), RB_H(&rows), RB_W(&rows)};

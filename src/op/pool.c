@@ -56,13 +56,9 @@ static void scatter(const rb_ref_context *c, const rb_op *op, const uint8_t *ind
             }
 }
 
-void RB_REF(max_pool_dx)(const rb_ref_context *c, const rb_op *op) {
-    scatter(c, op, rb_ref_data(c, op->in[1]));
-}
+void RB_REF(max_pool_dx)(const rb_ref_context *c, const rb_op *op) { scatter(c, op, rb_ref_data(c, op->in[1])); }
 
-void RB_REF(avg_pool_dx)(const rb_ref_context *c, const rb_op *op) {
-    scatter(c, op, NULL);
-}
+void RB_REF(avg_pool_dx)(const rb_ref_context *c, const rb_op *op) { scatter(c, op, NULL); }
 
 void RB_REF(avg_pool)(const rb_ref_context *c, const rb_op *op) {
     const rb_tensor *tx = rb_ref_tensor(c, op->in[0]), *ty = rb_ref_tensor(c, op->out[0]);

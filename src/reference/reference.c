@@ -52,9 +52,7 @@ static rb_status open64(int index, const rb_open_options *options, rb_device **o
     (void)index, (void)options;
     return open_device(8, out);
 }
-static void close_device(rb_device *device) {
-    free(device);
-}
+static void close_device(rb_device *device) { free(device); }
 
 static void layout(const rb_device *device, rb_layout *out) {
     *out = rb_layout_canonical();
@@ -121,9 +119,7 @@ static rb_status bind(rb_store *store, const rb_program *program, const rb_varia
     return RB_OK;
 }
 
-static void unbind(rb_bound *bound) {
-    free(bound);
-}
+static void unbind(rb_bound *bound) { free(bound); }
 
 static rb_status submit(rb_bound *bound, int n_steps) {
     const rb_variant *v = bound->context.variant;

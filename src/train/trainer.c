@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "regbench/portable.h"
 #include "regbench/rng.h"
 #include "regbench/train.h"
 
@@ -40,17 +39,14 @@ static int32_t *range(int64_t first, int64_t n) {
 }
 
 /* The split: a permutation from a generator of its own, seeded with the run's seed. */
-static rb_status split_rows(rb_trainer *t, uint64_t seed) {
+static rb_status split_rows(rb_trainer *t, const rb_spec *spec, uint64_t seed) {
     const rb_case *c = t->c;
     const rb_dataset *d = t->data;
     rb_status status = RB_OK;
     int32_t *permutation = NULL;
-    t->n_train = c->n_train ? c->n_train : d->n_train - c->n_valid;
+    t->n_train = spec->n_train;
     t->n_valid = c->n_valid ? c->n_valid : d->n_test;
     t->n_test = d->n_test;
-    if (t->n_train < 1 || t->n_train + c->n_valid > d->n_train)
-        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images of %s, which has %lld",
-                       c->name, (long long)t->n_train, c->n_valid, d->name, (long long)d->n_train);
     t->train_rows = range(0, t->n_train);
     t->valid_rows = c->n_valid ? range(0, t->n_valid) : range(d->n_train, t->n_valid);
     t->test_rows = range(d->n_train, t->n_test);
@@ -75,40 +71,15 @@ cleanup:
     return status;
 }
 
-static rb_status compile(rb_trainer *t) {
-    const rb_case *c = t->c;
-    const rb_dataset *d = t->data;
-    int batch = c->batch < t->n_train ? c->batch : (int)t->n_train; /* as a DataLoader does */
-    if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
-    t->full_steps = (int)(t->n_train / batch);
-    t->steps_per_epoch = (int)((t->n_train + batch - 1) / batch);
-    int64_t n_eval = t->n_valid > t->n_test ? t->n_valid : t->n_test;
-    rb_spec spec = {.layers = c->layers,
-                    .C = d->C,
-                    .H = d->H,
-                    .W = d->W,
-                    .x_dtype = d->x_dtype,
-                    .mean = d->mean,
-                    .stddev = d->stddev,
-                    .regression = d->targets != NULL,
-                    .classes = d->classes,
-                    .batch = batch,
-                    .n_rows = d->n_train + d->n_test,
-                    .n_train = t->n_train,
-                    .n_eval = n_eval > t->n_train ? n_eval : t->n_train,
-                    .window = t->steps_per_epoch,
-                    .optimizer = c->optimizer,
-                    .momentum = c->momentum,
-                    .weight_decay = c->weight_decay,
-                    .l1 = c->l1,
-                    .l2 = c->l2,
-                    .beta1 = RB_ADAM_BETA1,
-                    .beta2 = RB_ADAM_BETA2,
-                    .eps = RB_ADAM_EPS};
+static rb_status compile(rb_trainer *t, const rb_spec *spec) {
+    rb_status status = RB_OK;
     rb_layout layout;
+    t->full_steps = (int)(spec->n_train / spec->batch);
+    t->steps_per_epoch = spec->window;
     t->backend->layout(t->device, &layout);
-    rb_status status = rb_program_compile(&spec, &layout, &t->program);
-    if (status == RB_OK) status = rb_backend_supports(t->backend, t->device, t->program);
+    RB_TRY(rb_program_compile(spec, &layout, &t->program));
+    RB_TRY(rb_backend_supports(t->backend, t->device, t->program));
+cleanup:
     return status;
 }
 
@@ -158,6 +129,7 @@ cleanup:
 rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
                          uint64_t seed, rb_trainer **out) {
     rb_status status = RB_OK;
+    rb_spec spec;
     double start = rb_clock_s();
     rb_trainer *t = calloc(1, sizeof *t);
     *out = NULL;
@@ -167,8 +139,9 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
     t->c = c;
     t->data = data;
     rb_mt19937_seed(&t->generator, seed);
-    RB_TRY(split_rows(t, seed));
-    RB_TRY(compile(t));
+    RB_TRY(rb_case_spec(c, data, &spec));
+    RB_TRY(split_rows(t, &spec, seed));
+    RB_TRY(compile(t, &spec));
     const rb_program *p = t->program;
     int64_t rows = p->order[RB_FAMILY_TRAIN].dims[0], padded = p->order[RB_FAMILY_EVAL].dims[0];
     int64_t slots = p->metric[RB_FAMILY_TRAIN].dims[0], slots_eval = p->metric[RB_FAMILY_EVAL].dims[0];

@@ -1,0 +1,19 @@
+/* shapes.h: the small models on which every device runs every op. */
+#ifndef RB_CHECK_SHAPES_H
+#define RB_CHECK_SHAPES_H
+
+#include "regbench/program.h"
+
+typedef struct rb_check_shape {
+    const char *name;
+    const rb_layer *layers;
+    int C, H, W, classes;
+    int batch, n_train, n_eval; /* n_train % batch gives the tail */
+    float mean, stddev;         /* of u8 data */
+    float momentum, weight_decay, l1, l2;
+} rb_check_shape;
+
+/* Ends with an entry whose name is NULL. */
+extern const rb_check_shape rb_check_shapes[];
+
+#endif

@@ -1,0 +1,336 @@
+/* bench.c: the verb `bench`: throughput of whole training steps. One process gives one value; the row that is printed
+ * is the median over processes, the session keeps every process's own row. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/matrix.h"
+#include "cli/place.h"
+#include "cli/recorder.h"
+#include "cli/verb.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "measure/statistics.h"
+#include "measure/windows.h"
+#include "regbench/check.h"
+
+enum { PROCESSES = 5 };
+
+/* --- in the child ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct bench_work {
+    const rb_options *o;
+    const rb_item *item;
+    const rb_row *row;
+    bool verify;         /* in this process; later ones take over what the first found */
+    double verified_err; /* of the first process */
+    /* while it runs */
+    FILE *to;
+    rb_trainer *trainer;
+    int left;     /* steps of the epoch that are not yet enqueued */
+    int64_t at;   /* training rows of the epoch that are */
+    double *rows; /* (n_windows): training rows of each window: the last batch of an epoch may be smaller */
+    int n_windows, capacity;
+    double spoken;
+} bench_work;
+
+static const char *verify_word(const rb_options *o) {
+    const char *value = rb_value(o, RB_FLAG_VERIFY);
+    return value ? value : "quick";
+}
+
+/* Two steps on a few samples agree with the reference backend, or there is no number. Off the clock. */
+static rb_status verify(bench_work *w, const rb_place *place, rb_row *row) {
+    rb_status status = RB_OK;
+    const rb_case *c = &w->item->edit->c;
+    double err = w->verified_err;
+    if (!strcmp(verify_word(w->o), "off")) {
+        rb_row_text(row, RB_COL(runs, verify), "off");
+        return RB_OK;
+    }
+    bool full = !strcmp(verify_word(w->o), "full");
+    int most = full ? 64 : 8, rows = c->batch < most ? c->batch : most;
+    if (w->verify)
+        status = rb_verify(place->id.backend, place->device, c, place->data, (uint64_t)w->item->seed, full ? 20 : 2,
+                           rows, &err);
+    if (isfinite(err)) rb_row_real(row, RB_COL(runs, verify_max_rel_err), err);
+    if (status == RB_OK) rb_row_text(row, RB_COL(runs, verify), verify_word(w->o));
+    return status;
+}
+
+/* One window: n whole steps with all that a training loop does between them. An epoch's begin (a new order, its upload)
+ * is inside where an epoch's end falls into the window. */
+static rb_status run_window(void *context, int n, int64_t *ns) {
+    bench_work *w = context;
+    rb_status status = RB_OK;
+    int64_t n_train = rb_trainer_rows(w->trainer, RB_SPLIT_TRAIN), batch = w->item->edit->c.batch, rows = 0;
+    if (w->n_windows == w->capacity) {
+        int capacity = w->capacity ? 2 * w->capacity : 256;
+        double *grown = realloc(w->rows, (size_t)capacity * sizeof *grown);
+        if (!grown) return rb_fail(RB_MEMORY, "out of memory for %d windows", capacity);
+        w->rows = grown;
+        w->capacity = capacity;
+    }
+    int64_t start = rb_clock_ns();
+    while (n > 0) {
+        if (w->left == 0) {
+            RB_TRY(rb_trainer_begin_epoch(w->trainer));
+            w->left = rb_trainer_steps_per_epoch(w->trainer);
+            w->at = 0;
+        }
+        int now = n < w->left ? n : w->left;
+        RB_TRY(rb_trainer_submit(w->trainer, now));
+        int64_t end = w->at + now * batch < n_train ? w->at + now * batch : n_train;
+        rows += end - w->at;
+        w->at = end;
+        w->left -= now;
+        n -= now;
+    }
+    RB_TRY(rb_trainer_wait(w->trainer));
+    *ns = rb_clock_ns() - start;
+    w->rows[w->n_windows++] = (double)rows;
+    if (rb_clock_s() - w->spoken > 0.2) {
+        rb_progress p = {
+            .loss = NAN, .accuracy = NAN, .samples_per_s = *ns > 0 ? (double)rows * 1e9 / (double)*ns : NAN};
+        w->spoken = rb_clock_s();
+        RB_TRY(rb_send_progress(w->to, &p));
+    }
+cleanup:
+    return status;
+}
+
+static rb_window_limits limits(const rb_options *o) {
+    rb_window_limits l = rb_window_limits_default();
+    if (rb_given(o, RB_FLAG_QUICK)) {
+        l.window_min_s = 0.02;
+        l.warm_cap_s = 1;
+        l.windows_min = 5;
+        l.measure_min_s = 0.3;
+        l.half_width = 0.02;
+        l.measure_cap_s = 3;
+    }
+    l.stop = &rb_interrupts;
+    return l;
+}
+
+static rb_status send_windows(FILE *to, const rb_windows *windows, const char *run_id) {
+    rb_status status = RB_OK;
+    for (int i = 0; i < windows->n; i++) {
+        rb_row row;
+        rb_row_begin(&row, RB_TABLE_windows);
+        rb_row_text(&row, RB_COL(windows, run_id), run_id);
+        rb_row_int(&row, RB_COL(windows, window), i);
+        rb_row_int(&row, RB_COL(windows, warmup), windows->list[i].warmup);
+        rb_row_int(&row, RB_COL(windows, steps), windows->list[i].steps);
+        rb_row_int(&row, RB_COL(windows, wall_ns), windows->list[i].ns);
+        status = rb_send_row(to, &row);
+        rb_row_end(&row);
+        RB_TRY(status);
+    }
+cleanup:
+    return status;
+}
+
+static rb_status note_windows(const bench_work *w, const rb_windows *windows, rb_row *row) {
+    rb_status status = RB_OK;
+    rb_window_summary s;
+    int n = 0;
+    double *rates = malloc((size_t)(windows->n > 0 ? windows->n : 1) * sizeof *rates);
+    if (!rates) return rb_fail(RB_MEMORY, "out of memory for %d windows", windows->n);
+    RB_TRY(rb_windows_summarize(windows, &s));
+    for (int i = 0; i < windows->n && i < w->n_windows; i++)
+        if (!windows->list[i].warmup && windows->list[i].ns > 0)
+            rates[n++] = w->rows[i] * 1e9 / (double)windows->list[i].ns;
+    rb_row_int(row, RB_COL(runs, windows), s.windows);
+    rb_row_int(row, RB_COL(runs, steps_timed), s.steps);
+    rb_row_int(row, RB_COL(runs, step_wall_ns_median), llround(s.median));
+    rb_row_int(row, RB_COL(runs, step_wall_ns_mad), llround(s.mad));
+    rb_row_int(row, RB_COL(runs, step_wall_ns_p05), llround(s.p05));
+    rb_row_int(row, RB_COL(runs, step_wall_ns_p95), llround(s.p95));
+    rb_row_text(row, RB_COL(runs, stop_reason), rb_window_stop_word(windows->stop));
+    double rate = rb_median(rates, n), mflop = row->cells[RB_COL(runs, model_mflop_per_sample)].u.r;
+    rb_row_real(row, RB_COL(runs, samples_per_s), rate);
+    rb_row_real(row, RB_COL(runs, gflop_per_s), mflop * rate / 1e3);
+cleanup:
+    free(rates);
+    return status;
+}
+
+static rb_status work(void *context, FILE *to) {
+    bench_work *w = context;
+    rb_status status = RB_OK;
+    double started = rb_clock_s();
+    rb_place place = {0};
+    rb_windows windows = {0};
+    rb_row row;
+    w->to = to;
+    RB_TRY(rb_row_copy(w->row, &row));
+    RB_TRY(rb_place_open(&place, w->o, w->item, &row));
+    RB_TRY(verify(w, &place, &row));
+    RB_TRY(rb_place_trainer(&place, w->item, &row));
+    w->trainer = place.trainer;
+    rb_window_limits l = limits(w->o);
+    RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
+    RB_TRY(send_windows(to, &windows, row.cells[RB_COL(runs, run_id)].u.s));
+    RB_TRY(note_windows(w, &windows, &row));
+    rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));
+cleanup:
+    status = rb_place_finish(to, &row, status, started);
+    rb_windows_free(&windows);
+    rb_place_close(&place);
+    free(w->rows);
+    rb_row_end(&row);
+    return status;
+}
+
+/* --- in the parent --------------------------------------------------------------------------------------------------
+ */
+
+/* What became of one item: which of the recorder's rows are its processes. */
+typedef struct bench_result {
+    int *rows; /* (n) */
+    int n;
+    bool failed; /* more processes would tell nothing new */
+    double verified_err;
+} bench_result;
+
+static bool is_ok(const rb_row *row) {
+    const rb_cell *word = &row->cells[RB_COL(runs, status)];
+    return word->type == RB_CELL_TEXT && !strcmp(word->u.s, rb_status_word(RB_OK));
+}
+
+/* A column's value as a double, NaN where it is empty. */
+static double value_of(const rb_row *row, int column) {
+    const rb_cell *cell = &row->cells[column];
+    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
+}
+
+static double median_of(const rb_recorder *r, const bench_result *b, int column, double *values) {
+    int n = 0;
+    for (int i = 0; i < b->n; i++) {
+        double value = value_of(&r->rows[b->rows[i]], column);
+        if (is_ok(&r->rows[b->rows[i]]) && isfinite(value)) values[n++] = value;
+    }
+    return n ? rb_median(values, n) : NAN;
+}
+
+/* The row that is printed: that of the process nearest to the median, with the medians in it; a failure where any
+ * process failed: a number beside a failed check would be read as a result. */
+static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *out) {
+    rb_status status = RB_OK;
+    int best = b->rows[0];
+    double *values = malloc((size_t)b->n * sizeof *values);
+    if (!values) return rb_fail(RB_MEMORY, "out of memory for %d values", b->n);
+    double median = median_of(r, b, RB_COL(runs, samples_per_s), values);
+    double step = median_of(r, b, RB_COL(runs, step_wall_ns_median), values);
+    double gflop = median_of(r, b, RB_COL(runs, gflop_per_s), values);
+    bool all_ok = true;
+    for (int i = 0; i < b->n; i++) {
+        const rb_row *row = &r->rows[b->rows[i]];
+        if (!is_ok(row)) {
+            best = b->rows[i];
+            all_ok = false;
+            break;
+        }
+        double now = fabs(value_of(row, RB_COL(runs, samples_per_s)) - median);
+        if (now < fabs(value_of(&r->rows[best], RB_COL(runs, samples_per_s)) - median)) best = b->rows[i];
+    }
+    RB_TRY(rb_row_copy(&r->rows[best], out));
+    if (all_ok) {
+        rb_row_real(out, RB_COL(runs, samples_per_s), median);
+        rb_row_int(out, RB_COL(runs, step_wall_ns_median), llround(step));
+        rb_row_real(out, RB_COL(runs, gflop_per_s), gflop);
+    }
+cleanup:
+    free(values);
+    return status;
+}
+
+static rb_status print_results(const rb_recorder *r, const bench_result *results, int n, rb_format format) {
+    static const int columns[] = {
+        RB_COL(runs, case),        RB_COL(runs, device_key),    RB_COL(runs, batch_size),
+        RB_COL(runs, overrides),   RB_COL(runs, samples_per_s), RB_COL(runs, step_wall_ns_median),
+        RB_COL(runs, gflop_per_s), RB_COL(runs, provider),      RB_COL(runs, threads),
+        RB_COL(runs, verify),      RB_COL(runs, status)};
+    rb_status status = RB_OK;
+    int count = 0;
+    rb_row *rows = calloc((size_t)n, sizeof *rows);
+    if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", n);
+    for (int i = 0; i < n; i++)
+        if (results[i].n > 0) RB_TRY(aggregate(r, &results[i], &rows[count++]));
+    RB_TRY(rb_print_table(RB_TABLE_runs, format, rows, count, columns, sizeof columns / sizeof *columns));
+cleanup:
+    for (int i = 0; i < count; i++) rb_row_end(&rows[i]);
+    free(rows);
+    return status;
+}
+
+static rb_status one_process(rb_recorder *r, const rb_item *item, bench_result *result, int index, int total) {
+    rb_status status = RB_OK;
+    rb_row row;
+    char label[700];
+    rb_item_row(item, "bench", &row);
+    rb_recorder_stamp(r, &row);
+    rb_item_label(item, label, sizeof label);
+    bench_work w = {
+        .o = r->o, .item = item, .row = &row, .verify = result->n == 0, .verified_err = result->verified_err};
+    RB_TRY(rb_recorder_item(r, work, &w, &row, label, index, total));
+    result->rows[result->n++] = r->n - 1;
+    const rb_row *got = &r->rows[r->n - 1];
+    result->failed = !is_ok(got);
+    /* An interrupted process takes nothing from the values of those before it. */
+    if (result->failed && result->n > 1 && rb_recorder_stopped(r)) result->n--;
+    result->verified_err = value_of(got, RB_COL(runs, verify_max_rel_err));
+cleanup:
+    rb_row_end(&row);
+    return status;
+}
+
+/* Repetitions go forth and back through the items (ABBA), so that a slow drift of the machine hits all alike. */
+static rb_status measure_all(rb_recorder *r, const rb_matrix *m, bench_result *results, int repetitions) {
+    rb_status status = RB_OK;
+    for (int rep = 0, done = 0; rep < repetitions; rep++)
+        for (int k = 0; k < m->n; k++, done++) {
+            int i = rep % 2 ? m->n - 1 - k : k;
+            if (rb_recorder_stopped(r)) return RB_OK;
+            if (!results[i].failed) RB_TRY(one_process(r, &m->items[i], &results[i], done, m->n * repetitions));
+        }
+cleanup:
+    return status;
+}
+
+rb_status rb_verb_bench(const rb_options *o) {
+    rb_status status = RB_OK;
+    rb_matrix matrix = {0};
+    rb_recorder recorder = {0};
+    bench_result *results = NULL;
+    int repetitions = (int)rb_value_int(o, RB_FLAG_REPETITIONS, PROCESSES);
+    if (repetitions > 1000) return rb_fail(RB_USAGE, "--repetitions \"%d\": must be at most 1000", repetitions);
+    RB_TRY(rb_matrix_build(o, &matrix));
+    if (rb_given(o, RB_FLAG_DRY_RUN)) {
+        RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
+        goto cleanup;
+    }
+    results = calloc((size_t)matrix.n, sizeof *results);
+    for (int i = 0; results && i < matrix.n; i++) {
+        results[i].verified_err = NAN;
+        results[i].rows = calloc((size_t)repetitions, sizeof *results[i].rows);
+        if (!results[i].rows) status = RB_MEMORY;
+    }
+    if (!results || status != RB_OK) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d items", matrix.n);
+        goto cleanup;
+    }
+    RB_TRY(rb_recorder_open(&recorder, o));
+    RB_TRY(measure_all(&recorder, &matrix, results, repetitions));
+    RB_TRY(print_results(&recorder, results, matrix.n, rb_output_format(o)));
+    rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
+    status = rb_recorder_verdict(&recorder);
+cleanup:
+    rb_recorder_close(&recorder);
+    for (int i = 0; results && i < matrix.n; i++) free(results[i].rows);
+    free(results);
+    rb_matrix_free(&matrix);
+    return status;
+}

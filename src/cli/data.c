@@ -1,0 +1,122 @@
+/* data.c: the verb `data`: which data sets there are and where; download; a picture of the first images. */
+#include "regbench/data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verb.h"
+#include "core/log.h"
+#include "core/text.h"
+
+static rb_status known(const char *name) {
+    const char *names[32];
+    int n = 0;
+    for (const rb_dataset_entry *d = rb_dataset_registry(); d->name && n < 32; d++) {
+        if (!strcmp(d->name, name)) return RB_OK;
+        names[n++] = d->name;
+    }
+    const char *near = rb_text_nearest(name, names, n);
+    return rb_fail(RB_USAGE, "unknown data set \"%s\"%s%s%s; `regbench data list` shows all", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* "" where the set is absent; a set that is there but bad is told as such, without hiding the others. */
+static void where(const rb_options *o, const char *name, char *path, size_t size) {
+    rb_data_options options = rb_data_choice(o);
+    path[0] = '\0';
+    rb_status status = rb_dataset_path(name, &options, path, (int)size);
+    if (status != RB_OK) path[0] = '\0';
+    if (status != RB_OK && status != RB_MISSING && rb_error_last()) rb_log(RB_LOG_WARN, "%s", rb_error_last()->text);
+    rb_error_clear();
+}
+
+static rb_status list(const rb_options *o) {
+    rb_format format = rb_output_format(o);
+    const char *value = rb_value(o, RB_FLAG_OUTPUT);
+    char path[2048];
+    if (value && strcmp(value, "md") != 0 && strcmp(value, "csv") != 0 && strcmp(value, "json") != 0)
+        return rb_fail(RB_USAGE, "--output \"%s\": must be one of md|csv|json", value);
+    if (format == RB_FORMAT_CSV) printf("dataset,channels,height,width,classes,n_train,n_test,path,title\n");
+    if (format == RB_FORMAT_JSON) printf("[");
+    for (const rb_dataset_entry *first = rb_dataset_registry(), *d = first; d->name; d++) {
+        long long n_train = d->n_train, n_test = d->n_test;
+        where(o, d->name, path, sizeof path);
+        if (format == RB_FORMAT_MD) {
+            printf("%-9s %dx%dx%-3d %3d classes %6lld + %-6lld %-40s %s\n", d->name, d->C, d->H, d->W, d->classes,
+                   n_train, n_test, path[0] ? path : "(absent)", d->title);
+            continue;
+        }
+        bool json = format == RB_FORMAT_JSON;
+        printf(json ? "%s\n  {\"dataset\":\"%s\",\"channels\":%d,\"height\":%d,\"width\":%d,\"classes\":%d,"
+                      "\"n_train\":%lld,\"n_test\":%lld,\"path\":"
+                    : "%s%s,%d,%d,%d,%d,%lld,%lld,",
+               json && d > first ? "," : "", d->name, d->C, d->H, d->W, d->classes, n_train, n_test);
+        rb_print_quoted(path, json);
+        fputs(json ? ",\"title\":" : ",", stdout);
+        rb_print_quoted(d->title, json);
+        fputs(json ? "}" : "\n", stdout);
+    }
+    if (format == RB_FORMAT_JSON) printf("\n]\n");
+    return RB_OK;
+}
+
+static rb_status print_path(const rb_options *o, const char *name) {
+    rb_data_options options = rb_data_choice(o);
+    char path[4096];
+    rb_status status = RB_OK;
+    RB_TRY(rb_dataset_path(name, &options, path, sizeof path));
+    printf("%s\n", path);
+cleanup:
+    return status;
+}
+
+static rb_status fetch(const rb_options *o, const char *name) {
+    rb_data_options options = rb_data_choice(o);
+    return rb_dataset_fetch(name, &options);
+}
+
+static rb_status show(const rb_options *o, const char *name) {
+    rb_status status = RB_OK;
+    rb_data_options options = rb_data_choice(o);
+    rb_dataset *data = NULL;
+    char file[64];
+    const char *path = rb_value(o, RB_FLAG_OUTPUT);
+    if (!path) {
+        snprintf(file, sizeof file, "%.50s.png", name);
+        path = file;
+    }
+    RB_TRY(rb_dataset_load(name, &options, &data));
+    RB_TRY(
+        rb_dataset_show(data, (int)rb_value_int(o, RB_FLAG_ROWS, 4), (int)rb_value_int(o, RB_FLAG_COLUMNS, 10), path));
+    printf("%s\n", path);
+cleanup:
+    rb_dataset_free(data);
+    return status;
+}
+
+rb_status rb_verb_data(const rb_options *o) {
+    static const struct {
+        const char *name;
+        rb_status (*run)(const rb_options *o, const char *name);
+    } actions[] = {{"path", print_path}, {"fetch", fetch}, {"show", show}};
+    static const char *const names[] = {"list", "path", "fetch", "show"};
+    const char *action = o->names.n > 0 ? o->names.at[0] : "list";
+    rb_status status = RB_OK;
+    if (!strcmp(action, "list")) {
+        if (o->names.n > 1) return rb_fail(RB_USAGE, "`regbench data list` takes no \"%s\"", o->names.at[1]);
+        return list(o);
+    }
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(action, actions[i].name) != 0) continue;
+        if (o->names.n < 2) return rb_fail(RB_USAGE, "`regbench data %s` needs the name of a data set", action);
+        for (int k = 1; k < o->names.n; k++) RB_TRY(known(o->names.at[k]));
+        for (int k = 1; k < o->names.n; k++) RB_TRY(actions[i].run(o, o->names.at[k]));
+        return RB_OK;
+    }
+    const char *near = rb_text_nearest(action, names, 4);
+    status = rb_fail(RB_USAGE, "`regbench data` knows list, path, fetch, show; not \"%s\"%s%s%s", action,
+                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+cleanup:
+    return status;
+}

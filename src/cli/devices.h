@@ -1,0 +1,14 @@
+/* devices.h: which devices there are; asked in a child, because a driver may crash, hang or start threads. */
+#ifndef RB_CLI_DEVICES_H
+#define RB_CLI_DEVICES_H
+
+#include "cli/options.h"
+
+/* Rows of table devices for -d, or for every device that takes part unnamed. The caller frees rows by
+ * rb_device_rows_free. */
+rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n);
+void rb_device_rows_free(rb_row *rows, int n);
+/* Their selectors, each once. RB_NO_DEVICE where there is none. */
+rb_status rb_devices_chosen(const rb_options *o, rb_words *selectors);
+
+#endif

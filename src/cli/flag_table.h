@@ -1,0 +1,38 @@
+/* flag_table.h: flags.def as a table; shared by options.c (parsing) and help.c (printing). */
+#ifndef RB_CLI_FLAG_TABLE_H
+#define RB_CLI_FLAG_TABLE_H
+
+#include "cli/options.h"
+
+typedef enum rb_rule {
+    RULE_SWITCH,  /* no argument */
+    RULE_TEXT,    /* anything but nothing */
+    RULE_WORD,    /* no comma, no blank */
+    RULE_NAME,    /* may be part of a path: letters, digits, . _ - */
+    RULE_CHOICE,  /* one of the words in the flag's argument */
+    RULE_SETTING, /* KEY=VALUE */
+    RULE_NATURAL, /* numbers from here on */
+    RULE_COUNT,
+    RULE_POSITIVE,
+    RULE_AMOUNT,
+    RULE_FRACTION,
+    RULES
+} rb_rule;
+enum { ONCE, MANY };
+
+typedef struct rb_flag_entry {
+    const char *name;
+    char letter;
+    int often;
+    rb_rule rule;
+    const char *argument;
+    unsigned verbs;
+    const char *help;
+} rb_flag_entry;
+
+extern const rb_flag_entry rb__flags[RB_FLAGS];
+
+/* "REGBENCH_TRAIN_SIZE" */
+void rb__flag_variable(rb_flag flag, char out[64]);
+
+#endif

@@ -1,0 +1,65 @@
+/* list.c: the verb `list`: the cases, what they need and what they show. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/matrix.h"
+#include "cli/verb.h"
+#include "core/log.h"
+
+static const char *const expectations[] = {
+    [RB_EXPECT_LEARNS] = "learns",
+    [RB_EXPECT_FAILS_TO_LEARN] = "fails-to-learn",
+    [RB_EXPECT_DIVERGES] = "diverges",
+    [RB_EXPECT_ANYTHING] = "anything",
+};
+
+static void fill(const rb_case *c, rb_row *row) {
+    rb_layout layout = rb_layout_canonical();
+    rb_program *program = NULL;
+    rb_row_begin(row, RB_TABLE_cases);
+    rb_row_text(row, RB_COL(cases, case), c->name);
+    rb_row_text(row, RB_COL(cases, title), c->title);
+    rb_row_text(row, RB_COL(cases, model), c->model);
+    rb_row_text(row, RB_COL(cases, dataset), c->dataset);
+    rb_row_int(row, RB_COL(cases, batch_size), c->batch);
+    rb_row_int(row, RB_COL(cases, epochs), c->epochs);
+    rb_row_text(row, RB_COL(cases, optimizer), c->optimizer == RB_ADAM ? "adam" : "sgd");
+    rb_row_text(row, RB_COL(cases, expect), expectations[c->expect]);
+    if (rb_case_compile(c, &layout, &program) == RB_OK) {
+        rb_row_int(row, RB_COL(cases, n_params), program->n_weights);
+        rb_row_real(row, RB_COL(cases, model_mflop_per_sample), rb_program_mflop_per_sample(program));
+        rb_row_int(row, RB_COL(cases, n_train), program->spec.n_train);
+    } else { /* one broken case does not hide the others */
+        rb_log(RB_LOG_WARN, "%s: %s", c->name, rb_error_last() ? rb_error_last()->text : "does not compile");
+        rb_error_clear();
+    }
+    rb_program_free(program);
+}
+
+rb_status rb_verb_list(const rb_options *o) {
+    static const int columns[] = {RB_COL(cases, case),
+                                  RB_COL(cases, model),
+                                  RB_COL(cases, dataset),
+                                  RB_COL(cases, batch_size),
+                                  RB_COL(cases, epochs),
+                                  RB_COL(cases, n_params),
+                                  RB_COL(cases, model_mflop_per_sample),
+                                  RB_COL(cases, title)};
+    rb_status status = RB_OK;
+    rb_format format = rb_output_format(o);
+    rb_case_list cases = {0};
+    rb_row *rows = NULL;
+    RB_TRY(rb_cases_match(o, true, &cases));
+    rows = calloc((size_t)(cases.n > 0 ? cases.n : 1), sizeof *rows);
+    if (!rows) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d cases", cases.n);
+        goto cleanup;
+    }
+    for (int i = 0; i < cases.n; i++) fill(cases.at[i], &rows[i]);
+    RB_TRY(rb_print_table(RB_TABLE_cases, format, rows, cases.n, columns, sizeof columns / sizeof *columns));
+cleanup:
+    for (int i = 0; rows && i < cases.n; i++) rb_row_end(&rows[i]);
+    free(rows);
+    rb_cases_free(&cases);
+    return status;
+}

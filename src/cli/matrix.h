@@ -1,0 +1,45 @@
+/* matrix.h: what to do: cases x overrides x batches x devices x seeds, as a list of items. */
+#ifndef RB_CLI_MATRIX_H
+#define RB_CLI_MATRIX_H
+
+#include "cli/options.h"
+#include "regbench/lab.h"
+#include "regbench/report.h"
+
+/* All cases that the names and globs on the command line stand for, in the labs' order for globs; each once. */
+typedef struct rb_case_list {
+    int n;
+    const rb_case **at;
+} rb_case_list;
+/* `all_if_none`: no name stands for every case. RB_USAGE for a name or a glob that matches nothing. */
+rb_status rb_cases_match(const rb_options *o, bool all_if_none, rb_case_list *out);
+void rb_cases_free(rb_case_list *list);
+/* The verb takes exactly one case. */
+rb_status rb_cases_one(const rb_options *o, const rb_case **out);
+
+typedef struct rb_item {
+    const rb_case_edit *edit;
+    const char *device; /* selector */
+    int64_t seed;
+} rb_item;
+
+typedef struct rb_matrix {
+    int n_edits, n;
+    rb_case_edit *edits;
+    rb_item *items;
+    rb_words devices, seeds;
+} rb_matrix;
+/* Overrides are applied, so that a bad one is found before anything starts. */
+rb_status rb_matrix_build(const rb_options *o, rb_matrix *out);
+/* One edited case per combination of overrides; devices and seeds are left alone. */
+rb_status rb_matrix_edits(const rb_options *o, const rb_case_list *cases, rb_matrix *out);
+void rb_matrix_free(rb_matrix *m);
+/* Prints the items as --dry-run shows them. */
+rb_status rb_matrix_print(const rb_matrix *m, rb_format format);
+
+/* The columns of a runs row that are known before the item starts. */
+void rb_item_row(const rb_item *item, const char *phase, rb_row *row);
+/* "size/mlp on cpu, seed 2021, lr=0.5" */
+void rb_item_label(const rb_item *item, char *out, size_t size);
+
+#endif

@@ -1,0 +1,118 @@
+/* place.c: opens device, data and trainer of an item, and writes down what they are. */
+#include "cli/place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/child.h"
+#include "cli/verb.h"
+#include "core/clock.h"
+#include "core/sha256.h"
+#include "core/text.h"
+#include "measure/memory.h"
+
+rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row) {
+    rb_status status = RB_OK;
+    memset(p, 0, sizeof *p);
+    rb_open_options options = rb_open_choice(o);
+    RB_TRY(rb_device_select(selector, &p->id));
+    RB_TRY(p->id.backend->open(p->id.index, &options, &p->device));
+    p->id.backend->info(p->device, &p->info);
+    rb_row_text(row, RB_COL(runs, device), p->info.name);
+    rb_row_text(row, RB_COL(runs, backend), p->id.backend->name);
+    rb_row_text(row, RB_COL(runs, isa), p->info.isa[0] ? p->info.isa : NULL);
+    if (p->info.threads) rb_row_int(row, RB_COL(runs, threads), p->info.threads);
+cleanup:
+    return status;
+}
+
+static rb_status open_data(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row) {
+    rb_status status = RB_OK;
+    rb_data_options options = rb_data_choice(o);
+    RB_TRY(rb_dataset_load(item->edit->c.dataset, &options, &p->data));
+    rb_row_text(row, RB_COL(runs, dataset), p->data->stand_in ? "sample" : p->data->name);
+    rb_row_text(row, RB_COL(runs, dataset_sha256), p->data->sha256);
+cleanup:
+    return status;
+}
+
+rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row) {
+    rb_status status = RB_OK;
+    RB_TRY(rb_place_device(p, o, item->device, row));
+    RB_TRY(open_data(p, o, item, row));
+cleanup:
+    return status;
+}
+
+/* Equal text = equal work: what may be compared. */
+static rb_status note_workload(const rb_place *p, const rb_case *c, int64_t n_train, rb_row *row) {
+    rb_status status = RB_OK;
+    rb_text text = {0};
+    char hex[65];
+    RB_TRY(rb_case_describe(c, p->data->sha256, n_train, &text));
+    RB_TRY(rb_text_status(&text));
+    RB_TRY(rb_sha256(rb_text_string(&text), text.length, hex));
+    hex[12] = '\0';
+    rb_row_text(row, RB_COL(runs, workload_hash), hex);
+cleanup:
+    rb_text_free(&text);
+    return status;
+}
+
+/* Whose code runs the ops of a training step, each name once: "own onednn". */
+static void note_providers(const rb_place *p, rb_row *row) {
+    const rb_bound *bound = rb_trainer_bound(p->trainer, RB_VARIANT_TRAIN);
+    char list[128] = "";
+    int n_ops = rb_trainer_program(p->trainer)->variant[RB_VARIANT_TRAIN].n_ops, length = 0;
+    const char *seen[8];
+    int n_seen = 0;
+    for (int i = 0; bound && i < n_ops && n_seen < 8; i++) {
+        const char *name = p->id.backend->provider(bound, i);
+        bool known = !name;
+        for (int k = 0; k < n_seen && !known; k++) known = !strcmp(seen[k], name);
+        if (known) continue;
+        seen[n_seen++] = name;
+        if (length < (int)sizeof list)
+            length += snprintf(list + length, sizeof list - (size_t)length, "%s%s", length ? " " : "", name);
+    }
+    rb_row_text(row, RB_COL(runs, provider), list[0] ? list : NULL);
+}
+
+rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
+    rb_status status = RB_OK;
+    const rb_case *c = &item->edit->c;
+    RB_TRY(rb_trainer_new(p->id.backend, p->device, c, p->data, (uint64_t)item->seed, &p->trainer));
+    const rb_program *program = rb_trainer_program(p->trainer);
+    rb_trainer_times times = rb_trainer_setup_times(p->trainer);
+    int64_t n_train = rb_trainer_rows(p->trainer, RB_SPLIT_TRAIN);
+    rb_row_int(row, RB_COL(runs, n_params), program->n_weights);
+    rb_row_int(row, RB_COL(runs, n_train), n_train);
+    rb_row_int(row, RB_COL(runs, n_valid), rb_trainer_rows(p->trainer, RB_SPLIT_VALID));
+    rb_row_real(row, RB_COL(runs, init_s), times.init);
+    rb_row_real(row, RB_COL(runs, kernel_compile_s), times.compile);
+    rb_row_real(row, RB_COL(runs, model_mflop_per_sample), rb_program_mflop_per_sample(program));
+    note_providers(p, row);
+    RB_TRY(note_workload(p, c, n_train, row));
+cleanup:
+    return status;
+}
+
+void rb_place_close(rb_place *p) {
+    rb_trainer_free(p->trainer);
+    rb_dataset_free(p->data);
+    if (p->device) p->id.backend->close(p->device);
+    memset(p, 0, sizeof *p);
+}
+
+rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started) {
+    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter.
+     */
+    if (rb_peak_rss_mib() > 0) rb_row_real(row, RB_COL(runs, mem_peak_mib), rb_peak_rss_mib());
+    rb_row_real(row, RB_COL(runs, duration_s), rb_clock_s() - started);
+    if (status != RB_OK) {
+        rb_row_text(row, RB_COL(runs, status), rb_status_word(status));
+        rb_row_text(row, RB_COL(runs, status_reason), rb_error_last() ? rb_error_last()->text : NULL);
+    }
+    rb_status sent = rb_send_row(to, row);
+    return status != RB_OK ? status : sent;
+}

@@ -1,0 +1,28 @@
+/* place.h: where an item happens: device, data and trainer opened together. Only in child processes. */
+#ifndef RB_CLI_PLACE_H
+#define RB_CLI_PLACE_H
+
+#include "cli/matrix.h"
+#include "cli/options.h"
+#include "regbench/train.h"
+
+typedef struct rb_place {
+    rb_device_id id;
+    rb_device *device;
+    rb_device_info info;
+    rb_dataset *data;
+    rb_trainer *trainer;
+} rb_place;
+
+/* The device alone. */
+rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row);
+/* Device and data; what is learned goes into the runs row. */
+rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row);
+/* The trainer: parameters drawn, kernels chosen, data uploaded. */
+rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row);
+void rb_place_close(rb_place *p);
+
+/* Sends the item's row, with the status and pending error of a failure; returns `status` for the end of the child. */
+rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started);
+
+#endif

@@ -1,0 +1,188 @@
+/* recorder.c: items in children, rows into the session, the bar on stderr. */
+#include "cli/recorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/verb.h"
+#include "core/log.h"
+#include "measure/build.h"
+#include "measure/machine.h"
+
+/* --- while an item runs ---------------------------------------------------------------------------------------------
+ */
+
+static rb_status keep_run(rb_recorder *r, const rb_row *row) {
+    rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
+    if (!rows) return rb_fail(RB_MEMORY, "out of memory for the rows of a session");
+    r->rows = rows;
+    return rb_row_copy(row, &r->rows[r->n++]);
+}
+
+static rb_status on_row(void *context, const rb_row *row) {
+    rb_recorder *r = context;
+    rb_status status = RB_OK;
+    RB_TRY(rb_session_row(r->session, row));
+    if (row->table == RB_TABLE_runs) {
+        r->got_row = true;
+        RB_TRY(keep_run(r, row));
+    }
+cleanup:
+    return status;
+}
+
+static void on_progress(void *context, const rb_progress *p) {
+    rb_recorder *r = context;
+    rb_bar_update(&r->bar, p);
+}
+
+static void on_text(void *context, const char *text) {
+    rb_recorder *r = context;
+    rb_text_clear(&r->text);
+    rb_text_append(&r->text, text);
+    snprintf(r->text_label, sizeof r->text_label, "%s", r->label);
+}
+
+static void on_log(void *context, const char *bytes, size_t n) {
+    rb_recorder *r = context;
+    rb_bar_clear(&r->bar);
+    if (fwrite(bytes, 1, n, stderr) != n) clearerr(stderr); /* nobody reads stderr: the log is still written */
+    if (r->log && (fwrite(bytes, 1, n, r->log) != n || fflush(r->log) != 0)) clearerr(r->log);
+}
+
+/* --- the session ----------------------------------------------------------------------------------------------------
+ */
+
+rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
+    rb_status status = RB_OK;
+    char path[4096];
+    rb_env env = {0};
+    rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),
+                                  .machine = rb_value(o, RB_FLAG_MACHINE),
+                                  .command = o->command,
+                                  .resume = rb_given(o, RB_FLAG_RESUME)};
+    memset(r, 0, sizeof *r);
+    r->o = o;
+    rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
+    RB_TRY(rb_session_open(&options, &r->session));
+    snprintf(path, sizeof path, "%s/run.log", rb_session_dir(r->session));
+    r->log = fopen(path, "ae");
+    if (!r->log) {
+        status = rb_fail(RB_OUTPUT, "cannot write %s", path);
+        goto cleanup;
+    }
+    RB_TRY(rb_env_collect(&env));
+    snprintf(r->env_id, sizeof r->env_id, "%s", env.id);
+    RB_TRY(rb_env_record(&env, r->session));
+cleanup:
+    rb_env_free(&env);
+    return status;
+}
+
+void rb_recorder_stamp(rb_recorder *r, rb_row *row) {
+    char id[32], utc[32];
+    time_t now = time(NULL);
+    struct tm broken;
+    gmtime_r(&now, &broken);
+    strftime(utc, sizeof utc, "%Y-%m-%dT%H:%M:%SZ", &broken);
+    rb_session_run_id(r->session, id);
+    rb_row_text(row, RB_COL(runs, run_id), id);
+    rb_row_text(row, RB_COL(runs, session_id), rb_session_id(r->session));
+    rb_row_text(row, RB_COL(runs, started_utc), utc);
+    rb_row_text(row, RB_COL(runs, machine), rb_session_machine(r->session));
+    rb_row_text(row, RB_COL(runs, commit), rb_build_commit());
+    rb_row_int(row, RB_COL(runs, dirty), rb_build_dirty());
+    rb_row_text(row, RB_COL(runs, env_id), r->env_id[0] ? r->env_id : NULL);
+}
+
+/* What decides the exit code when several items fail: the gravest kind, in this order. */
+static int gravity(rb_status status) {
+    if (status == RB_INTERRUPTED) return 5;
+    switch (rb_status_exit_code(status)) {
+    case 0:
+        return 0;
+    case 77:
+        return 1;
+    case 2:
+        return 2;
+    case 3:
+        return 3;
+    default:
+        return 4;
+    }
+}
+
+static void judge(rb_recorder *r, rb_status status, const char *why, double seconds) {
+    rb_bar_clear(&r->bar);
+    if (why && !strcmp(why, rb_status_word(status))) why = NULL; /* "interrupted: interrupted" */
+    bool fine = status == RB_OK || (status == RB_DIVERGED && r->may_diverge);
+    if (fine)
+        r->done++;
+    else if (gravity(status) > gravity(r->worst))
+        r->worst = status;
+    rb_log_level level = fine                                                   ? RB_LOG_INFO
+                         : status == RB_UNSUPPORTED || status == RB_INTERRUPTED ? RB_LOG_WARN
+                                                                                : RB_LOG_ERROR;
+    rb_log(level, "%s: %s%s%s (%.1f s)", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "",
+           seconds);
+    if (r->log) {
+        fprintf(r->log, "%s: %s%s%s\n", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "");
+        if (fflush(r->log) != 0) clearerr(r->log);
+    }
+}
+
+rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
+                           int index, int total) {
+    rb_status status = RB_OK;
+    rb_child_end end;
+    rb_row dead;
+    rb_child_hooks hooks = {.context = r, .row = on_row, .progress = on_progress, .text = on_text, .log = on_log};
+    rb_row_begin(&dead, RB_TABLE_runs);
+    r->label = label;
+    r->got_row = false;
+    rb_bar_item(&r->bar, index, total, label);
+    RB_TRY(rb_child_run(work, context, &hooks, rb_value_real(r->o, RB_FLAG_TIMEOUT, 0), &end));
+    if (!r->got_row) {
+        rb_row_end(&dead);
+        RB_TRY(rb_row_copy(row, &dead));
+        if (end.status == RB_OK) {
+            end.status = RB_INTERNAL;
+            snprintf(end.text, sizeof end.text, "the child ended without a result");
+        }
+        rb_row_text(&dead, RB_COL(runs, status), rb_status_word(end.status));
+        rb_row_text(&dead, RB_COL(runs, status_reason), end.text);
+        rb_row_real(&dead, RB_COL(runs, duration_s), end.seconds);
+        RB_TRY(on_row(r, &dead));
+    }
+    const rb_cell *cells = r->rows[r->n - 1].cells;
+    const rb_cell *word = &cells[RB_COL(runs, status)], *why = &cells[RB_COL(runs, status_reason)];
+    rb_status outcome = word->type == RB_CELL_TEXT ? rb_status_from_word(word->u.s) : RB_INTERNAL;
+    /* A child that sent its row and crashed while it tidied up: the row stands, but nobody calls that well. */
+    if (outcome == RB_OK && end.status != RB_OK)
+        judge(r, end.status, end.text, end.seconds);
+    else
+        judge(r, outcome, why->type == RB_CELL_TEXT ? why->u.s : "", end.seconds);
+cleanup:
+    rb_bar_clear(&r->bar);
+    rb_row_end(&dead);
+    return status;
+}
+
+bool rb_recorder_stopped(const rb_recorder *r) { return rb_interrupts > 0 || r->worst == RB_INTERRUPTED; }
+
+rb_status rb_recorder_verdict(const rb_recorder *r) {
+    if (rb_recorder_stopped(r)) return RB_INTERRUPTED;
+    /* A device that cannot run some of the cases is no failure of the others. */
+    if (gravity(r->worst) == 1 && r->done > 0) return RB_OK;
+    return r->worst;
+}
+
+void rb_recorder_close(rb_recorder *r) {
+    for (int i = 0; i < r->n; i++) rb_row_end(&r->rows[i]);
+    free(r->rows);
+    rb_text_free(&r->text);
+    if (r->log) fclose(r->log);
+    rb_session_close(r->session);
+    memset(r, 0, sizeof *r);
+}

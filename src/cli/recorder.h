@@ -1,0 +1,42 @@
+/* recorder.h: a session in the making: runs items one after another, keeps their rows, says how it went. */
+#ifndef RB_CLI_RECORDER_H
+#define RB_CLI_RECORDER_H
+
+#include "cli/child.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/text.h"
+
+typedef struct rb_recorder {
+    const rb_options *o;
+    rb_session *session;
+    FILE *log; /* run.log of the session */
+    rb_bar bar;
+    rb_row *rows; /* runs rows of this session */
+    int n;
+    rb_text text; /* the last text that an item sent: a classification report */
+    char text_label[160];
+    char env_id[16];
+    rb_status worst;
+    int done; /* items that ended well */
+    /* of the item that runs */
+    const char *label;
+    bool got_row;
+    bool may_diverge; /* set by the caller: a diverged item is as foreseen */
+} rb_recorder;
+
+/* Opens the session, so that an unwritable folder is found before any work; writes the facts about the machine. */
+rb_status rb_recorder_open(rb_recorder *r, const rb_options *o);
+/* Stamps run_id, session, start and build into a runs row. */
+void rb_recorder_stamp(rb_recorder *r, rb_row *row);
+/* Runs one item in a child. `row` is what is known of its runs row: it is written, with the reason, where the child
+ * dies without sending one. The returned status is about the session: RB_DISK. */
+rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
+                           int index, int total);
+/* True once the user has asked to stop. */
+bool rb_recorder_stopped(const rb_recorder *r);
+/* What the session amounts to: RB_OK, or the worst status of its items. */
+rb_status rb_recorder_verdict(const rb_recorder *r);
+void rb_recorder_close(rb_recorder *r);
+
+#endif

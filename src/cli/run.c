@@ -1,0 +1,209 @@
+/* run.c: the verb `run`: convergence: train, validate, report. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/classes.h"
+#include "cli/matrix.h"
+#include "cli/place.h"
+#include "cli/recorder.h"
+#include "cli/verb.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+/* --- in the child ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct run_work {
+    const rb_options *o;
+    const rb_item *item;
+    const rb_row *row; /* what is known before */
+    const char *run_id;
+    FILE *to;
+    int epochs;
+    double spoken;  /* when progress was last sent */
+    rb_status sent; /* first failure to send */
+} run_work;
+
+static int on_step(void *context, int64_t step, const rb_step_metrics *m) {
+    run_work *w = context;
+    rb_row row;
+    rb_row_begin(&row, RB_TABLE_steps);
+    rb_row_text(&row, RB_COL(steps, run_id), w->run_id);
+    rb_row_int(&row, RB_COL(steps, step), step);
+    if (step > 0) { /* step 0 is the initialization: no batch was seen */
+        rb_row_real(&row, RB_COL(steps, train_loss), m->loss);
+        rb_row_real(&row, RB_COL(steps, grad_l2), m->grad_l2);
+    }
+    rb_row_real(&row, RB_COL(steps, param_l2), m->param_l2);
+    w->sent = rb_send_row(w->to, &row);
+    rb_row_end(&row);
+    return w->sent != RB_OK;
+}
+
+static int on_epoch(void *context, const rb_epoch_result *e) {
+    run_work *w = context;
+    rb_row row;
+    rb_row_begin(&row, RB_TABLE_epochs);
+    rb_row_text(&row, RB_COL(epochs, run_id), w->run_id);
+    rb_row_int(&row, RB_COL(epochs, epoch), e->epoch);
+    rb_row_int(&row, RB_COL(epochs, step), e->step);
+    rb_row_real(&row, RB_COL(epochs, train_s_cum), e->train_s);
+    rb_row_real(&row, RB_COL(epochs, eval_s_cum), e->eval_s);
+    rb_row_real(&row, RB_COL(epochs, lr), e->lr);
+    if (e->has_train) {
+        rb_row_real(&row, RB_COL(epochs, train_loss), e->train_loss);
+        rb_row_real(&row, RB_COL(epochs, train_acc), e->train_acc);
+        if (!isfinite(e->train_loss)) rb_row_text(&row, RB_COL(epochs, event), "diverged");
+    }
+    if (e->has_val) {
+        rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
+        rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
+    }
+    rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
+    w->sent = rb_send_row(w->to, &row);
+    rb_row_end(&row);
+    return w->sent != RB_OK;
+}
+
+static int on_progress(void *context, int epoch, int step, int steps, double loss, double accuracy,
+                       double samples_per_s) {
+    run_work *w = context;
+    double now = rb_clock_s();
+    if (step < steps && now - w->spoken < 0.1) return 0; /* ten a second are enough for any eye */
+    w->spoken = now;
+    rb_progress p = {.epoch = epoch,
+                     .epochs = w->epochs,
+                     .step = step,
+                     .steps = steps,
+                     .loss = loss,
+                     .accuracy = accuracy,
+                     .samples_per_s = samples_per_s};
+    w->sent = rb_send_progress(w->to, &p);
+    return w->sent != RB_OK;
+}
+
+static void note_result(rb_row *row, const rb_run_result *r, const rb_run_options *options) {
+    rb_row_int(row, RB_COL(runs, epochs_run), r->epochs_run);
+    rb_row_int(row, RB_COL(runs, steps_timed), r->steps);
+    if (r->samples_per_s > 0) {
+        rb_row_real(row, RB_COL(runs, samples_per_s), r->samples_per_s);
+        const rb_cell *mflop = &row->cells[RB_COL(runs, model_mflop_per_sample)];
+        if (mflop->type == RB_CELL_REAL)
+            rb_row_real(row, RB_COL(runs, gflop_per_s), mflop->u.r * r->samples_per_s / 1e3);
+    }
+    rb_row_real(row, RB_COL(runs, val_acc_final), r->val_acc_final);
+    rb_row_real(row, RB_COL(runs, val_acc_best), r->val_acc_best);
+    if (r->best_epoch > 0) rb_row_int(row, RB_COL(runs, best_epoch), r->best_epoch);
+    rb_row_real(row, RB_COL(runs, test_acc), r->test_acc);
+    rb_row_text(row, RB_COL(runs, status), rb_status_word(r->outcome));
+    rb_row_text(row, RB_COL(runs, status_reason), r->reason[0] ? r->reason : NULL);
+    rb_row_text(row, RB_COL(runs, stop_reason),
+                r->outcome == RB_INTERRUPTED ? "interrupted"
+                : r->outcome == RB_DIVERGED  ? "diverged"
+                : options->max_steps > 0     ? "max-steps"
+                                             : "epochs");
+}
+
+static rb_status work(void *context, FILE *to) {
+    run_work *w = context;
+    rb_status status = RB_OK;
+    const rb_case *c = &w->item->edit->c;
+    double started = rb_clock_s();
+    rb_run_result result = {0};
+    rb_place place = {0};
+    rb_row row;
+    w->to = to;
+    rb_row_copy(w->row, &row);
+    RB_TRY(rb_place_open(&place, w->o, w->item, &row));
+    RB_TRY(rb_place_trainer(&place, w->item, &row));
+    rb_run_options options = {.seed = (uint64_t)w->item->seed,
+                              .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
+                              .no_eval = rb_given(w->o, RB_FLAG_NO_EVAL),
+                              .trajectory = rb_given(w->o, RB_FLAG_TRAJECTORY) || c->norms,
+                              .context = w,
+                              .on_step = on_step,
+                              .on_epoch = on_epoch,
+                              .on_progress = on_progress,
+                              .stop = &rb_interrupts};
+    int steps = rb_trainer_steps_per_epoch(place.trainer);
+    w->epochs = c->epochs;
+    if (options.max_steps > 0 && steps > 0) w->epochs = (int)((options.max_steps + steps - 1) / steps);
+    RB_TRY(rb_train(place.trainer, &options, &result));
+    RB_TRY(w->sent);
+    note_result(&row, &result, &options);
+    /* --max-steps promises one evaluation and no other. */
+    if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0 && place.data->labels)
+        RB_TRY(rb_send_classes(to, place.trainer, place.data, w->run_id));
+cleanup:
+    status = rb_place_finish(to, &row, status, started);
+    rb_place_close(&place);
+    rb_row_end(&row);
+    return status;
+}
+
+/* --- in the parent --------------------------------------------------------------------------------------------------
+ */
+
+static rb_status print_results(const rb_recorder *r, rb_format format) {
+    static const int columns[] = {RB_COL(runs, case),       RB_COL(runs, device_key),    RB_COL(runs, batch_size),
+                                  RB_COL(runs, seed),       RB_COL(runs, overrides),     RB_COL(runs, status),
+                                  RB_COL(runs, epochs_run), RB_COL(runs, val_acc_final), RB_COL(runs, val_acc_best),
+                                  RB_COL(runs, test_acc),   RB_COL(runs, samples_per_s), RB_COL(runs, duration_s)};
+    rb_status status = RB_OK;
+    RB_TRY(rb_print_table(RB_TABLE_runs, format, r->rows, r->n, columns, sizeof columns / sizeof *columns));
+    if (r->text.length && !rb_given(r->o, RB_FLAG_QUIET))
+        fprintf(format == RB_FORMAT_MD ? stdout : stderr, "\n%s\n%s", r->text_label, rb_text_string(&r->text));
+cleanup:
+    return status;
+}
+
+static void print_how_to_resume(const rb_recorder *r) {
+    const char *dir = rb_session_dir(r->session);
+    bool has_dir = rb_given(r->o, RB_FLAG_OUT_DIR), has_resume = rb_given(r->o, RB_FLAG_RESUME);
+    rb_log(RB_LOG_WARN, "interrupted; what is done is kept. To go on: %s%s%s%s", r->o->command, has_dir ? "" : " -O ",
+           has_dir ? "" : dir, has_resume ? "" : " --resume");
+}
+
+rb_status rb_verb_run(const rb_options *o) {
+    rb_status status = RB_OK;
+    rb_matrix matrix = {0};
+    rb_recorder recorder = {0};
+    rb_row row;
+    char label[700];
+    int skipped = 0;
+    rb_row_begin(&row, RB_TABLE_runs);
+    if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
+        return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
+    RB_TRY(rb_matrix_build(o, &matrix));
+    if (rb_given(o, RB_FLAG_DRY_RUN)) {
+        RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
+        goto cleanup;
+    }
+    RB_TRY(rb_recorder_open(&recorder, o));
+    for (int i = 0; i < matrix.n && !rb_recorder_stopped(&recorder); i++) {
+        rb_row_end(&row);
+        rb_item_row(&matrix.items[i], "run", &row);
+        if (rb_given(o, RB_FLAG_RESUME) && rb_session_has_run(recorder.session, &row)) {
+            skipped++;
+            continue;
+        }
+        rb_recorder_stamp(&recorder, &row);
+        rb_item_label(&matrix.items[i], label, sizeof label);
+        run_work w = {.o = o, .item = &matrix.items[i], .row = &row, .run_id = row.cells[RB_COL(runs, run_id)].u.s};
+        /* Diverging is the story of some cases: the row says so, but nothing failed. */
+        rb_expect expect = matrix.items[i].edit->c.expect;
+        recorder.may_diverge = expect == RB_EXPECT_DIVERGES || expect == RB_EXPECT_ANYTHING;
+        RB_TRY(rb_recorder_item(&recorder, work, &w, &row, label, i, matrix.n));
+    }
+    if (skipped) rb_log(RB_LOG_INFO, "%d of %d items were done before", skipped, matrix.n);
+    RB_TRY(print_results(&recorder, rb_output_format(o)));
+    rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
+    if (rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
+    status = rb_recorder_verdict(&recorder);
+cleanup:
+    rb_recorder_close(&recorder);
+    rb_matrix_free(&matrix);
+    rb_row_end(&row);
+    return status;
+}

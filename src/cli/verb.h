@@ -1,0 +1,33 @@
+/* verb.h: one function per verb of verbs.def, and what several verbs need. */
+#ifndef RB_CLI_VERB_H
+#define RB_CLI_VERB_H
+
+#include "cli/options.h"
+#include "regbench/backend.h"
+#include "regbench/data.h"
+#include "regbench/train.h"
+
+#define RB_VERB(name, takes, help, examples) rb_status rb_verb_##name(const rb_options *o);
+#include "cli/verbs.def"
+#undef RB_VERB
+
+/* RB_USAGE if anything stands on the command line that this verb does not take. */
+rb_status rb_no_names(const rb_options *o);
+/* A copy that owns its texts. */
+rb_status rb_row_copy(const rb_row *from, rb_row *to);
+/* Rows of `table` on stdout: the given columns for people, all of them for machines, and their header where n = 0. */
+rb_status rb_print_table(rb_table table, rb_format format, const rb_row *rows, int n, const int *columns,
+                         int n_columns);
+/* `status` of printing on stdout, or RB_OK where it failed only because the reader has seen enough (`| head`). */
+rb_status rb_unless_reader_left(rb_status status);
+/* On stdout, in quotes for CSV ("" for ") or JSON (\" for ", \\ for \). */
+void rb_print_quoted(const char *text, bool json);
+/* --data and its siblings. */
+rb_data_options rb_data_choice(const rb_options *o);
+/* --threads and --provider. */
+rb_open_options rb_open_choice(const rb_options *o);
+
+/* Model FLOPs of a training step per sample, in 10^6. */
+double rb_program_mflop_per_sample(const rb_program *program);
+
+#endif

@@ -1,0 +1,159 @@
+/* load.c: a data set by name: searched, read or taken from the unpacked cache, hashed. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/log.h"
+#include "core/sha256.h"
+#include "data/data.h"
+
+size_t rb__store_labels_at(int64_t rows, int64_t sample_bytes) {
+    return ((size_t)rows * (size_t)sample_bytes + 63) / 64 * 64;
+}
+
+rb_status rb__store_new(rb_dataset *data, int64_t n_train, int64_t n_test) {
+    int64_t rows = n_train + n_test, sample = (int64_t)data->C * data->H * data->W;
+    size_t labels_at = rb__store_labels_at(rows, sample);
+    struct rb_dataset_store *store = calloc(1, sizeof *store);
+    if (store) {
+        store->bytes = labels_at + (size_t)rows * sizeof(int32_t);
+        store->base = malloc(store->bytes);
+    }
+    if (!store || !store->base) {
+        free(store);
+        return rb_fail(RB_MEMORY, "out of memory: data set `%s` needs %zu bytes", data->name,
+                       labels_at + (size_t)rows * sizeof(int32_t));
+    }
+    size_t pixels = (size_t)(rows * sample);
+    memset((char *)store->base + pixels, 0, labels_at - pixels); /* the gap: the cache writes it too */
+    data->store = store;
+    data->n_train = n_train;
+    data->n_test = n_test;
+    data->x = store->base;
+    data->labels = (const int32_t *)(const void *)((const char *)store->base + labels_at);
+    return RB_OK;
+}
+
+void rb__store_free(struct rb_dataset_store *store) {
+    if (!store) return;
+    if (store->mapped)
+        munmap(store->base, store->bytes);
+    else
+        free(store->base);
+    free(store);
+}
+
+uint8_t *rb__pixels(const rb_dataset *data) { return data->store->base; }
+
+int32_t *rb__labels(const rb_dataset *data) {
+    size_t at = rb__store_labels_at(data->n_train + data->n_test, (int64_t)data->C * data->H * data->W);
+    return (int32_t *)(void *)((char *)data->store->base + at);
+}
+
+rb_status rb__dataset_hash(const rb_dataset *data, char hex[65]) {
+    rb_status status = RB_OK;
+    size_t rows = (size_t)(data->n_train + data->n_test);
+    uint8_t *labels = malloc(rows ? rows : 1); /* one byte each: the same on any byte order */
+    if (!labels) {
+        status = rb_fail(RB_MEMORY, "out of memory while hashing `%s`", data->name);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < rows; i++) labels[i] = (uint8_t)data->labels[i];
+    const void *piece[] = {data->x, labels};
+    const size_t bytes[] = {rows * (size_t)(data->C * data->H * data->W), rows};
+    RB_TRY(rb_sha256_pieces(piece, bytes, 2, hex));
+cleanup:
+    free(labels);
+    return status;
+}
+
+/* MNIST's files and Fashion-MNIST's cannot be told apart by name or header: the published sets are told by hash. */
+static rb_status check_identity(const rb__set *set, const rb_dataset *data) {
+    int count;
+    const rb__set *sets = rb__set_list(&count);
+    for (int i = 0; i < count; i++)
+        if (&sets[i] != set && sets[i].sha256 && strcmp(sets[i].sha256, data->sha256) == 0)
+            return rb_fail(
+                RB_INPUT,
+                "%s: byte 0: expected data set `%s`, found `%s` (same file names, sha256 %.12s...); put each "
+                "in its own folder, DIR/%s and DIR/%s",
+                data->source, set->entry.name, sets[i].entry.name, data->sha256, set->folders[0], sets[i].folders[0]);
+    return RB_OK;
+}
+
+static rb_status read_files(const rb__set *set, const rb__place *place, bool no_cache, rb_dataset *data) {
+    rb_status status = RB_OK;
+    if (!no_cache && rb__cache_load(set, place, data)) {
+        rb_log(RB_LOG_DEBUG, "data set `%s`: unpacked copy of %s", data->name, place->folder);
+        return RB_OK;
+    }
+    RB_TRY(set->read(set, place, data));
+    RB_TRY(rb__dataset_hash(data, data->sha256));
+    RB_TRY(check_identity(set, data));
+    if (!no_cache) rb__cache_save(set, place, data);
+cleanup:
+    return status;
+}
+
+rb_status rb_dataset_outline(const char *name, rb_dataset *out) {
+    const rb__set *set = rb__set_find(name);
+    if (!set) return rb__set_unknown(name);
+    *out = (rb_dataset){.n_train = set->entry.n_train,
+                        .n_test = set->entry.n_test,
+                        .C = set->entry.C,
+                        .H = set->entry.H,
+                        .W = set->entry.W,
+                        .classes = set->entry.classes,
+                        .class_names = set->class_names,
+                        .x_dtype = RB_U8,
+                        .mean = 0,
+                        .stddev = 1};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    return RB_OK;
+}
+
+rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out) {
+    rb_status status = RB_OK;
+    bool found = false;
+    const rb__set *set = rb__set_find(name);
+    rb_dataset *data = calloc(1, sizeof *data);
+    rb__place *place = malloc(sizeof *place);
+    *out = NULL;
+    if (!data || !place) {
+        status = rb_fail(RB_MEMORY, "out of memory while loading data set `%s`", name);
+        goto cleanup;
+    }
+    RB_TRY(rb_dataset_outline(name, data));
+    RB_TRY(rb__search(set, options, place, &found));
+    if (found && set->files[0]) {
+        snprintf(data->source, sizeof data->source, "%s", place->folder);
+        RB_TRY(read_files(set, place, options && options->no_cache, data));
+    } else {
+        data->stand_in = strcmp(name, "fashion") == 0;
+        if (set->files[0] && !data->stand_in) {
+            status = rb__missing(set, options);
+            goto cleanup;
+        }
+        snprintf(data->source, sizeof data->source, "embedded sample");
+        RB_TRY(rb__sample_read(data));
+        RB_TRY(rb__dataset_hash(data, data->sha256));
+        if (data->stand_in)
+            rb_log(
+                RB_LOG_INFO,
+                "data set `fashion` is absent: the embedded sample of %lld + %lld images stands in for it (get all of "
+                "it with `regbench data fetch fashion` or Debian's package `%s`)",
+                (long long)data->n_train, (long long)data->n_test, set->package);
+    }
+    *out = data;
+    data = NULL;
+cleanup:
+    free(place);
+    rb_dataset_free(data);
+    return status;
+}
+
+void rb_dataset_free(rb_dataset *data) {
+    if (!data) return;
+    rb__store_free(data->store);
+    free(data);
+}

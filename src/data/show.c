@@ -1,0 +1,67 @@
+/* show.c: the first images of a set as a labelled grid: how every lab document begins. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/data.h"
+#include "report/font.h"
+#include "report/image.h"
+
+enum {
+    TILE = 112,  /* about this many pixels wide, by a whole factor */
+    TEXT = 2,    /* scale of the names */
+    TITLE = 3,   /* and of the title */
+    GAP = 14,    /* between cells */
+    MARGIN = 24, /* around all */
+    INK = 0x222222,
+    FAINT = 0x777777
+};
+
+static const char *label(const rb_dataset *data, int64_t i, char number[16]) {
+    if (data->class_names) return data->class_names[data->labels[i]];
+    snprintf(number, 16, "%d", data->labels[i]);
+    return number;
+}
+
+rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path) {
+    rb_status status = RB_OK;
+    rb_image image = {0};
+    char number[16], counts[160];
+    int64_t images = data->n_train + data->n_test;
+    if (data->x_dtype != RB_U8 || !data->labels || (data->C != 1 && data->C != 3))
+        return rb_fail(RB_MISMATCH, "data set `%s` has no images with labels to show", data->name);
+    if (rows < 1 || columns < 1 || rows > 1000 || columns > 1000)
+        return rb_fail(RB_USAGE, "a grid of %d x %d images: each side must be 1 to 1000", rows, columns);
+    if (columns > images) columns = (int)images;
+    if (rows > (images + columns - 1) / columns) rows = (int)((images + columns - 1) / columns);
+    int scale = (TILE + data->W / 2) / data->W;
+    if (scale < 1) scale = 1;
+    int tile_width = data->W * scale, tile_height = data->H * scale, cell_width = tile_width;
+    for (int c = 0; data->class_names && c < data->classes; c++) {
+        int width = rb_image_text_width(TEXT, data->class_names[c]);
+        if (width > cell_width) cell_width = width;
+    }
+    int cell_height = tile_height + 6 + RB_FONT_HEIGHT * TEXT;
+    int head = RB_FONT_HEIGHT * TITLE + 8 + RB_FONT_HEIGHT * TEXT + 16;
+    snprintf(counts, sizeof counts, "%lld training, %lld test images, %d x %d x %d%s", (long long)data->n_train,
+             (long long)data->n_test, data->C, data->H, data->W, data->stand_in ? "; the sample stands in" : "");
+    int title_width = rb_image_text_width(TITLE, data->name), counts_width = rb_image_text_width(TEXT, counts);
+    int width = columns * cell_width + (columns - 1) * GAP,
+        widest = title_width > counts_width ? title_width : counts_width;
+    if (widest < width) widest = width;
+    RB_TRY(rb_image_new(2 * MARGIN + widest, 2 * MARGIN + head + rows * cell_height + (rows - 1) * GAP, &image));
+    rb_image_text(&image, MARGIN, MARGIN, TITLE, INK, data->name);
+    rb_image_text(&image, MARGIN, MARGIN + RB_FONT_HEIGHT * TITLE + 8, TEXT, FAINT, counts);
+    for (int64_t i = 0; i < (int64_t)rows * columns && i < images; i++) {
+        int x = MARGIN + (int)(i % columns) * (cell_width + GAP);
+        int y = MARGIN + head + (int)(i / columns) * (cell_height + GAP);
+        const char *name = label(data, i, number);
+        rb_image_tile(&image, x + (cell_width - tile_width) / 2, y, scale,
+                      (const uint8_t *)data->x + i * data->C * data->H * data->W, data->C, data->H, data->W);
+        rb_image_text(&image, x + (cell_width - rb_image_text_width(TEXT, name)) / 2, y + tile_height + 6, TEXT, INK,
+                      name);
+    }
+    RB_TRY(rb_image_write_png(&image, png_path));
+cleanup:
+    rb_image_free(&image);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* statistics.h: robust statistics of samples.
+ *
+ * Contract: n >= 1 and every value is finite (the caller drops what is not); then every result is finite. The arrays
+ * are not changed. */
+#ifndef RB_MEASURE_STATISTICS_H
+#define RB_MEASURE_STATISTICS_H
+
+#include <stdbool.h>
+
+double rb_median(const double *x /* (n) */, int n);
+/* Median of |x - median|, without a factor for normal data. */
+double rb_mad(const double *x, int n);
+/* q in 0 .. 1, interpolated as R's type 7 and numpy's default: position (n-1) q between the sorted values. */
+double rb_percentile(const double *x, int n, double q);
+/* Interval of the median that holds for any distribution: from the k-th smallest to the k-th largest value, k the
+ * largest with 2 P(Binomial(n, 1/2) < k) <= 1 - confidence. False where n is too small for any such k (under 6 for
+ * 95 %): then low and high are the extremes. */
+bool rb_median_interval(const double *x, int n, double confidence, double *low, double *high);
+
+#endif

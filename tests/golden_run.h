@@ -1,0 +1,57 @@
+/* golden_run.h: what tests that train real cases share: devices by name, data where it is at hand, CSV goldens. */
+#ifndef GOLDEN_RUN_H
+#define GOLDEN_RUN_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "regbench/train.h"
+#include "report/csv_read.h"
+
+#define assert_ok(call)                                                                                                \
+    do {                                                                                                               \
+        rb_status assert_ok_status = (call);                                                                           \
+        if (assert_ok_status != RB_OK)                                                                                 \
+            fail_msg("%s: %s", #call, rb_error_last() ? rb_error_last()->text : rb_status_word(assert_ok_status));     \
+    } while (0)
+
+/* Within `tol` of what is expected, relative (to 1e-3 where it is tiny), as the goldens' tolerances were made. */
+static inline int near_golden(double got, double expected, double tol) {
+    double scale = fabs(expected) > 1e-3 ? fabs(expected) : 1e-3;
+    return fabs(got - expected) <= tol * scale; /* false for NaN */
+}
+
+/* The last set loaded stays open: tests ask for the same one again and again. NULL: not at hand (says so). */
+static inline rb_dataset *golden_data(const char *name) {
+    static rb_dataset *kept;
+    if (name && kept && strcmp(kept->name, name) == 0) return kept;
+    rb_dataset_free(kept);
+    kept = NULL;
+    if (!name) return NULL;
+    rb_data_options options = {.dir = strcmp(name, "fashion") ? getenv("REGBENCH_TEST_DATA") : NULL};
+    if (rb_dataset_load(name, &options, &kept) != RB_OK || kept->stand_in) {
+        print_message("%s is not at hand%s\n", name, kept ? " (only the sample)" : "");
+        rb_error_clear();
+        rb_dataset_free(kept);
+        kept = NULL;
+    }
+    return kept;
+}
+
+/* Golden CIFAR figures hold for one set of files only. */
+#define GOLDEN_CIFAR "7220843ceccb098c52d722d2cec451dac01eec5b847e8e5dae639aa1efff738d"
+
+static inline double golden_number(const rb_csv *csv, int row, const char *column) {
+    const char *text = rb_csv_get(csv, row, column);
+    return *text ? strtod(text, NULL) : NAN;
+}
+
+#endif

@@ -1,0 +1,162 @@
+/* test_goldens.c: the first 20 steps of every case on every device, and the evaluation after them, against PyTorch's.
+ *
+ * usage: test_goldens [DEVICE..]; default: reference and cpu. On the reference convolutions run 3 steps, with
+ * REGBENCH_SLOW=1 all 20 and every seed. A case whose data set is not at hand skips by name. */
+#include "golden_run.h"
+
+enum { MAX_TESTS = 256, CHEAP_STEPS = 3 };
+
+typedef struct golden {
+    char title[96], device[32], name[64];
+    int seed;
+} golden;
+
+static rb_csv steps_csv, evals_csv;
+
+typedef struct record {
+    int n;
+    rb_step_metrics m[32];
+} record;
+
+static int on_step(void *context, int64_t step, const rb_step_metrics *m) {
+    record *r = context;
+    assert_in_range(step, r->n, r->n);
+    r->m[r->n++] = *m;
+    return 0;
+}
+
+static bool has_convolution(const rb_case *c) {
+    for (const rb_layer *l = c->layers; l->kind != RB_LAYER_END; l++)
+        if (l->kind == RB_LAYER_CONV) return true;
+    return false;
+}
+
+static void compare_steps(const golden *g, const record *r) {
+    int compared = 0;
+    for (int row = 0; row < steps_csv.n_rows; row++) {
+        if (strcmp(rb_csv_get(&steps_csv, row, "case"), g->name) ||
+            atoi(rb_csv_get(&steps_csv, row, "seed")) != g->seed)
+            continue;
+        int step = atoi(rb_csv_get(&steps_csv, row, "step"));
+        double tol = golden_number(&steps_csv, row, "tol");
+        if (step >= r->n) continue;
+        const struct {
+            const char *column;
+            double got;
+        } value[] = {{"param_l2", r->m[step].param_l2}, {"loss", r->m[step].loss}, {"grad_l2", r->m[step].grad_l2}};
+        for (int k = 0; k < (step ? 3 : 1); k++) {
+            double expected = golden_number(&steps_csv, row, value[k].column);
+            if (!near_golden(value[k].got, expected, tol))
+                fail_msg("step %d: %s is %.9g, PyTorch has %.9g (relative %.2g, allowed %.2g)", step, value[k].column,
+                         value[k].got, expected, fabs(value[k].got / expected - 1), tol);
+        }
+        compared++;
+    }
+    assert_true(compared >= (r->n < 4 ? r->n : 4)); /* chaotic cases have fewer rows than 20, none has fewer than 4 */
+}
+
+static void compare_eval(const golden *g, const rb_run_result *result, double loss) {
+    for (int row = 0; row < evals_csv.n_rows; row++) {
+        if (strcmp(rb_csv_get(&evals_csv, row, "case"), g->name) ||
+            atoi(rb_csv_get(&evals_csv, row, "seed")) != g->seed)
+            continue;
+        double expected = golden_number(&evals_csv, row, "val_loss_2000"), tol = golden_number(&evals_csv, row, "tol");
+        if (!near_golden(loss, expected, tol)) fail_msg("validation loss is %.9g, PyTorch has %.9g", loss, expected);
+        /* of 2,000 samples at most one may lie so near a decision boundary that rounding turns it */
+        double accuracy = golden_number(&evals_csv, row, "val_acc_2000");
+        if (!(fabs(result->val_acc_final - accuracy) < 0.00051))
+            fail_msg("validation accuracy is %g, PyTorch has %g", result->val_acc_final, accuracy);
+    }
+}
+
+typedef struct watch {
+    record steps;
+    double val_loss;
+} watch;
+
+static int on_epoch(void *context, const rb_epoch_result *e) {
+    ((watch *)context)->val_loss = e->val_loss;
+    return 0;
+}
+
+static bool slow(void) {
+    const char *flag = getenv("REGBENCH_SLOW");
+    return flag && *flag && strcmp(flag, "0");
+}
+
+static void first_steps(void **state) {
+    const golden *g = *state;
+    const rb_case *c;
+    rb_device_id id;
+    rb_device *device = NULL;
+    rb_trainer *trainer = NULL;
+    rb_run_result result;
+    watch w = {.steps.n = 0};
+    assert_ok(rb_case_find(g->name, &c));
+    rb_dataset *data = golden_data(c->dataset);
+    if (!data) skip();
+    if (strcmp(c->dataset, "cifar") == 0 && strcmp(data->sha256, GOLDEN_CIFAR)) {
+        print_message("these CIFAR-10 files are not the ones that the goldens were made with\n");
+        skip();
+    }
+    assert_ok(rb_device_select(g->device, &id));
+    assert_ok(id.backend->open(id.index, NULL, &device));
+    assert_ok(rb_trainer_new(id.backend, device, c, data, (uint64_t)g->seed, &trainer));
+    bool cheap = strcmp(g->device, "reference") == 0 && has_convolution(c) && !slow();
+    rb_run_options options = {.max_steps = cheap ? CHEAP_STEPS : 20,
+                              .no_eval = cheap,
+                              .trajectory = true,
+                              .context = &w,
+                              .on_step = on_step,
+                              .on_epoch = on_epoch};
+    assert_ok(rb_train(trainer, &options, &result));
+    assert_int_equal(result.outcome, RB_OK);
+    assert_int_equal(w.steps.n, options.max_steps + 1);
+    compare_steps(g, &w.steps);
+    if (!cheap) compare_eval(g, &result, w.val_loss);
+    rb_trainer_free(trainer);
+    id.backend->close(device);
+}
+
+/* The comparator must be able to fail. */
+static void comparator(void **state) {
+    (void)state;
+    assert_true(near_golden(2.0, 2.0, 1e-6));
+    assert_true(near_golden(2.00001, 2.0, 1e-5));
+    assert_false(near_golden(2.0001, 2.0, 1e-5));
+    assert_false(near_golden(NAN, 2.0, 1.0));
+    assert_false(near_golden(2.0, NAN, 1.0));
+    assert_false(near_golden(0.0, 2e-3, 0.5));
+}
+
+int main(int argc, char **argv) {
+    static golden goldens[MAX_TESTS];
+    static struct CMUnitTest tests[MAX_TESTS + 1] = {{.name = "comparator", .test_func = comparator}};
+    const char *defaults[] = {"reference", "cpu"};
+    const char *const *devices = argc > 1 ? (const char *const *)argv + 1 : defaults;
+    int n_devices = argc > 1 ? argc - 1 : 2, n = 0;
+    if (rb_csv_read(TEST_FOLDER "/goldens/steps.csv", &steps_csv) != RB_OK ||
+        rb_csv_read(TEST_FOLDER "/goldens/evals.csv", &evals_csv) != RB_OK)
+        return 1;
+    for (int d = 0; d < n_devices; d++)
+        for (int row = 0; row < steps_csv.n_rows; row++) {
+            const rb_case *c;
+            int seed = atoi(rb_csv_get(&steps_csv, row, "seed"));
+            if (strcmp(rb_csv_get(&steps_csv, row, "step"), "0") || n == MAX_TESTS) continue;
+            if (rb_case_find(rb_csv_get(&steps_csv, row, "case"), &c) != RB_OK) return 1;
+            bool costly = strcmp(devices[d], "reference") == 0 && has_convolution(c);
+            if (costly && seed != 2021 && !slow()) continue;
+            golden *g = &goldens[n++];
+            snprintf(g->device, sizeof g->device, "%s", devices[d]);
+            snprintf(g->name, sizeof g->name, "%s", rb_csv_get(&steps_csv, row, "case"));
+            g->seed = seed;
+            snprintf(g->title, sizeof g->title, "%s seed %d on %s", rb_csv_get(&steps_csv, row, "case"), g->seed,
+                     devices[d]);
+            tests[n] = (struct CMUnitTest){.name = g->title, .test_func = first_steps, .initial_state = g};
+        }
+    int failed = _cmocka_run_group_tests("goldens", tests, (size_t)n + 1, NULL, NULL);
+    golden_data(NULL);
+    rb_csv_free(&steps_csv);
+    rb_csv_free(&evals_csv);
+    return failed;
+}

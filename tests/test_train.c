@@ -1,0 +1,304 @@
+/* test_train.c: the training loop: memorizing a few samples, same seed same bits, tails, outcomes, splits, refusals. */
+#include "golden_run.h"
+
+#include "regbench/rng.h"
+
+static const char *const devices[] = {"reference", "cpu"};
+
+/* Rows of random bytes whose label can only be memorized. */
+typedef struct noise {
+    unsigned char x[600][784];
+    int32_t labels[600];
+    rb_dataset data;
+} noise;
+
+static noise *make_noise(int n_train, int n_test) {
+    noise *s = calloc(1, sizeof *s);
+    rb_mt19937 g;
+    rb_mt19937_seed(&g, 11);
+    assert_non_null(s);
+    assert_true(n_train + n_test <= 600);
+    for (int i = 0; i < n_train + n_test; i++) {
+        for (int k = 0; k < 784; k++) s->x[i][k] = (unsigned char)rb_mt19937_u32(&g);
+        s->labels[i] = (int32_t)(rb_mt19937_u32(&g) % 10);
+    }
+    s->data = (rb_dataset){.name = "noise",
+                           .n_train = n_train,
+                           .n_test = n_test,
+                           .C = 1,
+                           .H = 28,
+                           .W = 28,
+                           .classes = 10,
+                           .x_dtype = RB_U8,
+                           .stddev = 1,
+                           .x = s->x,
+                           .labels = s->labels};
+    return s;
+}
+
+typedef struct opened {
+    const rb_backend *backend;
+    rb_device *device;
+} opened;
+
+static opened open_device(const char *selector) {
+    rb_device_id id;
+    opened o;
+    assert_ok(rb_device_select(selector, &id));
+    o.backend = id.backend;
+    assert_ok(id.backend->open(id.index, NULL, &o.device));
+    return o;
+}
+
+static const rb_layer mlp[] = {RB_LINEAR(64), RB_RELU, RB_LINEAR(10), RB_END};
+static const rb_layer cnn[] = {RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU, RB_MAXPOOL(2), RB_LINEAR(10), RB_END};
+
+static void memorize(const rb_layer *layers, const char *selector, float lr, int epochs) {
+    noise *s = make_noise(32, 8);
+    opened o = open_device(selector);
+    rb_case c = {.name = "test/memorize",
+                 .layers = layers,
+                 .batch = 32,
+                 .epochs = epochs,
+                 .lr = lr,
+                 .momentum = 0.9f,
+                 .expect = RB_EXPECT_ANYTHING};
+    rb_trainer *t;
+    rb_run_result r;
+    double loss, accuracy;
+    assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t));
+    assert_ok(rb_train(t, &(rb_run_options){.no_eval = true}, &r));
+    assert_ok(rb_trainer_eval(t, RB_SPLIT_TRAIN, 0, &loss, &accuracy, NULL));
+    assert_true(accuracy == 1.0);
+    assert_true(loss < 0.01);
+    rb_trainer_free(t);
+    o.backend->close(o.device);
+    free(s);
+}
+
+static void thirty_two_samples_overfit(void **state) {
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        memorize(mlp, devices[d], 0.05f, 200);
+        memorize(cnn, devices[d], 0.05f, 200);
+    }
+}
+
+/* All parameters after a few epochs with a tail, as bytes. */
+static float *trained_bits(const char *selector, const rb_layer *layers, uint64_t seed, int64_t *n) {
+    noise *s = make_noise(70, 20);
+    opened o = open_device(selector);
+    rb_case c = {.name = "test/bits",
+                 .layers = layers,
+                 .batch = 32,
+                 .epochs = 3,
+                 .lr = 0.1f,
+                 .momentum = 0.5f,
+                 .l1 = 1e-4f,
+                 .expect = RB_EXPECT_ANYTHING};
+    rb_trainer *t;
+    rb_run_result r;
+    assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, seed, &t));
+    assert_int_equal(rb_trainer_steps_per_epoch(t), 3);
+    assert_ok(rb_train(t, &(rb_run_options){0}, &r));
+    assert_int_equal(r.steps, 9);
+    const rb_program *p = rb_trainer_program(t);
+    float *all = calloc((size_t)p->n_weights, sizeof *all), *next = all;
+    assert_non_null(all);
+    for (int i = 0; i < p->n_params; i++) {
+        assert_ok(rb_trainer_get_param(t, i, next));
+        next += rb_tensor_count(&p->params[i].tensor);
+    }
+    *n = p->n_weights;
+    rb_trainer_free(t);
+    o.backend->close(o.device);
+    free(s);
+    return all;
+}
+
+static void same_seed_same_bits(void **state) {
+    (void)state;
+    for (int d = 0; d < 2; d++)
+        for (int m = 0; m < 2; m++) {
+            int64_t n;
+            const rb_layer *layers = m ? cnn : mlp;
+            float *a = trained_bits(devices[d], layers, 5, &n), *b = trained_bits(devices[d], layers, 5, &n),
+                  *c = trained_bits(devices[d], layers, 6, &n);
+            assert_memory_equal(a, b, (size_t)n * sizeof *a);
+            assert_memory_not_equal(a, c, (size_t)n * sizeof *a);
+            free(a);
+            free(b);
+            free(c);
+        }
+}
+
+static rb_run_result run_case(const char *selector, rb_case c, const rb_run_options *options) {
+    noise *s = make_noise(64, 40);
+    opened o = open_device(selector);
+    rb_trainer *t;
+    rb_run_result r;
+    if (!c.layers) c.layers = mlp;
+    if (!c.batch) c.batch = 32;
+    if (!c.epochs) c.epochs = 2;
+    assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t));
+    assert_ok(rb_train(t, options, &r));
+    rb_trainer_free(t);
+    o.backend->close(o.device);
+    free(s);
+    return r;
+}
+
+static void divergence_is_an_outcome(void **state) {
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        rb_case c = {.name = "test/diverge", .lr = 1e5f, .momentum = 0.99f, .epochs = 50};
+        rb_run_result r = run_case(devices[d], c, &(rb_run_options){0});
+        assert_int_equal(r.outcome, RB_DIVERGED);
+        assert_false(r.foreseen);
+        assert_true(r.epochs_run < 50);
+        c.expect = RB_EXPECT_DIVERGES;
+        r = run_case(devices[d], c, &(rb_run_options){0});
+        assert_int_equal(r.outcome, RB_DIVERGED);
+        assert_true(r.foreseen);
+    }
+}
+
+static void expectations_are_judged(void **state) {
+    (void)state;
+    rb_case c = {.name = "test/judge", .lr = 1e-6f};
+    assert_int_equal(run_case("reference", c, &(rb_run_options){0}).outcome, RB_UNEXPECTED); /* noise is not learned */
+    assert_int_equal(run_case("reference", c, &(rb_run_options){.no_eval = true}).outcome, RB_OK);
+    assert_int_equal(run_case("reference", c, &(rb_run_options){.max_steps = 3}).outcome, RB_OK);
+    c.expect = RB_EXPECT_DIVERGES;
+    assert_int_equal(run_case("reference", c, &(rb_run_options){0}).outcome, RB_UNEXPECTED);
+    c.expect = RB_EXPECT_ANYTHING;
+    assert_int_equal(run_case("reference", c, &(rb_run_options){0}).outcome, RB_OK);
+}
+
+typedef struct calls {
+    int steps, epochs, evaluated;
+    int64_t last_step;
+} calls;
+
+static int count_step(void *context, int64_t step, const rb_step_metrics *m) {
+    calls *c = context;
+    assert_int_equal(step, c->steps);
+    assert_true(isfinite(m->param_l2));
+    assert_true(step == 0 ? isnan(m->loss) && isnan(m->grad_l2) : isfinite(m->loss) && m->grad_l2 > 0);
+    c->steps++;
+    return 0;
+}
+
+static int count_epoch(void *context, const rb_epoch_result *e) {
+    calls *c = context;
+    c->epochs++;
+    c->evaluated += e->has_val;
+    c->last_step = e->step;
+    return 0;
+}
+
+static void max_steps_stops_and_evaluates_once(void **state) {
+    (void)state;
+    calls c = {0};
+    rb_run_options o = {
+        .max_steps = 5, .trajectory = true, .context = &c, .on_step = count_step, .on_epoch = count_epoch};
+    rb_run_result r = run_case("cpu", (rb_case){.name = "test/steps", .lr = 0.1f}, &o);
+    assert_int_equal(r.outcome, RB_OK);
+    assert_int_equal(r.steps, 5); /* two steps an epoch: more epochs than the case has */
+    assert_int_equal(c.steps, 6);
+    assert_int_equal(c.epochs, 1);
+    assert_int_equal(c.evaluated, 1);
+    assert_int_equal(c.last_step, 5);
+}
+
+static void a_flag_stops_the_run(void **state) {
+    (void)state;
+    volatile int stop = 1;
+    rb_run_result r = run_case("cpu", (rb_case){.name = "test/stop", .lr = 0.1f}, &(rb_run_options){.stop = &stop});
+    assert_int_equal(r.outcome, RB_INTERRUPTED);
+    assert_int_equal(r.steps, 0);
+}
+
+/* A refusal: its status, and what the one line names. */
+static void refused(rb_case c, rb_status expected, const char *part) {
+    noise *s = make_noise(64, 40);
+    opened o = open_device("cpu");
+    rb_trainer *t = NULL;
+    if (!c.layers) c.layers = mlp;
+    assert_int_equal(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t), expected);
+    assert_null(t);
+    assert_non_null(rb_error_last());
+    if (!strstr(rb_error_last()->text, part)) fail_msg("text: %s", rb_error_last()->text);
+    rb_error_clear();
+    o.backend->close(o.device);
+    free(s);
+}
+
+static void impossible_cases_are_refused(void **state) {
+    (void)state;
+    static const rb_layer wrong[] = {RB_LINEAR(7), RB_END}, normalized[] = {RB_BATCHNORM, RB_LINEAR(10), RB_END};
+    refused((rb_case){.name = "test/a", .batch = 8, .n_train = 60, .n_valid = 10}, RB_MISMATCH, "which has 64");
+    refused((rb_case){.name = "test/b", .batch = 8, .n_valid = 64}, RB_MISMATCH, "which has 64");
+    refused((rb_case){.name = "test/c", .batch = 0}, RB_USAGE, "batch must be at least 1");
+    refused((rb_case){.name = "test/d", .batch = 8, .layers = wrong}, RB_MISMATCH, "10 classes");
+    refused((rb_case){.name = "test/e", .batch = 8, .layers = normalized}, RB_UNSUPPORTED, "batch-norm");
+}
+
+static void splits_are_disjoint(void **state) {
+    (void)state;
+    noise *s = make_noise(64, 40);
+    for (int i = 0; i < 104; i++) s->labels[i] = i; /* labels name their rows */
+    opened o = open_device("reference");
+    rb_case c = {.name = "test/split", .layers = mlp, .batch = 8, .n_train = 40, .n_valid = 24};
+    rb_trainer *t;
+    int32_t train[40], valid[24], test[40], seen[104] = {0};
+    assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t));
+    assert_int_equal(rb_trainer_rows(t, RB_SPLIT_VALID), 24);
+    rb_trainer_labels(t, RB_SPLIT_TRAIN, 40, train);
+    rb_trainer_labels(t, RB_SPLIT_VALID, 24, valid);
+    rb_trainer_labels(t, RB_SPLIT_TEST, 40, test);
+    for (int i = 0; i < 40; i++) seen[train[i]]++, seen[test[i]]++;
+    for (int i = 0; i < 24; i++) seen[valid[i]]++;
+    for (int i = 0; i < 104; i++) assert_int_equal(seen[i], 1);
+    rb_trainer_free(t);
+    o.backend->close(o.device);
+    free(s);
+}
+
+/* Evaluation over a split that fills no whole batch: masked rows count nowhere, on both devices alike. */
+static void evaluation_is_independent_of_the_batch(void **state) {
+    (void)state;
+    double loss[3], accuracy[3];
+    int32_t pred[3][40];
+    noise *s = make_noise(64, 39);
+    for (int k = 0; k < 3; k++) {
+        opened o = open_device(k == 2 ? "cpu" : "reference");
+        rb_case c = {.name = "test/eval", .layers = cnn, .batch = k == 1 ? 39 : 16};
+        rb_trainer *t;
+        assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t));
+        assert_ok(rb_trainer_eval(t, RB_SPLIT_TEST, 0, &loss[k], &accuracy[k], pred[k]));
+        rb_trainer_free(t);
+        o.backend->close(o.device);
+    }
+    for (int k = 1; k < 3; k++) {
+        assert_true(fabs(loss[k] - loss[0]) < 1e-5 * loss[0]);
+        assert_true(accuracy[k] == accuracy[0]);
+        assert_memory_equal(pred[k], pred[0], 39 * sizeof pred[0][0]);
+    }
+    free(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thirty_two_samples_overfit),
+        cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(divergence_is_an_outcome),
+        cmocka_unit_test(expectations_are_judged),
+        cmocka_unit_test(max_steps_stops_and_evaluates_once),
+        cmocka_unit_test(a_flag_stops_the_run),
+        cmocka_unit_test(impossible_cases_are_refused),
+        cmocka_unit_test(splits_are_disjoint),
+        cmocka_unit_test(evaluation_is_independent_of_the_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
