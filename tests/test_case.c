@@ -208,6 +208,19 @@ static void test_edit_is_full_at_some_point(void **state) {
     assert_int_equal(n, 511 / 13); /* "batch=123456 " */
     assert_string_equal(rb_error_last()->text, "too many overrides for one run (at most 512 characters)");
     assert_true(strlen(e.overrides) < sizeof e.overrides);
+    rb_error_clear();
+    /* to the last character, and not one more */
+    char value[128];
+    memset(value, '0', sizeof value);
+    value[115] = '8', value[116] = '\0';
+    assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
+    for (int i = 0; i < 30; i++) assert_int_equal(rb_case_edit_set(&e, "batch", "123456"), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "batch", value), RB_USAGE); /* 389 + " batch=" + 116 = 512 */
+    assert_int_equal(strlen(e.overrides), 389);
+    rb_error_clear();
+    assert_int_equal(rb_case_edit_set(&e, "batch", value + 1), RB_OK);
+    assert_int_equal(strlen(e.overrides), 511);
+    assert_string_equal(e.overrides + 389 + 7, value + 1);
 }
 
 /* --- describe --------------------------------------------------------------------------------------------------- */

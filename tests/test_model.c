@@ -216,6 +216,27 @@ static void test_model_flops(void **state) {
     assert_true(flops_of(lenet, s, TRAIN) == 2 * 32 * (2 * c1 + 3 * (c2 + l)));
 }
 
+/* What must move at least once: the batch's rows of tables over all rows, one row of metrics and schedule. */
+static void test_op_bytes(void **state) {
+    (void)state;
+    static const rb_layer layers[] = {RB_LINEAR(3), RB_END};
+    rb_spec s = spec_of(layers, 2, 3, 1, 3, 4);
+    rb_layout layout = rb_layout_canonical();
+    s.soft_labels = true;
+    rb_program *p = compiled(&s, &layout);
+    const rb_variant *v = &p->variant[TRAIN];
+    static const double expected[] = {4 * 6 + 4 * 4 + 4 * 24,         /* gather: u8, order, x */
+                                      4 * (24 + 18 + 3 + 12),         /* linear */
+                                      4 * (12 + 4 + 4 + 12 + 4 + 12), /* loss: z label order soft metric dz */
+                                      4 * (24 + 12 + 18 + 3)};        /* linear-dw */
+    assert_int_equal(v->n_ops, 5);
+    for (int i = 0; i < 4; i++) assert_true(rb_op_bytes(v, &v->ops[i], 4) == expected[i]);
+    double flat = (double)rb_tensor_count(&p->param_all); /* update: gradient, schedule, parameters, metric */
+    assert_true(rb_op_bytes(v, &v->ops[4], 4) == 4 * (flat + 4 + flat + 4));
+    assert_true(rb_op_flops(v, &v->ops[1]) == 2 * 4 * 18 && rb_op_flops(v, &v->ops[3]) == 2 * 4 * 18);
+    rb_program_free(p);
+}
+
 /* --- what is refused -------------------------------------------------------------------------------------------- */
 
 static void assert_refused(const rb_layer *layers, rb_spec spec, rb_status status, const char *text) {
@@ -296,6 +317,23 @@ static void test_impossible_values(void **state) {
     rb_program_free(compiled(&pixels, &layout));
 }
 
+static void test_too_large(void **state) {
+    (void)state;
+    rb_layer layers[1501];
+    for (int i = 0; i < 1500; i++) layers[i] = (rb_layer)RB_RELU;
+    layers[1500] = (rb_layer)RB_END;
+    assert_refused(layers, spec_of(NULL, 3, 1, 1, 3, 2), RB_MISMATCH,
+                   "layer 1023 (relu): the model needs more than 1024 ops; make it smaller");
+    layers[600] = (rb_layer)RB_END; /* forward fits, the gradients do not */
+    assert_refused(layers, spec_of(NULL, 3, 1, 1, 3, 2), RB_MISMATCH,
+                   "layer 177 (relu): the model needs more than 1024 ops; make it smaller");
+    layers[500] = (rb_layer)RB_END;
+    rb_spec s = spec_of(layers, 3, 1, 1, 3, 2);
+    rb_layout layout = rb_layout_canonical();
+    s.attack = true;
+    rb_program_free(compiled(&s, &layout));
+}
+
 /* A row of 4096 pixels is the longest; padding must not let the output grow past it. */
 static void test_long_rows(void **state) {
     (void)state;
@@ -319,8 +357,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_fuse_residual, clear, clear),
         cmocka_unit_test_setup_teardown(test_dropout_and_norm_lists, clear, clear),
         cmocka_unit_test_setup_teardown(test_model_flops, clear, clear),
+        cmocka_unit_test_setup_teardown(test_op_bytes, clear, clear),
         cmocka_unit_test_setup_teardown(test_shapes_that_do_not_fit, clear, clear),
         cmocka_unit_test_setup_teardown(test_impossible_values, clear, clear),
+        cmocka_unit_test_setup_teardown(test_too_large, clear, clear),
         cmocka_unit_test_setup_teardown(test_long_rows, clear, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,13 @@ static void test_missing_rows(void **state) {
         assert_near(rig_metric(&r, RB_FAMILY_EVAL, step, RB_METRIC_LOSS_SUM), loss);
         assert_near(rig_metric(&r, RB_FAMILY_EVAL, step, RB_METRIC_CORRECT), correct);
     }
+    /* predictions go where the row stands in the order, from any base */
+    rig_put(&r, &r.program->pred, (const int32_t[12]){-7, -7, -7, -7, -7, -7, -7, -7, -7, -7, -7, -7});
+    rig_cursor(&r, RB_FAMILY_EVAL, 2, 4, 2, 0);
+    rig_run(&r, &r.program->variant[RB_VARIANT_EVAL], 1);
+    int32_t again[12];
+    rig_get(&r, &r.program->pred, again);
+    for (int i = 0; i < 12; i++) assert_int_equal(again[i], i >= 4 && i < 8 ? pred[i] : -7);
     /* the gradient of the input: zero in missing rows, the mean over the two present ones elsewhere */
     rb_variant v = r.program->variant[RB_VARIANT_ATTACK];
     double dx[BATCH * D], w[K * D];

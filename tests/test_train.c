@@ -151,7 +151,7 @@ static rb_run_result run_case(const char *selector, rb_case c, const rb_run_opti
 static void divergence_is_an_outcome(void **state) {
     (void)state;
     for (int d = 0; d < 2; d++) {
-        rb_case c = {.name = "test/diverge", .lr = 1e5f, .momentum = 0.99f, .epochs = 50};
+        rb_case c = {.name = "test/diverge", .lr = 1e3f, .weight_decay = 1, .epochs = 50}; /* w is multiplied by -999 */
         rb_run_result r = run_case(devices[d], c, &(rb_run_options){0});
         assert_int_equal(r.outcome, RB_DIVERGED);
         assert_false(r.foreseen);

@@ -34,10 +34,11 @@ double rb_op_bytes(const rb_variant *v, const rb_op *op, int real_bytes) {
         int id = k < RB_OP_MAX_IN ? op->in[k] : op->out[k - RB_OP_MAX_IN];
         if (id < 0) continue;
         const rb_tensor *t = &v->tensors[id];
-        bool whole = t->segment != RB_SEG_DATA && t->segment != RB_SEG_CTRL && t->segment != RB_SEG_METRIC &&
-                     t->segment != RB_SEG_OUT;
-        double count = whole ? (double)rb_tensor_count(t)
-                             : (double)v->rows * (double)(t->segment == RB_SEG_DATA ? RB_C(t) * RB_H(t) * RB_W(t) : 1);
+        double row = (double)(RB_C(t) * RB_H(t) * RB_W(t)), count = (double)rb_tensor_count(t);
+        if (t->segment == RB_SEG_METRIC || (t->segment == RB_SEG_CTRL && t->dtype == RB_F32))
+            count = row; /* this step's row of the metrics, of the schedule */
+        else if (t->segment == RB_SEG_DATA || t->segment == RB_SEG_OUT || t->segment == RB_SEG_CTRL)
+            count = row * (double)v->rows; /* the batch's rows of a table over all rows */
         bytes += count * (double)rb_dtype_bytes(t->dtype, real_bytes);
     }
     return bytes;

@@ -1,0 +1,48 @@
+/* spec.c: what a case compiles to, on a data set of known shape. */
+#include "regbench/portable.h"
+#include "regbench/train.h"
+
+rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
+    /* Where a case names no split, all of the training set trains and the test set validates. */
+    int64_t n_train = c->n_train ? c->n_train : d->n_train - c->n_valid, n_valid = c->n_valid ? c->n_valid : d->n_test;
+    if (n_train < 1 || n_train + c->n_valid > d->n_train)
+        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images of %s, which has %lld",
+                       c->name, (long long)n_train, c->n_valid, d->name, (long long)d->n_train);
+    if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
+    int batch = c->batch < n_train ? c->batch : (int)n_train; /* as a DataLoader does */
+    int64_t n_eval = n_valid > d->n_test ? n_valid : d->n_test;
+    *out = (rb_spec){.layers = c->layers,
+                     .C = d->C,
+                     .H = d->H,
+                     .W = d->W,
+                     .x_dtype = d->x_dtype,
+                     .mean = d->mean,
+                     .stddev = d->stddev,
+                     .regression = d->targets != NULL,
+                     .classes = d->classes,
+                     .batch = batch,
+                     .n_rows = d->n_train + d->n_test,
+                     .n_train = n_train,
+                     .n_eval = n_eval > n_train ? n_eval : n_train, /* any split can be evaluated */
+                     .window = (int)((n_train + batch - 1) / batch),
+                     .optimizer = c->optimizer,
+                     .momentum = c->momentum,
+                     .weight_decay = c->weight_decay,
+                     .l1 = c->l1,
+                     .l2 = c->l2,
+                     .beta1 = RB_ADAM_BETA1,
+                     .beta2 = RB_ADAM_BETA2,
+                     .eps = RB_ADAM_EPS};
+    return RB_OK;
+}
+
+rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program **out) {
+    rb_status status = RB_OK;
+    rb_dataset outline;
+    rb_spec spec;
+    RB_TRY(rb_dataset_outline(c->dataset, &outline));
+    RB_TRY(rb_case_spec(c, &outline, &spec));
+    RB_TRY(rb_program_compile(&spec, layout, out));
+cleanup:
+    return status;
+}
