@@ -67,9 +67,6 @@ typedef struct rb_backend {
     rb_status (*fma_peak)(rb_device *device, double seconds, double *gflop_per_s);
     /* Optional (NULL): bytes of scratch (split sums, packed copies) that bind took outside of the store. */
     size_t (*work_bytes)(const rb_bound *bound);
-    /* Optional (NULL): runs n steps as submit does and adds to ns_per_op[i] what op i of the variant took, in
-     * nanoseconds of one thread. Work that an op causes elsewhere (turned weights, sums of partials) counts as its. */
-    rb_status (*profile)(rb_bound *bound, int n_steps, int64_t *ns_per_op);
 } rb_backend;
 
 /* All backends of this build, in the order of backends.def; NULL-terminated. */

@@ -217,6 +217,11 @@ static rb_status profile(rb_bound *bound, int n_steps, int64_t *ns_per_op) {
     return RB_OK;
 }
 
+static rb_status fma_peak(rb_device *device, double seconds, double *gflop_per_s) {
+    *gflop_per_s = rb__team_fma_peak(device->kernels, device->threads, seconds);
+    return RB_OK;
+}
+
 static rb_status wait_device(rb_device *device) {
     (void)device;
     return RB_OK;
@@ -244,4 +249,5 @@ const rb_backend rb_backend_cpu = {.name = "cpu",
                                    .wait = wait_device,
                                    .provider = provider,
                                    .work_bytes = work_bytes,
+                                   .fma_peak = fma_peak,
                                    .profile = profile};

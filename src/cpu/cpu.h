@@ -41,6 +41,7 @@ typedef void rb__unit_fn(const rb__item *it, int unit, const rb__call *c);
 typedef struct rb__kernels {
     const char *isa;
     int tile_rows; /* rows of the largest register tile */
+    double (*fma)(int rounds, float *out);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
         *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat;
@@ -127,6 +128,9 @@ bool rb__item_by_rows(const rb__item *it);
 /* ns: NULL, or what each item took on the first thread is added there. */
 void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order,
                   int threads, int n_steps, int64_t *ns);
+
+/* Best rate of multiply-adds of all threads together over about `seconds`, in GFLOP/s. */
+double rb__team_fma_peak(const rb__kernels *kernels, int threads, double seconds);
 
 /* --- onednn.c ----------------------------------------------------------------------------------------------------- */
 /* The device's provider asks for oneDNN here and it can do this op. */

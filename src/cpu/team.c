@@ -153,3 +153,18 @@ void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head,
     }
     head->cursor[v->family].slot += n_steps;
 }
+
+double rb__team_fma_peak(const rb__kernels *kernels, int threads, double seconds) {
+    double best = 0.0, end = rb_clock_s() + seconds;
+    while (rb_clock_s() < end) {
+        double flops = 0.0, start = rb_clock_s();
+#pragma omp parallel num_threads(threads) reduction(+ : flops)
+        {
+            float out[2] = {0.5f, 0.5f};
+            flops += kernels->fma(50000, out);
+        }
+        double rate = flops / (rb_clock_s() - start) * 1e-9;
+        if (rate > best) best = rate;
+    }
+    return best;
+}

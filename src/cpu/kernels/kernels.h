@@ -14,6 +14,9 @@ void RB_KERNEL(derive_rows)(const rb_op *op, const float *dy, const float *y, fl
  * between and around is left as it is (zero). */
 void RB_KERNEL(embed)(const float *x, int H, int W, int C, int ldx, float *to, int Wp, int top, int left, int spread);
 
+/* Multiply-adds at full rate; returns the floating-point operations done. out: two factors, changed. */
+double RB_KERNEL(fma)(int rounds, float *out);
+
 rb__rows_fn RB_KERNEL(gather), RB_KERNEL(linear), RB_KERNEL(linear_dx), RB_KERNEL(conv), RB_KERNEL(conv_dx),
     RB_KERNEL(conv_dw), RB_KERNEL(max_pool), RB_KERNEL(max_pool_dx), RB_KERNEL(avg_pool), RB_KERNEL(avg_pool_dx),
     RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(copy), RB_KERNEL(loss_ce);

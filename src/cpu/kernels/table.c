@@ -7,6 +7,7 @@
 const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .isa = RB_STRING(RB_ISA),
     .tile_rows = RB_MR,
+    .fma = RB_KERNEL(fma),
     .gather = RB_KERNEL(gather),
     .linear = RB_KERNEL(linear),
     .linear_dx = RB_KERNEL(linear_dx),

@@ -82,9 +82,7 @@ RB_INLINE void rb_narrow(uint8_t *p, rb_vi v) {
     *(rb_vb_any *)p = __builtin_convertvector(v, rb_vb);
 #endif
 }
-RB_INLINE rb_vf rb_to_float(rb_vi v) {
-    return __builtin_convertvector(v, rb_vf);
-}
+RB_INLINE rb_vf rb_to_float(rb_vi v) { return __builtin_convertvector(v, rb_vf); }
 
 /* exp, to about 2 units in the last place; below -87 it is exp(-87) (about 1e-38); NaN stays NaN, overflow is infinite.
  * x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) is a Taylor polynomial of degree 7; 2^n is put into the exponent bits in
