@@ -42,6 +42,8 @@ typedef struct rb__kernels {
     const char *isa;
     int tile_rows; /* rows of the largest register tile */
     double (*fma)(int rounds, float *out);
+    void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
+    void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
         *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat;
@@ -82,6 +84,7 @@ struct rb__item {
     int n_sums;
     size_t scratch_bytes;
     void *library; /* a provider's own state */
+    const rb__kernels *kernels;
 };
 
 /* --- machine.c ---------------------------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
                       const rb_op *op) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
-    it->op = op, it->variant = v, it->program = program, it->provider = "own";
+    it->op = op, it->variant = v, it->program = program, it->provider = "own", it->kernels = k;
     rb__geometry *g = &it->g;
     switch (op->kind) {
     case RB_OP_GATHER:
