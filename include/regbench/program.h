@@ -7,8 +7,9 @@
  * goldens on every backend.
  *
  * Contract of every op: it writes all of its outputs, padding lanes (beyond the canonical shape) as zeros, and nothing
- * else; it reads nothing but its inputs, the schedule row and the cursor. With RB_OPF_ACCUMULATE it adds to its first
- * output instead of assigning. */
+ * else; it reads nothing but its inputs and CTRL's head (cursor, seed). With RB_OPF_ACCUMULATE it adds to its first
+ * output instead of assigning. Tensors of STATE among the inputs (momentum, BN running statistics) are updated in
+ * place. */
 #ifndef REGBENCH_PROGRAM_H
 #define REGBENCH_PROGRAM_H
 

@@ -28,7 +28,7 @@ typedef struct rb_builder {
     int grad[RB_MAX_TENSORS];          /* id of a value's gradient, -1 = none yet */
     bool grad_written[RB_MAX_TENSORS]; /* by value id: its gradient has had its first writer */
     bool wants_grad[RB_MAX_TENSORS];   /* by value id */
-    int order, head;                   /* tensor ids of the family's order table and of CTRL's head */
+    int order;                         /* tensor id of the family's order table */
 } rb_builder;
 
 /* The shape of how a tensor's elements lie. */

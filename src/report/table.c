@@ -66,6 +66,7 @@ static rb_status print_md(rb_text *out, const rb_row *rows, int n, const int *co
     int *widths = calloc((size_t)n_columns + 1, sizeof *widths);
     if (!texts || !widths) goto memory;
     for (int c = 0; c < n_columns; c++) {
+        bool empty = n > 0; /* a column with nothing in it takes room from the others: width 0 leaves it out */
         widths[c] = rb__text_width(rb_column_name(table, columns[c]));
         for (int r = 0; r < n; r++) {
             char *text = md_cell(&rows[r].cells[columns[c]]);
@@ -73,11 +74,14 @@ static rb_status print_md(rb_text *out, const rb_row *rows, int n, const int *co
             texts[r * n_columns + c] = text;
             int width = rb__text_width(text);
             if (width > widths[c]) widths[c] = width;
+            empty = empty && width == 0;
         }
+        if (empty) widths[c] = 0;
     }
     for (int r = -2; r < n; r++) { /* names, rule, rows */
         for (int c = 0; c < n_columns; c++) {
             bool right = rb_column_type(table, columns[c]) != RB_CELL_TEXT;
+            if (widths[c] == 0) continue;
             rb_text_append(out, "| ");
             if (r == -2)
                 pad(out, rb_column_name(table, columns[c]), widths[c], right);
