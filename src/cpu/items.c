@@ -1,5 +1,6 @@
 /* items.c: one op made ready: its extents in this backend's layout, its kernel, the scratch it asks for. */
 #include "cpu/cpu.h"
+#include "cpu/kernels/conv.h"
 #include "cpu/tuning.h"
 
 static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
@@ -56,7 +57,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
         break;
     case RB_OP_CONV_DX:
         *g = measure(op, out, in[0]);
-        it->scratch_bytes = floats(g->H + g->R - 1, g->W + g->R - 1, g->K);
+        it->scratch_bytes = floats(1, 1, (int64_t)rb_conv_dx_scratch(g));
         it->rows = k->conv_dx;
         break;
     case RB_OP_CONV_DW:

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "cpu/kernels/conv.h"
 #include "cpu/tuning.h"
 
 typedef struct planner {
@@ -261,7 +262,7 @@ static rb_status allocate(planner *p) {
         rb__item *it = &plan->items[i];
         const rb__geometry *g = &it->g;
         size_t packed = it->op->kind == RB_OP_LINEAR_DX ? (size_t)g->K * (size_t)((g->D + 15) / 16 * 16)
-                        : it->op->kind == RB_OP_CONV_DX ? (size_t)(g->R * g->R * g->K) * (size_t)((g->C + 15) / 16 * 16)
+                        : it->op->kind == RB_OP_CONV_DX ? rb_conv_dx_packed(g)
                                                         : 0;
         pieces[i][0] = take(p, it->library ? 0 : packed * sizeof(float));
         pieces[i][1] = take(p, it->library ? 0 : it->partial_count * (size_t)it->groups * sizeof(float));

@@ -10,7 +10,7 @@ enum {
     RB__STRIP_TILES = 4,          /* register tiles of input features per unit of a linear weight gradient */
     RB__STRIP_ROWS = 512,         /* batch rows packed at a time for it */
     RB__FLAT_BLOCK = 4096,        /* values per unit of update, norms, copies and sums of partials */
-    RB__SPINS = 20000,            /* looks at a barrier before the thread offers its core to others */
+    RB__SPINS = 1000,             /* looks at a barrier before the thread offers its core to others */
 };
 
 #endif

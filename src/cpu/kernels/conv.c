@@ -1,10 +1,11 @@
 /* conv.c: convolution and its gradient by the input, direct, channels innermost, as register tiles of pixels.
  *
  * y[n,p,q,k] = act(b[k] + sum over r,s,c of x[n, p*stride+r-pad, q*stride+s-pad, c] w[r,s,c,k]), in that order.
- * dx is the same product: dy, spread by the stride inside a border of zeros, with turned weights.
+ * dx is in conv_dx.c.
  * Each image is first copied densely into a zero border in the thread's scratch (a few KB that stay in L1), so that
  * tiles know no edges and the (s,c) of one filter row are one contiguous run.
  * Shapes: x (N,H,W,ldx), w (R,S,C,ldw), y (N,P,Q,ldy). */
+#include "cpu/kernels/conv.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/tile.h"
 
@@ -22,7 +23,7 @@ void RB_KERNEL(embed)(const float *x, int H, int W, int C, int ldx, float *to, i
 }
 
 /* One image: c (P,Q,columns) from the bordered image in form->a, rows of Wp pixels of C values, R filter rows. */
-static void image(const rb__tile *form, int P, int Q, int columns, int Wp, int C, int stride) {
+void RB_KERNEL(conv_image)(const struct rb__tile *form, int P, int Q, int columns, int Wp, int C, int stride) {
     int tiles = rb_tile_count(Q);
     for (int j = 0, nv; j < columns; j += nv * RB_LANES) {
         nv = rb_tile_vectors(j, columns);
@@ -51,36 +52,8 @@ void RB_KERNEL(conv)(const rb__item *it, const rb__call *c) {
         rb__tile t = {.a = direct ? x : scratch, .b = c->in[1], .lda = (ptrdiff_t)g->stride * g->C, .ldb = g->ldw};
         t.runs = g->R, t.run = g->R * g->C, t.pitch = (ptrdiff_t)Wp * g->C;
         t.init = c->in[2], t.c = y, t.ldc = g->ldy, t.relu = op->act == RB_ACT_RELU;
-        image(&t, g->P, g->Q, g->ldw, Wp, g->C, g->stride);
+        RB_KERNEL(conv_image)(&t, g->P, g->Q, g->ldw, Wp, g->C, g->stride);
         if (op->act != RB_ACT_NONE && op->act != RB_ACT_RELU)
             RB_KERNEL(activate_rows)(op, y, y, (int64_t)g->P * g->Q, g->K, g->ldy);
-    }
-}
-
-/* WORK.packed (R,S,K,C16) = w[R-1-r][S-1-s][c][k]. A unit is one (r,s). */
-void RB_KERNEL(pack_conv)(const rb__item *it, int unit, const rb__call *c) {
-    const rb__geometry *g = &it->g;
-    int ld = (g->C + 15) / 16 * 16;
-    const float *w = (const float *)c->in[1] + (int64_t)(g->R * g->R - 1 - unit) * g->C * g->ldw;
-    float *to = it->packed + (int64_t)unit * g->K * ld;
-    for (int k = 0; k < g->K; k++)
-        for (int i = 0; i < ld; i++) to[(int64_t)k * ld + i] = i < g->C ? w[(int64_t)i * g->ldw + k] : 0.0f;
-}
-
-void RB_KERNEL(conv_dx)(const rb__item *it, const rb__call *c) {
-    const rb__geometry *g = &it->g;
-    const rb_op *op = it->op;
-    int Hp = g->H + g->R - 1, Wp = g->W + g->R - 1, ld = (g->C + 15) / 16 * 16, edge = g->R - 1 - g->pad;
-    int64_t size = (int64_t)g->H * g->W * g->ldx;
-    float *scratch = (float *)(void *)c->scratch;
-    memset(scratch, 0, sizeof(float) * (size_t)Hp * (size_t)Wp * (size_t)g->K);
-    for (int n = 0; n < c->rows; n++) {
-        const float *dy = (const float *)c->in[0] + (int64_t)n * g->P * g->Q * g->ldy;
-        float *dx = (float *)c->out[0] + n * size;
-        RB_KERNEL(embed)(dy, g->P, g->Q, g->K, g->ldy, scratch, Wp, edge, edge, g->stride);
-        rb__tile t = {.a = scratch, .b = it->packed, .lda = g->K, .ldb = ld, .runs = g->R, .run = g->R * g->K};
-        t.pitch = (ptrdiff_t)Wp * g->K, t.c = dx, t.ldc = g->ldx, t.accumulate = op->flags & RB_OPF_ACCUMULATE;
-        image(&t, g->H, g->W, ld, Wp, g->K, 1);
-        if (op->act != RB_ACT_NONE) RB_KERNEL(derive_rows)(op, dx, (const float *)c->in[2] + n * size, dx, size);
     }
 }

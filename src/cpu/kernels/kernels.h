@@ -14,6 +14,9 @@ void RB_KERNEL(derive_rows)(const rb_op *op, const float *dy, const float *y, fl
  * between and around is left as it is (zero). */
 void RB_KERNEL(embed)(const float *x, int H, int W, int C, int ldx, float *to, int Wp, int top, int left, int spread);
 
+struct rb__tile;
+/* One image: c (P,Q,columns) from the bordered image in form->a, rows of Wp pixels of C values. */
+void RB_KERNEL(conv_image)(const struct rb__tile *form, int P, int Q, int columns, int Wp, int C, int stride);
 /* Multiply-adds at full rate; returns the floating-point operations done. out: two factors, changed. */
 double RB_KERNEL(fma)(int rounds, float *out);
 

@@ -10,7 +10,7 @@
 
 #include "cpu/kernels/vec.h"
 
-typedef struct rb__tile {
+typedef struct rb__tile { /* see above */
     const float *a, *b;
     ptrdiff_t lda, ldb, pitch;
     int runs, run;
