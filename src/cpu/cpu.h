@@ -40,13 +40,14 @@ typedef void rb__unit_fn(const rb__item *it, int unit, const rb__call *c);
 /* Kernels of one instruction set; see kernels/. */
 typedef struct rb__kernels {
     const char *isa;
-    int tile_rows; /* rows of the largest register tile */
+    int lanes, tile_rows; /* of a vector; of the largest register tile */
     double (*fma)(int rounds, float *out);
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce;
-    rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat;
+        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar;
+    rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat,
+        *sum_planar;
 } rb__kernels;
 
 extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
@@ -72,9 +73,16 @@ struct rb__item {
     const rb_variant *variant;
     const rb_program *program;
     const char *provider;
+    int in_id[RB_OP_MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
+    bool idle;                                      /* another item does this op's work */
     rb__geometry g;
     rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
     rb__rows_fn *rows;
+    rb__unit_fn *reduce;    /* CONV_DW: adds the partials */
+    int n_reduce;           /* its units */
+    int window;             /* merged: side of the pooling window */
+    rb_op activation;       /* merged gradient: the op whose act and slope apply */
+    size_t y_row_bytes;     /* merged: what out[0] needs per row, less than its tensor says; 0 = as it says */
     const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
     float *packed;          /* WORK: turned weights */
     float *partials;        /* WORK: one per group */
@@ -126,6 +134,10 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
                       const rb_op *op);
 /* Ops whose batch rows are independent of each other (up to sums). */
 bool rb__item_by_rows(const rb__item *it);
+
+/* --- merge.c ------------------------------------------------------------------------------------------------------ */
+/* Neighbours that one kernel does better together: changes operands and kernels of items, sets others idle. */
+void rb__merge(rb__plan *plan, const rb_variant *variant, const rb__kernels *kernels);
 
 /* --- team.c ------------------------------------------------------------------------------------------------------- */
 /* ns: NULL, or what each item took on the first thread is added there. */

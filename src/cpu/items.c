@@ -28,6 +28,8 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
     it->op = op, it->variant = v, it->program = program, it->provider = "own", it->kernels = k;
+    for (int i = 0; i < RB_OP_MAX_IN; i++) it->in_id[i] = op->in[i];
+    for (int i = 0; i < RB_OP_MAX_OUT; i++) it->out_id[i] = op->out[i];
     rb__geometry *g = &it->g;
     switch (op->kind) {
     case RB_OP_GATHER:
@@ -65,6 +67,8 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
         it->scratch_bytes = floats(g->H + 2 * g->pad, g->W + 2 * g->pad, g->C);
         it->partial_count = ((size_t)g->R * (size_t)g->R * (size_t)g->C + 1) * (size_t)g->ldw;
         it->rows = k->conv_dw;
+        it->reduce = k->sum_partials;
+        it->n_reduce = (int)((it->partial_count + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK);
         break;
     case RB_OP_MAXPOOL:
     case RB_OP_AVGPOOL:

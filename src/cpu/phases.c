@@ -67,6 +67,7 @@ static void schedule(planner *p, int i) {
     const rb__kernels *k = p->kernels;
     const rb__geometry *g = &it->g;
     double groups = RB__GROUPS;
+    if (it->idle) return;
     if (it->library) {
         flush(p);
         p->plan->phases[p->plan->n_phases++] = (rb__phase){.kind = RB__LIBRARY, .first = i, .count = 1};
@@ -82,7 +83,7 @@ static void schedule(planner *p, int i) {
         break;
     case RB_OP_CONV_DW:
         p->after[p->n_after++] =
-            (rb__work){it, k->sum_partials, blocks((int64_t)it->partial_count), groups * RB__FLAT_BLOCK};
+            (rb__work){it, it->reduce, it->n_reduce, groups * (double)it->partial_count / it->n_reduce};
         break;
     case RB_OP_LINEAR_DW: {
         int wide = RB__STRIP_TILES * k->tile_rows, units = 1 + (g->D + wide - 1) / wide;
@@ -121,9 +122,9 @@ static size_t take(planner *p, size_t bytes) {
     return at;
 }
 
-static void touch(planner *p, const rb_op *op, int phase, bool skip_first_input) {
+static void touch(planner *p, const rb__item *it, int phase, bool skip_first_input) {
     for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++) {
-        int id = k < RB_OP_MAX_IN ? op->in[k] : op->out[k - RB_OP_MAX_IN];
+        int id = k < RB_OP_MAX_IN ? it->in_id[k] : it->out_id[k - RB_OP_MAX_IN];
         if (id < 0 || (k == 0 && skip_first_input)) continue;
         life *l = &p->lives[id];
         if (l->first < 0) l->first = phase;
@@ -142,12 +143,12 @@ static void measure_lives(planner *p) {
         for (int j = 0; j < phase->count; j++) {
             const rb__work *work = phase->kind == RB__UNITS ? &plan->works[phase->first + j] : NULL;
             if (work && (work->fn == p->kernels->pack_linear || work->fn == p->kernels->pack_conv ||
-                         work->fn == p->kernels->sum_partials || work->fn == p->kernels->loss_total))
+                         work->fn == work->item->reduce || work->fn == p->kernels->loss_total))
                 continue; /* a part of a row op, which touches no activation */
             const rb__item *it = work                      ? work->item
                                  : phase->kind == RB__ROWS ? &plan->items[plan->sequence[phase->first + j]]
                                                            : &plan->items[phase->first];
-            touch(p, it->op, i, it->gather != NULL);
+            touch(p, it, i, it->gather != NULL);
         }
     }
 }
@@ -199,6 +200,13 @@ static void place_shared(planner *p, size_t *offsets) {
     p->used = top;
 }
 
+/* Bytes per row of a tensor; a merged item may need fewer than it says. */
+static size_t row_bytes(const planner *p, int t) {
+    for (int i = 0; i < p->plan->n_items; i++)
+        if (p->plan->items[i].y_row_bytes && p->plan->items[i].out_id[0] == t) return p->plan->items[i].y_row_bytes;
+    return p->variant->tensors[t].bytes / (size_t)p->variant->rows;
+}
+
 /* Groups and chunk of every ROWS phase; places of its local tensors in a thread's arena. */
 static void place_local(planner *p, size_t *offsets) {
     const rb_variant *v = p->variant;
@@ -213,7 +221,7 @@ static void place_local(planner *p, size_t *offsets) {
         }
         for (int t = 0; t < v->n_tensors; t++)
             if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i)
-                per_row += v->tensors[t].bytes / (size_t)v->rows + 1;
+                per_row += row_bytes(p, t) + 1;
         int least = images ? 1 : RB__MIN_ROWS, groups = v->rows / least;
         phase->groups = groups < 1 ? 1 : groups > RB__GROUPS ? RB__GROUPS : groups;
         int longest = (v->rows + phase->groups - 1) / phase->groups;
@@ -222,7 +230,7 @@ static void place_local(planner *p, size_t *offsets) {
         for (int t = 0; t < v->n_tensors; t++)
             if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i) {
                 offsets[t] = used;
-                used += align_up(v->tensors[t].bytes / (size_t)v->rows * (size_t)phase->chunk + RB__ALIGN);
+                used += align_up(row_bytes(p, t) * (size_t)phase->chunk + RB__ALIGN);
             }
         if (used > p->plan->scratch_offset) p->plan->scratch_offset = used;
         for (int j = 0; j < phase->count; j++)
@@ -279,8 +287,8 @@ static rb_status allocate(planner *p) {
     }
     for (int i = 0; i < plan->n_items; i++) {
         rb__item *it = &plan->items[i];
-        for (int k = 0; k < RB_OP_MAX_IN; k++) it->in[k] = place(p, offsets, it->op->in[k]);
-        for (int k = 0; k < RB_OP_MAX_OUT; k++) it->out[k] = place(p, offsets, it->op->out[k]);
+        for (int k = 0; k < RB_OP_MAX_IN; k++) it->in[k] = place(p, offsets, it->in_id[k]);
+        for (int k = 0; k < RB_OP_MAX_OUT; k++) it->out[k] = place(p, offsets, it->out_id[k]);
         it->packed = (float *)(void *)(plan->memory + pieces[i][0]);
         it->partials = it->partial_count ? (float *)(void *)(plan->memory + pieces[i][1]) : NULL;
         it->sums = (double *)(void *)(plan->memory + pieces[i][2]);
@@ -336,6 +344,7 @@ rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_vari
         if (rb__onednn_wanted(store->device, &plan->items[i]))
             RB_TRY(rb__onednn_prepare(&plan->items[i], store->device->threads));
 #endif
+    if (!p.strict) rb__merge(plan, v, p.kernels);
     for (int i = 0; i < v->n_ops; i++) schedule(&p, i);
     flush(&p);
     measure_lives(&p);

@@ -27,4 +27,12 @@ static inline size_t rb_conv_dx_packed(const rb__geometry *g) {
     return (size_t)(g->R * g->R * g->K) * (size_t)rb_round16(g->C);
 }
 
+/* planar.c: floats of a bordered image, of the activations of one image. */
+static inline size_t rb_planar_image(const rb__geometry *g) {
+    return (size_t)rb_round16((g->H + 2 * g->pad) * (g->W + 2 * g->pad) + 32);
+}
+static inline size_t rb_planar_row(const rb__geometry *g) {
+    return (size_t)g->P * (size_t)g->K * (size_t)rb_round16(g->Q);
+}
+
 #endif

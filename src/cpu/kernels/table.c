@@ -7,6 +7,7 @@
 const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .isa = RB_STRING(RB_ISA),
     .tile_rows = RB_MR,
+    .lanes = RB_LANES,
     .fma = RB_KERNEL(fma),
     .activate_rows = RB_KERNEL(activate_rows),
     .derive_rows = RB_KERNEL(derive_rows),
@@ -32,5 +33,8 @@ const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .loss_total = RB_KERNEL(loss_total),
     .update = RB_KERNEL(update),
     .update_total = RB_KERNEL(update_total),
+    .conv_planar = RB_KERNEL(conv_planar),
+    .conv_dw_planar = RB_KERNEL(conv_dw_planar),
+    .sum_planar = RB_KERNEL(sum_planar),
     .copy_flat = RB_KERNEL(copy_flat),
 };

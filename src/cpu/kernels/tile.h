@@ -13,6 +13,7 @@
 typedef struct rb__tile { /* see above */
     const float *a, *b;
     ptrdiff_t lda, ldb, pitch;
+    ptrdiff_t b_pitch; /* what b moves by from the end of a run to the next one; 0: goes on */
     int runs, run;
     const float *init; /* NULL: zero; `rows` form: nv vectors for every row (bias) */
     bool accumulate;   /* start from what c holds */

@@ -14,7 +14,7 @@
                         : t->init     ? rb_load(t->init + v * RB_LANES)                                                \
                                       : (rb_vf){0};                                                                        \
     }                                                                                                                  \
-    for (int r = 0; r < t->runs; r++, a += t->pitch) {                                                                 \
+    for (int r = 0; r < t->runs; r++, a += t->pitch, b += t->b_pitch) {                                                \
         const float *p = a;                                                                                            \
         RB_NO_UNROLL                                                                                                   \
         for (int k = 0; k < t->run; k++, b += ldb, p += A_STEP) {                                                      \
