@@ -4,7 +4,9 @@
 #include "cpu/tuning.h"
 
 static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
-static size_t floats(int64_t a, int64_t b, int64_t c) { return sizeof(float) * (size_t)(a * b * c) + RB__ALIGN; }
+static size_t floats(int64_t a, int64_t b, int64_t c) {
+    return sizeof(float) * (size_t)(a * b * c) + 2 * RB__ALIGN; /* whole vectors may pass the end */
+}
 
 /* Extents from an input-side tensor x and an output-side tensor y (gradients: the tensors that they belong to). */
 static rb__geometry measure(const rb_op *op, const rb_tensor *x, const rb_tensor *y) {

@@ -227,6 +227,8 @@ static void place_local(planner *p, size_t *offsets) {
         int longest = (v->rows + phase->groups - 1) / phase->groups;
         phase->chunk = per_row ? (int)(RB__CHUNK_BYTES / per_row) : longest;
         phase->chunk = phase->chunk < 1 ? 1 : phase->chunk > longest ? longest : phase->chunk;
+        int chunks = (longest + phase->chunk - 1) / phase->chunk; /* of nearly equal size */
+        phase->chunk = (longest + chunks - 1) / chunks;
         for (int t = 0; t < v->n_tensors; t++)
             if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i) {
                 offsets[t] = used;

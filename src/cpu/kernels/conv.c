@@ -17,6 +17,11 @@ void RB_KERNEL(embed)(const float *x, int H, int W, int C, int ldx, float *to, i
             memcpy(row, from, sizeof(float) * (size_t)(W * C));
             continue;
         }
+        if (spread == 1 && ldx % RB_LANES == 0) { /* whole vectors: what a pad lane overwrites is zero or comes later */
+            for (int w = 0; w < W; w++)
+                for (int c = 0; c < C; c += RB_LANES) rb_store_v(row + w * C + c, rb_load(from + w * ldx + c));
+            continue;
+        }
         for (int w = 0; w < W; w++)
             for (int c = 0; c < C; c++) row[(int64_t)w * spread * C + c] = from[(int64_t)w * ldx + c];
     }

@@ -17,6 +17,28 @@ static float *border(const rb__geometry *g, const rb__call *c, bool clear) {
     return (float *)(void *)c->scratch;
 }
 
+/* Sums of `window` neighbours of each filter's row, channels innermost. */
+RB_INLINE void fold(int window, int J, int K, const float *sums, int ld, float *to, int ldy) {
+    for (int k = 0; k < K; k++) {
+        const float *from = sums + k * ld;
+        float *at = to + k;
+        for (int j = 0; j < J; j++, at += ldy, from += window) {
+            float sum = from[0];
+            for (int s = 1; s < window; s++) sum += from[s];
+            *at = sum;
+        }
+    }
+}
+/* The other way: every value of the pooled gradient, times share, `window` times in its filter's row. */
+RB_INLINE void unfold(int window, int J, int K, const float *from, int ldy, float share, float *wide, int ld) {
+    for (int k = 0; k < K; k++) {
+        const float *at = from + k;
+        float *to = wide + k * ld;
+        for (int j = 0; j < J; j++, at += ldy, to += window)
+            for (int s = 0; s < window; s++) to[s] = *at * share;
+    }
+}
+
 void RB_KERNEL(conv_planar)(const rb__item *it, const rb__call *c) {
     const rb__geometry *g = &it->g;
     const rb_op *op = it->op;
@@ -49,13 +71,10 @@ void RB_KERNEL(conv_planar)(const rb__item *it, const rb__call *c) {
                 rb_store_v(sums + i, sum * share);
             }
             float *to = pooled + (int64_t)(p / window) * J * g->ldy;
-            for (int j = 0; j < J; j++)
-                for (int k = 0; k < g->K; k++) {
-                    const float *from = sums + k * ld + j * window;
-                    float sum = from[0];
-                    for (int s = 1; s < window; s++) sum += from[s];
-                    to[(int64_t)j * g->ldy + k] = sum;
-                }
+            if (window == 2)
+                fold(2, J, g->K, sums, ld, to, g->ldy);
+            else
+                fold(window, J, g->K, sums, ld, to, g->ldy);
         }
     }
 }
@@ -76,6 +95,7 @@ RB_INLINE void taps(int S, int K, const rb__geometry *g, const float *x, const f
             RB_UNROLL
             for (int s = 0; s < S; s++) {
                 rb_vf v = rb_load(x + (int64_t)p * Wp + j + s);
+                RB_KEEP(v);
                 RB_UNROLL
                 for (int k = 0; k < K; k++) sum[k][s] += d[k] * v;
             }
@@ -96,11 +116,11 @@ static void widen(const rb__item *it, const float *pooled, const float *y, float
     memset(dy, 0, sizeof(float) * rb_planar_row(g));
     memset(wide, 0, sizeof(float) * (size_t)(g->K * ld));
     for (int i = 0; i < I; i++) {
-        for (int j = 0; j < J; j++)
-            for (int k = 0; k < g->K; k++) {
-                float value = pooled[((int64_t)i * J + j) * g->ldy + k] * share;
-                for (int s = 0; s < window; s++) wide[k * ld + j * window + s] = value;
-            }
+        const float *from = pooled + (int64_t)i * J * g->ldy;
+        if (window == 2)
+            unfold(2, J, g->K, from, g->ldy, share, wide, ld);
+        else
+            unfold(window, J, g->K, from, g->ldy, share, wide, ld);
         for (int r = 0; r < window; r++) {
             int64_t row = (int64_t)(i * window + r) * g->K * ld;
             RB_KERNEL(derive_rows)(op, wide, y + row, dy + row, (int64_t)g->K * ld);

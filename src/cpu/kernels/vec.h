@@ -84,13 +84,20 @@ RB_INLINE void rb_narrow(uint8_t *p, rb_vi v) {
 }
 RB_INLINE rb_vf rb_to_float(rb_vi v) { return __builtin_convertvector(v, rb_vf); }
 
-/* exp for x up to 88, to about 2 units in the last place; what is below -87 counts as -87 (about 1e-38), what is above
- * 88 as 88 (1e38); NaN stays NaN. x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) is a Taylor polynomial; 2^n goes into the
- * exponent bits. */
+/* At least -87 and at most 88; NaN stays. */
+RB_INLINE rb_vf rb_clamp(rb_vf x) {
+#if defined(__AVX512F__) /* these return their second operand where one is NaN */
+    return (rb_vf)_mm512_min_ps(_mm512_set1_ps(88.0f), _mm512_max_ps(_mm512_set1_ps(-87.0f), (__m512)x));
+#else
+    x = rb_select(x < -87.0f, rb_splat(-87.0f), x);
+    return rb_select(x > 88.0f, rb_splat(88.0f), x);
+#endif
+}
+/* exp of x clamped as above, to about 2 units in the last place. x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) is a
+ * Taylor polynomial; 2^n goes into the exponent. */
 RB_INLINE rb_vf rb_exp(rb_vf x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-    x = rb_select(x < -87.0f, rb_splat(-87.0f), x);
-    x = rb_select(x > 88.0f, rb_splat(88.0f), x);
+    x = rb_clamp(x);
     rb_vf shifted = x * 1.44269504f + magic, n = shifted - magic;
     rb_vf r = x - n * 0.693359375f - n * -2.12194440e-4f;
     rb_vf p = rb_splat(1.0f / 5040);
@@ -101,18 +108,27 @@ RB_INLINE rb_vf rb_exp(rb_vf x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    return p * (rb_vf)(((rb_vi)shifted - 0x4B400000 + 127) << 23);
+#if defined(__AVX512F__)
+    return (rb_vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    return p * (rb_vf)(((rb_vi)shifted - (0x4B400000 - 127)) << 23);
+#endif
 }
 RB_INLINE rb_vf rb_sigmoid(rb_vf x) {
     rb_vf d = 1.0f + rb_exp(-x);
-#if defined(__AVX512F__) /* an estimate to 14 bits and one step of Newton's instead of a division that takes as long   \
-                            as all the rest */
+#if defined(__AVX512F__) /* a division takes as long as all the rest: an estimate and one step of Newton's instead */
     rb_vf inverse = (rb_vf)_mm512_rcp14_ps((__m512)d);
     return inverse + inverse * (1.0f - d * inverse);
 #else
     return 1.0f / d;
 #endif
 }
+/* The compiler must keep v in a register: it would rather load it again for every use, at the price of the load. */
+#if defined(__x86_64__)
+#define RB_KEEP(v) __asm__("" : "+v"(v))
+#else
+#define RB_KEEP(v) ((void)0)
+#endif
 
 /* act(x); relu(NaN) is NaN. */
 RB_INLINE rb_vf rb_activate(rb_act act, float slope, rb_vf x) {
