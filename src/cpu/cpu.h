@@ -45,9 +45,9 @@ typedef struct rb__kernels {
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar;
+        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar, *conv_dw_sparse;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat,
-        *sum_planar;
+        *sum_planar, *sum_sparse;
 } rb__kernels;
 
 extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
@@ -78,10 +78,11 @@ struct rb__item {
     rb__geometry g;
     rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
     rb__rows_fn *rows;
-    rb__unit_fn *reduce;    /* CONV_DW: adds the partials */
-    int n_reduce;           /* its units */
-    int window;             /* merged: side of the pooling window */
-    rb_op activation;       /* merged gradient: the op whose act and slope apply */
+    rb__unit_fn *reduce;                 /* CONV_DW: adds the partials */
+    int n_reduce;                        /* its units */
+    int pooled_h, pooled_w, pool_stride; /* merged with a pooling: its output and stride */
+    int window;                          /* merged: side of the pooling window */
+    rb_op activation;                    /* merged gradient: the op whose act and slope apply */
     size_t y_row_bytes;     /* merged: what out[0] needs per row, less than its tensor says; 0 = as it says */
     const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
     float *packed;          /* WORK: turned weights */

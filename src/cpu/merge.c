@@ -91,7 +91,40 @@ static void merge_planar(const view *v, rb__item *conv, const rb__kernels *k) {
     retire(dx);
 }
 
+/* Gradient of filters behind a max-pooling without overlap, whole vectors of channels: sparse.c. The pooling's own
+ * gradient is still made where the gradient of the input wants it. */
+static void merge_sparse(const view *v, rb__item *dw, const rb__kernels *k) {
+    const rb__geometry *g = &dw->g;
+    int n;
+    if (dw->op->kind != RB_OP_CONV_DW || dw->library || dw->in_id[1] < 0 || g->C % 16 || g->ldx != g->C ||
+        g->stride != 1 || g->R > 15)
+        return;
+    rb__item *dx = writer(v, dw->in_id[1]);
+    if (!dx || dx->op->kind != RB_OP_MAXPOOL_DX || dx->g.stride < dx->g.R || (dx->op->flags & RB_OPF_ACCUMULATE))
+        return;
+    rb__item *pool = writer(v, dx->in_id[1]);
+    if (!pool) return;
+    reader(v, dw->in_id[1], RB_OP_CONV_DW, &n);
+    dw->rows = k->conv_dw_sparse;
+    dw->reduce = k->sum_sparse;
+    dw->n_reduce = g->R * g->R + 1;
+    dw->window = dx->g.R;
+    dw->pool_stride = dx->g.stride;
+    dw->pooled_h = dx->g.P, dw->pooled_w = dx->g.Q;
+    dw->activation = *dx->op;
+    dw->in_id[1] = -1;
+    dw->in_id[2] = dx->in_id[0];
+    dw->in_id[3] = dx->in_id[1];
+    dw->in_id[4] = pool->out_id[0];
+    dw->partial_count = (size_t)g->K * (size_t)g->R * (size_t)g->R * (size_t)g->C + (size_t)g->ldw;
+    dw->scratch_bytes =
+        sizeof(float) * (rb_sparse_image(g) + 2 * (size_t)dw->pooled_h * (size_t)dw->pooled_w * (size_t)g->ldy) +
+        2 * RB__ALIGN;
+    if (n == 1) retire(dx);
+}
+
 void rb__merge(rb__plan *plan, const rb_variant *variant, const rb__kernels *kernels) {
     view v = {plan, variant};
     for (int i = 0; i < plan->n_items; i++) merge_planar(&v, &plan->items[i], kernels);
+    for (int i = 0; i < plan->n_items; i++) merge_sparse(&v, &plan->items[i], kernels);
 }

@@ -27,6 +27,10 @@ static inline size_t rb_conv_dx_packed(const rb__geometry *g) {
     return (size_t)(g->R * g->R * g->K) * (size_t)rb_round16(g->C);
 }
 
+/* sparse.c: floats of a bordered image. */
+static inline size_t rb_sparse_image(const rb__geometry *g) {
+    return (size_t)(g->H + 2 * g->pad) * (size_t)(g->W + 2 * g->pad) * (size_t)g->C + 16;
+}
 /* planar.c: floats of a bordered image, of the activations of one image. */
 static inline size_t rb_planar_image(const rb__geometry *g) {
     return (size_t)rb_round16((g->H + 2 * g->pad) * (g->W + 2 * g->pad) + 32);

@@ -35,6 +35,8 @@ const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .update_total = RB_KERNEL(update_total),
     .conv_planar = RB_KERNEL(conv_planar),
     .conv_dw_planar = RB_KERNEL(conv_dw_planar),
+    .conv_dw_sparse = RB_KERNEL(conv_dw_sparse),
+    .sum_sparse = RB_KERNEL(sum_sparse),
     .sum_planar = RB_KERNEL(sum_planar),
     .copy_flat = RB_KERNEL(copy_flat),
 };
