@@ -45,9 +45,10 @@ typedef struct rb__kernels {
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar, *conv_dw_sparse;
+        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar, *conv_dw_sparse,
+        *conv_dx_sparse;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat,
-        *sum_planar, *sum_sparse;
+        *sum_planar, *sum_sparse, *pack_sparse;
 } rb__kernels;
 
 extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
@@ -78,6 +79,9 @@ struct rb__item {
     rb__geometry g;
     rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
     rb__rows_fn *rows;
+    rb__unit_fn *pack;                   /* *_DX: turns the weights into WORK.packed */
+    int n_pack;                          /* its units */
+    size_t packed_count;                 /* values of WORK.packed */
     rb__unit_fn *reduce;                 /* CONV_DW: adds the partials */
     int n_reduce;                        /* its units */
     int pooled_h, pooled_w, pool_stride; /* merged with a pooling: its output and stride */

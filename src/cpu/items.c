@@ -48,6 +48,9 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
         *g = measure(op, out, in[0]);
         measure_linear(g, out, in[0], false);
         it->rows = k->linear_dx;
+        it->pack = k->pack_linear;
+        it->n_pack = (g->D + 15) / 16;
+        it->packed_count = (size_t)g->K * (size_t)round16(g->D);
         break;
     case RB_OP_LINEAR_DW:
         *g = measure(op, in[0], in[1]);
@@ -63,6 +66,9 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
         *g = measure(op, out, in[0]);
         it->scratch_bytes = floats(1, 1, (int64_t)rb_conv_dx_scratch(g));
         it->rows = k->conv_dx;
+        it->pack = k->pack_conv;
+        it->n_pack = g->R * g->R;
+        it->packed_count = rb_conv_dx_packed(g);
         break;
     case RB_OP_CONV_DW:
         *g = measure(op, in[0], in[1]);

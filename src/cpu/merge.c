@@ -91,35 +91,41 @@ static void merge_planar(const view *v, rb__item *conv, const rb__kernels *k) {
     retire(dx);
 }
 
-/* Gradient of filters behind a max-pooling without overlap, whole vectors of channels: sparse.c. The pooling's own
- * gradient is still made where the gradient of the input wants it. */
-static void merge_sparse(const view *v, rb__item *dw, const rb__kernels *k) {
-    const rb__geometry *g = &dw->g;
-    int n;
-    if (dw->op->kind != RB_OP_CONV_DW || dw->library || dw->in_id[1] < 0 || g->C % 16 || g->ldx != g->C ||
-        g->stride != 1 || g->R > 15)
+/* Gradients of a convolution behind a max-pooling without overlap, whole vectors of channels: sparse.c. The pooling's
+ * own gradient falls idle when nobody reads it any more. */
+static void merge_sparse(const view *v, rb__item *it, const rb__kernels *k) {
+    const rb__geometry *g = &it->g;
+    int n, dy = it->op->kind == RB_OP_CONV_DW ? 1 : it->op->kind == RB_OP_CONV_DX ? 0 : -1, at = dy ? 2 : 3;
+    if (dy < 0 || it->library || it->in_id[dy] < 0 || g->C % 16 || g->ldx != g->C || g->stride != 1 || g->R > 15)
         return;
-    rb__item *dx = writer(v, dw->in_id[1]);
+    rb__item *dx = writer(v, it->in_id[dy]);
     if (!dx || dx->op->kind != RB_OP_MAXPOOL_DX || dx->g.stride < dx->g.R || (dx->op->flags & RB_OPF_ACCUMULATE))
         return;
     rb__item *pool = writer(v, dx->in_id[1]);
-    if (!pool) return;
-    reader(v, dw->in_id[1], RB_OP_CONV_DW, &n);
-    dw->rows = k->conv_dw_sparse;
-    dw->reduce = k->sum_sparse;
-    dw->n_reduce = g->R * g->R + 1;
-    dw->window = dx->g.R;
-    dw->pool_stride = dx->g.stride;
-    dw->pooled_h = dx->g.P, dw->pooled_w = dx->g.Q;
-    dw->activation = *dx->op;
-    dw->in_id[1] = -1;
-    dw->in_id[2] = dx->in_id[0];
-    dw->in_id[3] = dx->in_id[1];
-    dw->in_id[4] = pool->out_id[0];
-    dw->partial_count = (size_t)g->K * (size_t)g->R * (size_t)g->R * (size_t)g->C + (size_t)g->ldw;
-    dw->scratch_bytes =
-        sizeof(float) * (rb_sparse_image(g) + 2 * (size_t)dw->pooled_h * (size_t)dw->pooled_w * (size_t)g->ldy) +
+    if (!pool || pool->op->kind != RB_OP_MAXPOOL) return;
+    reader(v, it->in_id[dy], it->op->kind, &n);
+    it->window = dx->g.R;
+    it->pool_stride = dx->g.stride;
+    it->pooled_h = dx->g.P, it->pooled_w = dx->g.Q;
+    it->activation = *dx->op;
+    it->in_id[dy] = -1;
+    it->in_id[at] = dx->in_id[0];
+    it->in_id[at + 1] = dx->in_id[1];
+    it->in_id[at + 2] = pool->out_id[0];
+    it->scratch_bytes =
+        sizeof(float) * (rb_sparse_image(g) + 2 * (size_t)it->pooled_h * (size_t)it->pooled_w * (size_t)g->ldy) +
         2 * RB__ALIGN;
+    if (dy) {
+        it->rows = k->conv_dw_sparse;
+        it->reduce = k->sum_sparse;
+        it->n_reduce = g->R * g->R + 1;
+        it->partial_count = (size_t)g->K * (size_t)g->R * (size_t)g->R * (size_t)g->C + (size_t)g->ldw;
+    } else {
+        it->rows = k->conv_dx_sparse;
+        it->pack = k->pack_sparse;
+        it->n_pack = g->R * g->R;
+        it->packed_count = (size_t)g->K * (size_t)g->R * (size_t)g->R * (size_t)g->C;
+    }
     if (n == 1) retire(dx);
 }
 

@@ -76,10 +76,8 @@ static void schedule(planner *p, int i) {
     if (it->rows) p->rows[p->n_rows++] = i;
     switch (it->op->kind) {
     case RB_OP_LINEAR_DX:
-        p->before[p->n_before++] = (rb__work){it, k->pack_linear, (g->D + 15) / 16, 32.0 * g->K};
-        break;
     case RB_OP_CONV_DX:
-        p->before[p->n_before++] = (rb__work){it, k->pack_conv, g->R * g->R, 2.0 * g->K * g->C};
+        p->before[p->n_before++] = (rb__work){it, it->pack, it->n_pack, 2.0 * (double)it->packed_count / it->n_pack};
         break;
     case RB_OP_CONV_DW:
         p->after[p->n_after++] =
@@ -142,8 +140,8 @@ static void measure_lives(planner *p) {
         const rb__phase *phase = &plan->phases[i];
         for (int j = 0; j < phase->count; j++) {
             const rb__work *work = phase->kind == RB__UNITS ? &plan->works[phase->first + j] : NULL;
-            if (work && (work->fn == p->kernels->pack_linear || work->fn == p->kernels->pack_conv ||
-                         work->fn == work->item->reduce || work->fn == p->kernels->loss_total))
+            if (work &&
+                (work->fn == work->item->pack || work->fn == work->item->reduce || work->fn == p->kernels->loss_total))
                 continue; /* a part of a row op, which touches no activation */
             const rb__item *it = work                      ? work->item
                                  : phase->kind == RB__ROWS ? &plan->items[plan->sequence[phase->first + j]]
@@ -270,11 +268,7 @@ static rb_status allocate(planner *p) {
     place_shared(p, offsets);
     for (int i = 0; i < plan->n_items; i++) {
         rb__item *it = &plan->items[i];
-        const rb__geometry *g = &it->g;
-        size_t packed = it->op->kind == RB_OP_LINEAR_DX ? (size_t)g->K * (size_t)((g->D + 15) / 16 * 16)
-                        : it->op->kind == RB_OP_CONV_DX ? rb_conv_dx_packed(g)
-                                                        : 0;
-        pieces[i][0] = take(p, it->library ? 0 : packed * sizeof(float));
+        pieces[i][0] = take(p, it->library ? 0 : it->packed_count * sizeof(float));
         pieces[i][1] = take(p, it->library ? 0 : it->partial_count * (size_t)it->groups * sizeof(float));
         pieces[i][2] = take(p, 2 * sizeof(double) * (size_t)it->n_sums);
         if (it->scratch_bytes > scratch) scratch = it->scratch_bytes;
