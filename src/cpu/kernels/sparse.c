@@ -114,19 +114,49 @@ void RB_KERNEL(pack_sparse)(const rb__item *it, int unit, const rb__call *c) {
             it->packed[((int64_t)k * g->R * g->R + unit) * g->C + i] = w[(int64_t)i * g->ldw + k];
 }
 
-/* at[r,s] += v * w[r,s] for all taps; S and C are literals or not. */
-RB_INLINE void scatter_taps(int S, int C, int64_t pitch, float *at, const float *w, float v) {
+/* image[offset + (r,s)] += value * w[r,s], one vector of channels, ROWS x S taps (literals), over all positions of one
+ * filter: its weights stay in registers. */
+RB_INLINE void scatter_taps(int ROWS, int S, float *image, ptrdiff_t pitch, ptrdiff_t C, const float *w,
+                            const float *values, const int32_t *offsets, int positions, int ldy) {
+    rb_vf weight[3][5];
     RB_UNROLL
-    for (int r = 0; r < S; r++, at += pitch) {
+    for (int r = 0; r < ROWS; r++) {
         RB_UNROLL
-        for (int s = 0; s < S * C; s += RB_LANES) rb_store_v(at + s, rb_load(at + s) + rb_load(w + r * S * C + s) * v);
+        for (int s = 0; s < S; s++) weight[r][s] = rb_load(w + (r * S + s) * C);
     }
+    for (int i = 0; i < positions; i++, values += ldy, offsets += ldy) {
+        float *at = image + *offsets, v = *values;
+        RB_UNROLL
+        for (int r = 0; r < ROWS; r++, at += pitch) {
+            RB_UNROLL
+            for (int s = 0; s < S; s++) rb_store_v(at + s * C, rb_load(at + s * C) + weight[r][s] * v);
+        }
+    }
+}
+
+/* All taps of filter k, channels from j on. */
+static void scatter(const rb__geometry *g, int k, int j, float *image, const float *w, const float *values,
+                    const int32_t *offsets, int positions) {
+    int pitch = (g->W + 2 * g->pad) * g->C, C = g->C;
+    values += k, offsets += k, w += (int64_t)k * g->R * g->R * C + j, image += j;
+    if (g->R == 3 && C == 16) { /* literal distances: no address arithmetic in the loop */
+        scatter_taps(3, 3, image, pitch, 16, w, values, offsets, positions, g->ldy);
+        return;
+    }
+    for (int r = 0; r < g->R; r++, image += pitch, w += g->R * C)
+        if (g->R == 3)
+            scatter_taps(1, 3, image, pitch, C, w, values, offsets, positions, g->ldy);
+        else if (g->R == 5)
+            scatter_taps(1, 5, image, pitch, C, w, values, offsets, positions, g->ldy);
+        else
+            for (int s = 0; s < g->R; s++)
+                scatter_taps(1, 1, image + s * C, pitch, C, w + s * C, values, offsets, positions, g->ldy);
 }
 
 void RB_KERNEL(conv_dx_sparse)(const rb__item *it, const rb__call *c) {
     const rb__geometry *g = &it->g;
-    int Wp = g->W + 2 * g->pad, window = g->R * g->R, positions = it->pooled_h * it->pooled_w;
-    int64_t size = (int64_t)positions * g->ldy, whole = (int64_t)g->H * g->W * g->C, pitch = (int64_t)Wp * g->C;
+    int Wp = g->W + 2 * g->pad, positions = it->pooled_h * it->pooled_w;
+    int64_t size = (int64_t)positions * g->ldy, whole = (int64_t)g->H * g->W * g->C;
     float *image = (float *)(void *)c->scratch, *values = image + rb_sparse_image(g);
     int32_t *offsets = (int32_t *)(void *)(values + size);
     bool add = it->op->flags & RB_OPF_ACCUMULATE;
@@ -135,17 +165,8 @@ void RB_KERNEL(conv_dx_sparse)(const rb__item *it, const rb__call *c) {
         memset(image, 0, sizeof(float) * rb_sparse_image(g));
         locate(it, (const float *)c->in[3] + n * size, (const uint8_t *)c->in[4] + n * size,
                (const float *)c->in[5] + n * size, values, offsets, NULL);
-        for (int i = 0; i < positions; i++)
-            for (int k = 0; k < g->K; k++) {
-                float v = values[i * g->ldy + k], *at = image + offsets[i * g->ldy + k];
-                const float *w = it->packed + (int64_t)k * window * g->C;
-                if (g->R == 3 && g->C == 16)
-                    scatter_taps(3, 16, pitch, at, w, v);
-                else if (g->R == 3)
-                    scatter_taps(3, g->C, pitch, at, w, v);
-                else
-                    scatter_taps(g->R, g->C, pitch, at, w, v);
-            }
+        for (int k = 0; k < g->K; k++)
+            for (int j = 0; j < g->C; j += RB_LANES) scatter(g, k, j, image, it->packed, values, offsets, positions);
         for (int h = 0; h < g->H; h++) {
             const float *from = image + ((int64_t)(h + g->pad) * Wp + g->pad) * g->C;
             float *to = dx + (int64_t)h * g->W * g->C;
