@@ -47,8 +47,8 @@ typedef struct rb__kernels {
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
         *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar, *conv_dw_sparse,
         *conv_dx_sparse;
-    rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *sum_partials, *loss_total, *update, *update_total, *copy_flat,
-        *sum_planar, *sum_sparse, *pack_sparse;
+    rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *linear_db, *sum_partials, *loss_total, *update, *update_total,
+        *copy_flat, *sum_planar, *sum_sparse, *pack_sparse;
 } rb__kernels;
 
 extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
@@ -110,7 +110,7 @@ typedef struct rb__work {
     rb__item *item;
     rb__unit_fn *fn;
     int units;
-    double cost; /* of a unit, in any measure that the works of one phase share */
+    double cost; /* of a unit, in cycles, roughly: threads share a phase by it */
 } rb__work;
 
 typedef enum rb__phase_kind { RB__UNITS, RB__ROWS, RB__LIBRARY } rb__phase_kind;

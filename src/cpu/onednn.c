@@ -326,10 +326,11 @@ void rb__onednn_run(const rb__item *it) {
         dnnl_primitive_execute(s->primitive, l->stream, s->n_args, s->args);
     }
     if (l->wide && conv_dw) copy_channels(it, l->wide, it->g.ldx, (float *)(void *)it->out[0].base, it->g.C);
-    if (it->op->kind == RB_OP_LINEAR_DW)
-        it->kernels->linear_dw(
-            it, 0, &(rb__call){.in = {it->in[0].base, it->in[1].base}, .out = {it->out[0].base, it->out[1].base}});
-    else if (!conv_dw)
+    if (it->op->kind == RB_OP_LINEAR_DW) {
+        rb__call c = {.in = {it->in[0].base, it->in[1].base}, .out = {it->out[0].base, it->out[1].base}};
+        if (c.out[1]) it->kernels->linear_db(it, 0, &c);
+    } else if (!conv_dw) {
         finish(it, l->threads);
+    }
     omp_set_num_threads(before);
 }

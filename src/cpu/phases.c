@@ -49,6 +49,11 @@ static void flush(planner *p) {
         memcpy(plan->sequence + plan->n_sequence, p->rows, sizeof *p->rows * (size_t)p->n_rows);
         plan->n_sequence += p->n_rows;
     }
+    for (int i = 0; i < p->n_after / 2; i++) { /* first layers first: a thread's gradients are what it then updates */
+        rb__work w = p->after[i];
+        p->after[i] = p->after[p->n_after - 1 - i];
+        p->after[p->n_after - 1 - i] = w;
+    }
     emit_units(p, p->after, p->n_after);
     p->n_rows = p->n_before = p->n_after = 0;
 }
@@ -66,7 +71,6 @@ static void schedule(planner *p, int i) {
     rb__item *it = &p->plan->items[i];
     const rb__kernels *k = p->kernels;
     const rb__geometry *g = &it->g;
-    double groups = RB__GROUPS;
     if (it->idle) return;
     if (it->library) {
         flush(p);
@@ -81,12 +85,16 @@ static void schedule(planner *p, int i) {
         break;
     case RB_OP_CONV_DW:
         p->after[p->n_after++] =
-            (rb__work){it, it->reduce, it->n_reduce, groups * (double)it->partial_count / it->n_reduce};
+            (rb__work){it, it->reduce, it->n_reduce, RB__GROUPS * (double)it->partial_count / 8 / it->n_reduce};
         break;
     case RB_OP_LINEAR_DW: {
-        int wide = RB__STRIP_TILES * k->tile_rows, units = 1 + (g->D + wide - 1) / wide;
+        int tiles = (g->D + k->tile_rows - 1) / k->tile_rows, units = (tiles + RB__STRIP_TILES - 1) / RB__STRIP_TILES;
+        double vectors = (double)g->N * g->D / units * g->ldw / k->lanes,
+               loads = (double)g->N * g->D / units / k->lanes;
         it->gather = p->strict ? NULL : gather_of(p, it->op->in[0]);
-        p->after[p->n_after++] = (rb__work){it, k->linear_dw, units, (double)g->N * wide * g->ldw / 16};
+        if (it->op->out[1] >= 0)
+            p->after[p->n_after++] = (rb__work){it, k->linear_db, 1, (double)g->N * g->ldw / k->lanes};
+        p->after[p->n_after++] = (rb__work){it, k->linear_dw, units, 0.6 * vectors + (it->gather ? 6 : 3) * loads};
         break;
     }
     case RB_OP_LOSS_CE:

@@ -24,8 +24,8 @@ rb__rows_fn RB_KERNEL(gather), RB_KERNEL(linear), RB_KERNEL(linear_dx), RB_KERNE
     RB_KERNEL(conv_dw), RB_KERNEL(max_pool), RB_KERNEL(max_pool_dx), RB_KERNEL(avg_pool), RB_KERNEL(avg_pool_dx),
     RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(copy), RB_KERNEL(loss_ce), RB_KERNEL(conv_planar),
     RB_KERNEL(conv_dw_planar), RB_KERNEL(conv_dw_sparse), RB_KERNEL(conv_dx_sparse);
-rb__unit_fn RB_KERNEL(pack_linear), RB_KERNEL(pack_conv), RB_KERNEL(linear_dw), RB_KERNEL(sum_partials),
-    RB_KERNEL(loss_total), RB_KERNEL(update), RB_KERNEL(update_total), RB_KERNEL(copy_flat), RB_KERNEL(sum_planar),
-    RB_KERNEL(sum_sparse), RB_KERNEL(pack_sparse);
+rb__unit_fn RB_KERNEL(pack_linear), RB_KERNEL(pack_conv), RB_KERNEL(linear_dw), RB_KERNEL(linear_db),
+    RB_KERNEL(sum_partials), RB_KERNEL(loss_total), RB_KERNEL(update), RB_KERNEL(update_total), RB_KERNEL(copy_flat),
+    RB_KERNEL(sum_planar), RB_KERNEL(sum_sparse), RB_KERNEL(pack_sparse);
 
 #endif

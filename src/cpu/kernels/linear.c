@@ -63,32 +63,42 @@ static void load_strip(const rb__item *it, const rb__call *c, int from, int n, i
         memcpy(strip + (int64_t)i * width, x + (int64_t)(from + i) * it->g.ldx + d, sizeof(float) * (size_t)width);
 }
 
-/* Unit 0: db. Others: RB__STRIP_TILES tiles of rows of dw. */
+/* One unit: db. */
+void RB_KERNEL(linear_db)(const rb__item *it, int unit, const rb__call *c) {
+    const rb__geometry *g = &it->g;
+    const float *dy = c->in[1];
+    float *db = c->out[1];
+    (void)unit;
+    for (int j = 0; j < g->ldw; j += RB_LANES) {
+        rb_vf a = {0}, b = {0};
+        int n = 0;
+        for (; n + 2 <= g->N; n += 2) {
+            a += rb_load(dy + (int64_t)n * g->ldy + j);
+            b += rb_load(dy + (int64_t)(n + 1) * g->ldy + j);
+        }
+        if (n < g->N) a += rb_load(dy + (int64_t)n * g->ldy + j);
+        rb_store_v(db + j, a + b);
+    }
+}
+
+/* A unit is RB__STRIP_TILES tiles of rows of dw, or a few less. */
 void RB_KERNEL(linear_dw)(const rb__item *it, int unit, const rb__call *c) {
     const rb__geometry *g = &it->g;
     const float *dy = c->in[1];
-    float *dw = c->out[0], *db = c->out[1], *strip = (float *)(void *)c->scratch;
-    if (unit == 0) {
-        if (!db) return;
-        for (int j = 0; j < g->ldw; j += RB_LANES) {
-            rb_vf sum = {0};
-            for (int n = 0; n < g->N; n++) sum += rb_load(dy + (int64_t)n * g->ldy + j);
-            rb_store_v(db + j, sum);
-        }
-        return;
-    }
-    int wide = RB__STRIP_TILES * RB_MR, d = (unit - 1) * wide, width = g->D - d < wide ? g->D - d : wide;
-    int tiles = rb_tile_count(width);
+    float *dw = c->out[0], *strip = (float *)(void *)c->scratch;
+    int all = rb_tile_count(g->D), units = (all + RB__STRIP_TILES - 1) / RB__STRIP_TILES;
+    int first = rb_tile_start(all, units, unit), end = rb_tile_start(all, units, unit + 1);
+    int d = rb_tile_start(g->D, all, first), width = rb_tile_start(g->D, all, end) - d;
     for (int from = 0; from < g->N; from += RB__STRIP_ROWS) {
         int n = g->N - from < RB__STRIP_ROWS ? g->N - from : RB__STRIP_ROWS;
         load_strip(it, c, from, n, d, width, strip);
-        for (int i = 0; i < tiles; i++) {
-            int row = rb_tile_start(width, tiles, i), m = rb_tile_start(width, tiles, i + 1) - row;
+        for (int i = first; i < end; i++) {
+            int row = rb_tile_start(g->D, all, i), m = rb_tile_start(g->D, all, i + 1) - row;
             for (int j = 0, nv; j < g->ldw; j += nv * RB_LANES) {
                 nv = rb_tile_vectors(j, g->ldw);
-                rb__tile t = {.a = strip + row, .b = dy + (int64_t)from * g->ldy + j, .lda = width, .ldb = g->ldy};
+                rb__tile t = {.a = strip + row - d, .b = dy + (int64_t)from * g->ldy + j, .lda = width, .ldb = g->ldy};
                 t.runs = 1, t.run = n, t.accumulate = from > 0;
-                t.c = dw + (int64_t)(d + row) * g->ldw + j, t.ldc = g->ldw;
+                t.c = dw + (int64_t)row * g->ldw + j, t.ldc = g->ldw;
                 RB_KERNEL(tile_run)[m - 1][nv - 1](&t);
             }
         }

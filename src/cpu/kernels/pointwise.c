@@ -27,9 +27,11 @@ void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int 
         memset(to, 0, sizeof(float) * (size_t)width);
     } else if (data->dtype == RB_U8) {
         const uint8_t *from = it->in[0].base + row * D + d;
-        for (; i + RB_LANES <= width; i += RB_LANES) {
+        while (i < width && width >= RB_LANES) { /* the last vector overlaps the one before */
+            if (i + RB_LANES > width) i = width - RB_LANES;
             rb_vf x = divide_255(rb_to_float(rb_widen(from + i)));
             rb_store_v(to + i, scaled ? (x - mean) / stddev : x);
+            i += RB_LANES;
         }
         for (; i < width; i++) to[i] = ((float)from[i] / 255.0f - mean) / stddev;
     } else {

@@ -28,6 +28,7 @@ const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .loss_ce = RB_KERNEL(loss_ce),
     .pack_linear = RB_KERNEL(pack_linear),
     .pack_conv = RB_KERNEL(pack_conv),
+    .linear_db = RB_KERNEL(linear_db),
     .linear_dw = RB_KERNEL(linear_dw),
     .sum_partials = RB_KERNEL(sum_partials),
     .loss_total = RB_KERNEL(loss_total),
