@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "cpu/tuning.h"
 
 enum { MAX_STAGES = 3, MAX_ARGS = 5 };
 
@@ -45,11 +46,13 @@ typedef struct library {
 
 bool rb__onednn_wanted(const rb_device *device, const rb__item *it) {
     const rb_op *op = it->op;
-    if (op->flags & RB_OPF_ACCUMULATE) return false;
+    const rb__geometry *g = &it->g;
     bool linear = op->kind == RB_OP_LINEAR || op->kind == RB_OP_LINEAR_DX || op->kind == RB_OP_LINEAR_DW;
     bool conv = op->kind == RB_OP_CONV || op->kind == RB_OP_CONV_DX || op->kind == RB_OP_CONV_DW;
-    if (!linear && !conv) return false;
-    return device->provider == RB__ONEDNN;
+    if ((!linear && !conv) || device->provider == RB__OWN || (op->flags & RB_OPF_ACCUMULATE)) return false;
+    if (device->provider == RB__ONEDNN) return true;
+    double weights = linear ? (double)g->D * g->K : (double)g->R * g->R * g->C * g->K;
+    return weights >= (linear ? RB__LIBRARY_LINEAR : RB__LIBRARY_CONV);
 }
 
 /* --- memory ---------------------------------------------------------------------------------------------------------

@@ -7,17 +7,16 @@
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/tile.h"
 
-/* c (n rows) = a (n,depth) * b (depth,columns) */
+/* c (n rows) = a (n,depth) * b (depth,columns). Panels of b that fit L1 are used for all rows before the next one. */
 static void product(const rb__tile *form, int n, int columns) {
-    int tiles = rb_tile_count(n);
-    for (int i = 0; i < tiles; i++) {
+    int tiles = rb_tile_count(n), width = 2 * RB_LANES, panels = (columns + width - 1) / width;
+    bool by_panel = form->run * width * (int)sizeof(float) <= RB__PANEL_BYTES;
+    for (int u = 0; u < tiles * panels; u++) {
+        int i = by_panel ? u % tiles : u / panels, j = (by_panel ? u / tiles : u % panels) * width;
         int from = rb_tile_start(n, tiles, i), m = rb_tile_start(n, tiles, i + 1) - from;
-        for (int j = 0, nv; j < columns; j += nv * RB_LANES) {
-            rb__tile t = *form;
-            nv = rb_tile_vectors(j, columns);
-            t.a += from * t.lda, t.b += j, t.c += from * t.ldc + j, t.init = t.init ? t.init + j : NULL;
-            RB_KERNEL(tile_rows)[m - 1][nv - 1](&t);
-        }
+        rb__tile t = *form;
+        t.a += from * t.lda, t.b += j, t.c += from * t.ldc + j, t.init = t.init ? t.init + j : NULL;
+        RB_KERNEL(tile_rows)[m - 1][rb_tile_vectors(j, columns) - 1](&t);
     }
 }
 
