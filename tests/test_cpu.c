@@ -35,6 +35,7 @@ LAYERS(odd, RB_CONV(5, .kernel = 3, .stride = 2), RB_RELU, RB_MAXPOOL(3, .stride
 LAYERS(planar, RB_CONV(3, .kernel = 3), RB_LEAKY_RELU(0.1f), RB_AVGPOOL(3), RB_CONV(4, .kernel = 1), RB_LINEAR(3));
 LAYERS(sparse, RB_CONV(16, .kernel = 1), RB_SIGMOID, RB_CONV(5, .kernel = 5, .pad = 3), RB_LEAKY_RELU(0.2f),
        RB_MAXPOOL(2, .stride = 3), RB_LINEAR(3));
+LAYERS(mixed, RB_CONV(3, .kernel = 3), RB_SIGMOID, RB_AVGPOOL(3), RB_LINEAR(2000), RB_RELU, RB_LINEAR(3));
 LAYERS(residual, RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU,
        RB_CONV(8, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU, RB_AVGPOOL(3), RB_LINEAR(5));
 
@@ -210,6 +211,14 @@ static void own_kernels_agree(void **state) {
     unsetenv("REGBENCH_ISA");
 }
 
+/* Large layers go to oneDNN, the rest stays: phases of both kinds, merged ops on both sides. */
+static void auto_agrees(void **state) {
+    (void)state;
+    static const shape large = {mixed, 1, 15, 42, 3, 37, 50, 0.9f, 0};
+    agrees(&large, "auto");
+    agrees(&shapes[5], "auto");
+}
+
 static void onednn_agrees(void **state) {
     (void)state;
     rb_device *device;
@@ -316,9 +325,13 @@ static void wrong_options_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_kernels_agree),     cmocka_unit_test(onednn_agrees),
-        cmocka_unit_test(threads_change_no_bit), cmocka_unit_test(profile_trains_too),
-        cmocka_unit_test(nan_is_seen),           cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(own_kernels_agree),
+        cmocka_unit_test(onednn_agrees),
+        cmocka_unit_test(auto_agrees),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(profile_trains_too),
+        cmocka_unit_test(nan_is_seen),
+        cmocka_unit_test(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

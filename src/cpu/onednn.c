@@ -294,6 +294,7 @@ static void finish(const rb__item *it, int threads) {
     bool forward = op->kind == RB_OP_LINEAR || op->kind == RB_OP_CONV;
     float *out = (float *)(void *)it->out[0].base;
     int64_t row = (int64_t)(it->out[0].row_bytes / sizeof(float));
+    (void)threads; /* without OpenMP */
     if (op->act == RB_ACT_NONE) return;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int n = 0; n < g->N; n++)

@@ -206,11 +206,12 @@ static void place_shared(planner *p, size_t *offsets) {
     p->used = top;
 }
 
-/* Bytes per row of a tensor; a merged item may need fewer than it says. */
+/* Bytes from one row of an activation to the next; a merged item may need fewer than the tensor says. */
 static size_t row_bytes(const planner *p, int t) {
     for (int i = 0; i < p->plan->n_items; i++)
         if (p->plan->items[i].y_row_bytes && p->plan->items[i].out_id[0] == t) return p->plan->items[i].y_row_bytes;
-    return p->variant->tensors[t].bytes / (size_t)p->variant->rows;
+    const rb_tensor *a = &p->variant->tensors[t];
+    return (size_t)a->stride[0] * rb_dtype_bytes(a->dtype, 4);
 }
 
 /* Groups and chunk of every ROWS phase; places of its local tensors in a thread's arena. */
@@ -250,8 +251,8 @@ static rb__place place(const planner *p, const size_t *offsets, int id) {
     if (id < 0) return (rb__place){0};
     const rb_tensor *t = &p->variant->tensors[id];
     rb__place at = {.base = p->store->base[t->segment] + t->offset};
-    if (t->segment == RB_SEG_ACT || t->segment == RB_SEG_INPUT)
-        at.row_bytes = (size_t)t->stride[0] * rb_dtype_bytes(t->dtype, 4);
+    if (t->segment == RB_SEG_INPUT) at.row_bytes = (size_t)t->stride[0] * rb_dtype_bytes(t->dtype, 4);
+    if (t->segment == RB_SEG_ACT) at.row_bytes = row_bytes(p, id);
     if (t->segment == RB_SEG_ACT && !p->strict) {
         at.local = is_local(p, id) || p->lives[id].first < 0;
         at.offset = offsets[id];

@@ -122,6 +122,7 @@ static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor 
     barrier b;
     atomic_init(&b.arrived, 0);
     atomic_init(&b.generation, 0);
+    (void)threads; /* without OpenMP */
 #pragma omp parallel num_threads(threads) if (threads > 1)
     work(plan, v, cursor, order, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(), &b,
          omp_get_thread_num() == 0 ? ns : NULL);
@@ -156,6 +157,7 @@ void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head,
 
 double rb__team_fma_peak(const rb__kernels *kernels, int threads, double seconds) {
     double best = 0.0, end = rb_clock_s() + seconds;
+    (void)threads;
     while (rb_clock_s() < end) {
         double flops = 0.0, start = rb_clock_s();
 #pragma omp parallel num_threads(threads) reduction(+ : flops)
