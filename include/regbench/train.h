@@ -42,7 +42,7 @@ const rb_program *rb_trainer_program(const rb_trainer *t);
 const rb_case *rb_trainer_case(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
 /* The binding of a variant, NULL where it was not compiled: for providers and scratch sizes. */
-const rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
+rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
 int rb_trainer_steps_per_epoch(const rb_trainer *t);
 int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
