@@ -1,6 +1,7 @@
 # test_peers.py: what tests/test_peers runs: cases, columns, protocol, alternate with stubs; each library's models.
 import contextlib
 import csv
+import dataclasses
 import io
 import os
 import pathlib
@@ -253,8 +254,6 @@ def peer_of(name, case_name):
 
 
 def small(case, rows):
-    import dataclasses
-
     return dataclasses.replace(case, batch=4, train_size=rows)
 
 
@@ -273,20 +272,16 @@ def test_library(name):
             trainer.submit(0, 2)
             trainer.wait()
             check(f"{case.model}, {variant}: a finite loss", 0 <= trainer.loss() < 100, trainer.loss())
-    for case in (cases.find("trajectory/mlp-b256"), cases.find("cnn/mnist-momentum")):
-        if name == "tinygrad" and "cnn" in case.name:
-            continue  # slow to compile
-        import dataclasses
-
-        case = dataclasses.replace(case, batch=64, train_size=1600, lr=0.1 if not case.momentum else 0.01)
-        data = cases.synthetic(case, 1)
-        for variant in peer.variants(case):
-            trainer = peer.trainer(case, variant, data)
-            for _ in range(6):
-                trainer.begin_epoch()
-                trainer.submit(0, 25)
-            trainer.wait()
-            check(f"{case.name}, {variant}: learns", trainer.loss() < 1.0, trainer.loss())
+    # Without momentum and at a rate at which every seed learns alike.
+    case = dataclasses.replace(cases.find("animals/unregularized"), batch=64, train_size=1600, lr=0.01, momentum=0.0)
+    data = cases.synthetic(case, 1)
+    for variant in peer.variants(case):
+        trainer = peer.trainer(case, variant, data)
+        for _ in range(4):
+            trainer.begin_epoch()
+            trainer.submit(0, 25)
+        trainer.wait()
+        check(f"{case.model}, {variant}: learns", trainer.loss() < 0.7, trainer.loss())
     code, out, err = call(sys.executable, PEERS / f"{name}_peer.py", "trajectory/mlp-b256", "--quick", "-t", 2)
     rows = table(out)
     check("a row", code == 0 and len(rows) == 1 and rows[0]["status"] == "ok", out + err)

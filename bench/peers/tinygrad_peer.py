@@ -84,7 +84,7 @@ class Trainer:
         self.rng = np.random.default_rng(0)
         held = []
         layers = build(nn, case.layers, case.data.shape, held)
-        parameters = nn.state.get_parameters([[m.weight, m.bias] for m in held])
+        parameters = self.parameters = nn.state.get_parameters([[m.weight, m.bias] for m in held])
         self.n_params = sum(p.numel() for p in parameters)
         if case.optimizer == "adam":
             optimizer = nn.optim.Adam(parameters, lr=case.lr)
