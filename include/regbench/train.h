@@ -70,6 +70,7 @@ typedef struct rb_epoch_result {
     double train_s, eval_s; /* cumulative */
     double lr, train_loss, train_acc, val_loss, val_acc, param_l2;
     bool has_train, has_val;
+    bool partial; /* ended before its last step: interrupted, or --max-steps */
 } rb_epoch_result;
 
 typedef struct rb_run_options {
@@ -90,7 +91,7 @@ typedef struct rb_run_result {
     rb_status outcome; /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
     bool foreseen;     /* the outcome is what the case expects (or it expects nothing): not an error */
     char reason[256];
-    int epochs_run;
+    int epochs_run; /* whole ones */
     int64_t steps;
     double train_s, eval_s, samples_per_s;        /* samples/s over train_s */
     double val_acc_final, val_acc_best, test_acc; /* NaN where not applicable */
