@@ -56,6 +56,7 @@ static void compare_steps(const golden *g, const record *r) {
 }
 
 static void compare_eval(const golden *g, const rb_run_result *result, double loss) {
+    int compared = 0;
     for (int row = 0; row < evals_csv.n_rows; row++) {
         if (strcmp(rb_csv_get(&evals_csv, row, "case"), g->name) ||
             atoi(rb_csv_get(&evals_csv, row, "seed")) != g->seed)
@@ -66,7 +67,10 @@ static void compare_eval(const golden *g, const rb_run_result *result, double lo
         double accuracy = golden_number(&evals_csv, row, "val_acc_2000");
         if (!(fabs(result->val_acc_final - accuracy) < 0.00051))
             fail_msg("validation accuracy is %g, PyTorch has %g", result->val_acc_final, accuracy);
+        compared++;
     }
+    /* after 20 steps this case is too chaotic for any tolerance: PyTorch's own float32 runs differ by more */
+    assert_int_equal(compared, strcmp(g->name, "cnn/cifar-momentum") != 0);
 }
 
 typedef struct watch {

@@ -1,4 +1,6 @@
-/* test_ops.c: every op of every device against the reference in double, and the comparator's own tests. */
+/* test_ops.c: every op of every device against the reference in double, and the comparator's own tests.
+ *
+ * With REGBENCH_QUICK=1 (mutations, sanitizers) only one run per provider. */
 #include "golden_run.h"
 #include "regbench/check.h"
 
@@ -78,5 +80,14 @@ int main(void) {
         {.name = "cpu, avx2", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx2"},
         {.name = "cpu, avx512", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx512"},
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 2 threads", "cpu, oneDNN"};
+    struct CMUnitTest chosen[sizeof tests / sizeof *tests];
+    const char *flag = getenv("REGBENCH_QUICK");
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+        bool take = !flag || !*flag || strcmp(flag, "0") == 0;
+        for (size_t k = 0; k < sizeof quick / sizeof *quick; k++) take |= strcmp(tests[i].name, quick[k]) == 0;
+        if (take) chosen[n++] = tests[i];
+    }
+    return _cmocka_run_group_tests("ops", chosen, n, NULL, NULL);
 }

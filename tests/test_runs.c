@@ -50,10 +50,12 @@ static void whole_runs(void **state) {
             n++;
         }
     assert_true(n > 0);
-    if (!chaotic(name) || n < 3) return;
+    if (!chaotic(name)) return;
     qsort(golden, (size_t)n, sizeof golden[0], by_value);
     qsort(ours, (size_t)n, sizeof ours[0], by_value);
-    double width = golden[n - 1] - golden[0], median = ours[n / 2];
+    /* One seed of PyTorch alone tells no width: 5 points, the largest that any chaotic case of three seeds shows but
+     * the collapsing one. */
+    double width = n < 3 ? 0.05 : golden[n - 1] - golden[0], median = ours[n / 2];
     if (!(median >= golden[0] - width && median <= golden[n - 1] + width))
         fail_msg("median accuracy %.4f is outside of PyTorch's %.4f to %.4f, widened by its width", median, golden[0],
                  golden[n - 1]);

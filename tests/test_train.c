@@ -237,8 +237,8 @@ static void refused(rb_case c, rb_status expected, const char *part) {
 static void impossible_cases_are_refused(void **state) {
     (void)state;
     static const rb_layer wrong[] = {RB_LINEAR(7), RB_END}, normalized[] = {RB_BATCHNORM, RB_LINEAR(10), RB_END};
-    refused((rb_case){.name = "test/a", .batch = 8, .n_train = 60, .n_valid = 10}, RB_MISMATCH, "which has 64");
-    refused((rb_case){.name = "test/b", .batch = 8, .n_valid = 64}, RB_MISMATCH, "which has 64");
+    refused((rb_case){.name = "test/a", .batch = 8, .n_train = 60, .n_valid = 10}, RB_MISMATCH, "has 64");
+    refused((rb_case){.name = "test/b", .batch = 8, .n_valid = 64}, RB_MISMATCH, "has 64");
     refused((rb_case){.name = "test/c", .batch = 0}, RB_USAGE, "batch must be at least 1");
     refused((rb_case){.name = "test/d", .batch = 8, .layers = wrong}, RB_MISMATCH, "10 classes");
     refused((rb_case){.name = "test/e", .batch = 8, .layers = normalized}, RB_UNSUPPORTED, "batch-norm");

@@ -42,7 +42,7 @@ const rb_program *rb_trainer_program(const rb_trainer *t);
 const rb_case *rb_trainer_case(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
 /* The binding of a variant, NULL where it was not compiled: for providers and scratch sizes. */
-const rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
+rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
 int rb_trainer_steps_per_epoch(const rb_trainer *t);
 int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
@@ -70,6 +70,7 @@ typedef struct rb_epoch_result {
     double train_s, eval_s; /* cumulative */
     double lr, train_loss, train_acc, val_loss, val_acc, param_l2;
     bool has_train, has_val;
+    bool partial; /* ended before its last step: interrupted, or --max-steps */
 } rb_epoch_result;
 
 typedef struct rb_run_options {
@@ -90,7 +91,7 @@ typedef struct rb_run_result {
     rb_status outcome; /* RB_OK, RB_DIVERGED, RB_UNEXPECTED, RB_INTERRUPTED */
     bool foreseen;     /* the outcome is what the case expects (or it expects nothing): not an error */
     char reason[256];
-    int epochs_run;
+    int epochs_run; /* whole ones */
     int64_t steps;
     double train_s, eval_s, samples_per_s;        /* samples/s over train_s */
     double val_acc_final, val_acc_best, test_acc; /* NaN where not applicable */

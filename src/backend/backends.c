@@ -74,6 +74,9 @@ rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, cons
         for (int i = 0; i < p->variant[k].n_ops; i++) {
             const rb_op *op = &p->variant[k].ops[i];
             const char *reason = backend->supports(device, p, &p->variant[k], op);
+            if (reason && op->layer < 0)
+                return rb_fail(RB_UNSUPPORTED, "%s cannot run op %s (variant %s): %s", backend->name,
+                               rb_op_name(op->kind), p->variant[k].name, reason);
             if (reason)
                 return rb_fail(RB_UNSUPPORTED, "%s cannot run op %s of layer %d (variant %s): %s", backend->name,
                                rb_op_name(op->kind), op->layer, p->variant[k].name, reason);

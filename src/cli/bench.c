@@ -14,7 +14,8 @@
 #include "measure/windows.h"
 #include "regbench/check.h"
 
-enum { PROCESSES = 5 };
+enum { PROCESSES = 5, PROFILE_STEPS = 50 };
+#define PEAK_S 0.1 /* for one measurement of the device's peak */
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
  */
@@ -157,10 +158,63 @@ cleanup:
     return status;
 }
 
+/* The peak wanders from minute to minute on shared machines: it is taken right before and right after the windows, and
+ * the better of both counts: a disturbance can only lower it. */
+static rb_status note_peak(const rb_place *place, double *best) {
+    double peak;
+    rb_status status = RB_OK;
+    if (!place->id.backend->fma_peak) return RB_OK;
+    RB_TRY(place->id.backend->fma_peak(place->device, PEAK_S, &peak));
+    if (!(peak <= *best)) *best = peak;
+cleanup:
+    return status;
+}
+
+/* Each op of a training step by itself, off the clock: rows of ops.csv. */
+static rb_status send_profile(bench_work *w, const rb_place *place, const char *run_id) {
+    rb_status status = RB_OK;
+    const rb_backend *backend = place->id.backend;
+    rb_trainer *t = place->trainer;
+    const rb_program *p = rb_trainer_program(t);
+    const rb_variant *v = &p->variant[RB_VARIANT_TRAIN];
+    int steps = rb_trainer_steps_per_epoch(t) < PROFILE_STEPS ? rb_trainer_steps_per_epoch(t) : PROFILE_STEPS;
+    int64_t *ns = calloc((size_t)v->n_ops, sizeof *ns);
+    if (!ns) return rb_fail(RB_MEMORY, "out of memory for the times of %d ops", v->n_ops);
+    if (!backend->profile) {
+        rb_log(RB_LOG_WARN, "backend %s times no single ops: no ops.csv", backend->name);
+        goto cleanup;
+    }
+    RB_TRY(rb_trainer_begin_epoch(t));
+    if (p->spec.n_train < (int64_t)steps * p->spec.batch) steps = (int)(p->spec.n_train / p->spec.batch);
+    RB_TRY(backend->profile(rb_trainer_bound(t, RB_VARIANT_TRAIN), steps, ns));
+    for (int i = 0; i < v->n_ops; i++) {
+        const rb_op *op = &v->ops[i];
+        char name[96];
+        rb_row row;
+        snprintf(name, sizeof name, "%d %s %s", i, rb_op_name(op->kind), v->tensors[op->out[0]].name);
+        rb_row_begin(&row, RB_TABLE_ops);
+        rb_row_text(&row, RB_COL(ops, run_id), run_id);
+        rb_row_text(&row, RB_COL(ops, op), name);
+        rb_row_text(&row, RB_COL(ops, provider), backend->provider(rb_trainer_bound(t, RB_VARIANT_TRAIN), i));
+        rb_row_int(&row, RB_COL(ops, calls), steps);
+        rb_row_int(&row, RB_COL(ops, ns), ns[i]);
+        if (ns[i] > 0) {
+            rb_row_real(&row, RB_COL(ops, gflop_per_s), rb_op_flops(v, op) * steps / (double)ns[i]);
+            rb_row_real(&row, RB_COL(ops, gbyte_per_s), rb_op_bytes(v, op, 4) * steps / (double)ns[i]);
+        }
+        status = rb_send_row(w->to, &row);
+        rb_row_end(&row);
+        RB_TRY(status);
+    }
+cleanup:
+    free(ns);
+    return status;
+}
+
 static rb_status work(void *context, FILE *to) {
     bench_work *w = context;
     rb_status status = RB_OK;
-    double started = rb_clock_s();
+    double started = rb_clock_s(), peak = NAN;
     rb_place place = {0};
     rb_windows windows = {0};
     rb_row row;
@@ -171,9 +225,14 @@ static rb_status work(void *context, FILE *to) {
     RB_TRY(rb_place_trainer(&place, w->item, &row));
     w->trainer = place.trainer;
     rb_window_limits l = limits(w->o);
+    RB_TRY(note_peak(&place, &peak));
     RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
+    RB_TRY(note_peak(&place, &peak));
     RB_TRY(send_windows(to, &windows, row.cells[RB_COL(runs, run_id)].u.s));
     RB_TRY(note_windows(w, &windows, &row));
+    rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
+    rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * row.cells[RB_COL(runs, gflop_per_s)].u.r / peak);
+    if (rb_given(w->o, RB_FLAG_PROFILE)) RB_TRY(send_profile(w, &place, row.cells[RB_COL(runs, run_id)].u.s));
     rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));
 cleanup:
     status = rb_place_finish(to, &row, status, started);
@@ -225,6 +284,7 @@ static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *
     double median = median_of(r, b, RB_COL(runs, samples_per_s), values);
     double step = median_of(r, b, RB_COL(runs, step_wall_ns_median), values);
     double gflop = median_of(r, b, RB_COL(runs, gflop_per_s), values);
+    double share = median_of(r, b, RB_COL(runs, pct_peak_flops), values);
     bool all_ok = true;
     for (int i = 0; i < b->n; i++) {
         const rb_row *row = &r->rows[b->rows[i]];
@@ -241,6 +301,7 @@ static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *
         rb_row_real(out, RB_COL(runs, samples_per_s), median);
         rb_row_int(out, RB_COL(runs, step_wall_ns_median), llround(step));
         rb_row_real(out, RB_COL(runs, gflop_per_s), gflop);
+        rb_row_real(out, RB_COL(runs, pct_peak_flops), share);
     }
 cleanup:
     free(values);
@@ -249,10 +310,10 @@ cleanup:
 
 static rb_status print_results(const rb_recorder *r, const bench_result *results, int n, rb_format format) {
     static const int columns[] = {
-        RB_COL(runs, case),        RB_COL(runs, device_key),    RB_COL(runs, batch_size),
-        RB_COL(runs, overrides),   RB_COL(runs, samples_per_s), RB_COL(runs, step_wall_ns_median),
-        RB_COL(runs, gflop_per_s), RB_COL(runs, provider),      RB_COL(runs, threads),
-        RB_COL(runs, verify),      RB_COL(runs, status)};
+        RB_COL(runs, case),        RB_COL(runs, device_key),     RB_COL(runs, batch_size),
+        RB_COL(runs, overrides),   RB_COL(runs, samples_per_s),  RB_COL(runs, step_wall_ns_median),
+        RB_COL(runs, gflop_per_s), RB_COL(runs, pct_peak_flops), RB_COL(runs, provider),
+        RB_COL(runs, threads),     RB_COL(runs, verify),         RB_COL(runs, status)};
     rb_status status = RB_OK;
     int count = 0;
     rb_row *rows = calloc((size_t)n, sizeof *rows);

@@ -135,10 +135,7 @@ int rb__grad_target(rb_builder *b, int value, uint32_t *flags) {
     if (value < 0 || !b->wants_grad[value]) return -1;
     if (b->grad[value] < 0) {
         rb_tensor t = b->tensors[value];
-        char name[sizeof t.name + 8];
-        snprintf(name, sizeof name, "d(%s)", t.name);
-        memcpy(t.name, name, sizeof t.name);
-        t.name[sizeof t.name - 1] = '\0';
+        snprintf(t.name, sizeof t.name, "d(%.*s)", (int)sizeof t.name - 4, b->tensors[value].name);
         t.segment = RB_SEG_ACT; /* the gradient of an INPUT tensor too */
         t.offset = 0;
         b->grad[value] = rb__tensor_add(b, &t);

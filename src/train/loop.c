@@ -148,11 +148,13 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs) break;
         int64_t left = options->max_steps ? options->max_steps - r.steps : per_epoch;
         int limit = left < per_epoch ? (int)left : per_epoch, done;
-        rb_epoch_result e = {.epoch = epoch, .lr = (double)c->lr};
+        rb_epoch_result e = {.epoch = epoch, .lr = (double)c->lr, .param_l2 = NAN};
         RB_TRY(train_epoch(&r, epoch, limit, &done));
         summarize(&r, done, &e);
-        result->epochs_run = epoch;
+        e.partial = done < per_epoch;
+        if (!e.partial) result->epochs_run = epoch;
         result->steps = e.step = r.steps;
+        if (done == 0) break; /* stopped before its first step: there is nothing to say of this epoch */
         bool last = options->max_steps && r.steps >= options->max_steps;
         bool wanted =
             !options->no_eval && (!options->max_steps || last) && finite_epoch(&e) && result->outcome == RB_OK;

@@ -5,8 +5,13 @@
 rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
     /* Where a case names no split, all of the training set trains and the test set validates. */
     int64_t n_train = c->n_train ? c->n_train : d->n_train - c->n_valid, n_valid = c->n_valid ? c->n_valid : d->n_test;
-    if (n_train < 1 || n_train + c->n_valid > d->n_train)
-        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images of %s, which has %lld",
+    if (c->n_valid >= d->n_train)
+        return rb_fail(RB_MISMATCH,
+                       "case %s: %d validation images are split off the training set, but %s has %lld training images "
+                       "and at least one must be left to train on",
+                       c->name, c->n_valid, d->name, (long long)d->n_train);
+    if (n_train + c->n_valid > d->n_train)
+        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images, but %s has %lld in all",
                        c->name, (long long)n_train, c->n_valid, d->name, (long long)d->n_train);
     if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
     int batch = c->batch < n_train ? c->batch : (int)n_train; /* as a DataLoader does */
@@ -40,9 +45,17 @@ rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program 
     rb_status status = RB_OK;
     rb_dataset outline;
     rb_spec spec;
+    rb_program *shapes = NULL;
+    rb_case whole =
+        *c; /* without a split: that the model does not fit the images is said before that a split does not */
+    whole.n_train = whole.n_valid = 0;
+    *out = NULL;
     RB_TRY(rb_dataset_outline(c->dataset, &outline));
+    RB_TRY(rb_case_spec(&whole, &outline, &spec));
+    RB_TRY(rb_program_compile(&spec, layout, &shapes));
     RB_TRY(rb_case_spec(c, &outline, &spec));
     RB_TRY(rb_program_compile(&spec, layout, out));
 cleanup:
+    rb_program_free(shapes);
     return status;
 }

@@ -186,7 +186,7 @@ void rb_trainer_free(rb_trainer *t) {
 const rb_program *rb_trainer_program(const rb_trainer *t) { return t->program; }
 const rb_case *rb_trainer_case(const rb_trainer *t) { return t->c; }
 rb_store *rb_trainer_store(const rb_trainer *t) { return t->store; }
-const rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
+rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t) { return t->times; }
 int rb_trainer_steps_per_epoch(const rb_trainer *t) { return t->steps_per_epoch; }
 

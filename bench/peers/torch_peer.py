@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# torch_peer.py: the labs' cases in PyTorch, eager or compiled, timed by regbench's protocol.
+import cases
+import peer
+
+parser = peer.arguments("The labs' cases in PyTorch.", "layout", ("nchw", "channels_last"))
+parser.add_argument("--mode", choices=("eager", "compile"), default="eager", help="(default eager)")
+
+
+class Torch:
+    def __init__(self, options):
+        try:
+            import torch
+        except ImportError as error:
+            raise peer.Absent(f"PyTorch is not installed for this python3 (pip install torch numpy): {error}") from error
+        self.torch, self.options = torch, options
+        word = options.device.split(":")[0]
+        if word not in ("cpu", "cuda"):
+            raise peer.Absent(f'PyTorch has no device "{options.device}" here; it knows cpu and cuda:N')
+        if word == "cuda" and not torch.cuda.is_available():
+            raise peer.Absent("this PyTorch finds no CUDA device")
+        self.device = torch.device(options.device)
+        self.on_cuda = word == "cuda"
+        torch.manual_seed(options.seed)
+        torch.set_num_threads(options.threads)
+        torch.set_float32_matmul_precision("highest")  # TF32 off
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self.backend = f"torch-{options.mode}"
+        self.provider = f"torch {torch.__version__}"
+        self.device_key = options.device
+        self.device_name = torch.cuda.get_device_name(self.device) if self.on_cuda else peer.cpu_name()
+        self.threads = None if self.on_cuda else torch.get_num_threads()
+        self.submit_word = "direct"
+
+    def variants(self, case):
+        return ("nchw", "channels_last") if cases.has(case.layers, "conv") else ("nchw",)
+
+    def trainer(self, case, variant, data):
+        return Trainer(self, case, variant, data)
+
+
+def build(torch, layers, shape):
+    """A model as a user writes it: nn.Sequential, blocks with a skip as modules of their own."""
+    nn = torch.nn
+
+    class Residual(nn.Module):
+        def __init__(self, main, shortcut):
+            super().__init__()
+            self.main, self.shortcut = main, shortcut
+
+        def forward(self, x):
+            return self.main(x) + self.shortcut(x)
+
+    modules, flat = [], False
+    at = cases.shapes(layers, shape)
+    for layer, before in zip(layers, at):
+        size = before[0] * before[1] * before[2]
+        if layer.kind == "linear":
+            modules += [] if flat else [nn.Flatten()]
+            modules.append(nn.Linear(size, layer.units))
+            flat = True
+        elif layer.kind == "conv":
+            modules.append(nn.Conv2d(before[0], layer.units, layer.kernel, layer.stride, layer.pad, bias=layer.bias))
+        elif layer.kind == "batch_norm":
+            modules.append(nn.BatchNorm1d(size) if flat else nn.BatchNorm2d(before[0]))
+        elif layer.kind == "residual":
+            modules.append(Residual(build(torch, layer.main, before), build(torch, layer.shortcut, before)))
+        else:
+            modules.append({"sigmoid": nn.Sigmoid, "relu": nn.ReLU, "max_pool": lambda: nn.MaxPool2d(layer.kernel),
+                            "avg_pool": lambda: nn.AvgPool2d(layer.kernel), "dropout": lambda: nn.Dropout(layer.value),
+                            "leaky_relu": lambda: nn.LeakyReLU(layer.value)}[layer.kind]())
+    return nn.Sequential(*modules)
+
+
+class Trainer:
+    def __init__(self, owner, case, variant, data):
+        torch = self.torch = owner.torch
+        self.owner, self.batch, self.n = owner, case.rows, case.n_train
+        memory = torch.channels_last if variant == "channels_last" else torch.contiguous_format
+        self.x = torch.from_numpy(data[0]).to(owner.device).contiguous(memory_format=memory)
+        self.y = torch.from_numpy(data[1]).to(owner.device)
+        self.model = build(torch, case.layers, case.data.shape).to(owner.device, memory_format=memory)
+        parameters = self.parameters = list(self.model.parameters())
+        self.n_params = sum(p.numel() for p in parameters)
+        if case.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(parameters, lr=case.lr)
+        else:
+            self.optimizer = torch.optim.SGD(parameters, case.lr, case.momentum, weight_decay=case.weight_decay)
+        model, F, l1, l2 = self.model, torch.nn.functional, case.l1, case.l2
+        criterion = F.cross_entropy if case.data.classes else F.mse_loss
+
+        def loss(x, y):
+            value = criterion(model(x), y)
+            if l1:
+                value = value + l1 * sum(p.abs().sum() for p in parameters)
+            if l2:
+                value = value + l2 * sum((p**2).sum() for p in parameters)
+            return value
+
+        # An epoch has steps of two sizes: each gets code of its own, as a static shape is the fastest.
+        self.compute = torch.compile(loss, dynamic=False) if owner.options.mode == "compile" else loss
+
+    def begin_epoch(self):
+        self.order = self.torch.randperm(self.n, device=self.owner.device)
+
+    def submit(self, first, count):
+        for start in range(first * self.batch, (first + count) * self.batch, self.batch):
+            index = self.order[start:start + self.batch]
+            self.optimizer.zero_grad(set_to_none=True)
+            self.last = self.compute(self.x[index], self.y[index])
+            self.last.backward()
+            self.optimizer.step()
+
+    def wait(self):
+        if self.owner.on_cuda:
+            self.torch.cuda.synchronize(self.owner.device)
+
+    def loss(self):
+        return self.last.item()
+
+
+if __name__ == "__main__":
+    peer.main(parser, Torch)

@@ -1,0 +1,324 @@
+# test_peers.py: what tests/test_peers runs: cases, columns, protocol, alternate with stubs; each library's models.
+import contextlib
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PEERS = ROOT / "bench" / "peers"
+BUILD, PART = pathlib.Path(sys.argv[1]), sys.argv[2]
+REGBENCH = BUILD / "regbench"
+sys.path.insert(0, str(PEERS))
+
+import cases  # noqa: E402
+import columns  # noqa: E402
+import protocol  # noqa: E402
+
+failures = 0
+
+
+def check(what, good, shown=""):
+    global failures
+    print(f"{'ok' if good else 'FAILED'}: {what}")
+    if not good:
+        failures += 1
+        print(f"    {shown}".rstrip())
+
+
+def same(what, got, wanted):
+    check(what, got == wanted, f"{got!r}, not {wanted!r}")
+
+
+def call(*command, env=None):
+    """(exit code, stdout, stderr)"""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- against regbench -----------------------------------------------------------------------------------------------------
+def test_cases():
+    code, out, err = call(REGBENCH, "list", "-o", "csv")
+    same("regbench list: exit 0", code, 0)
+    listed = {row["case"]: row for row in table(out)}
+    for case in cases.TABLE:
+        row = listed.get(case.name)
+        if not row:
+            continue
+        same(f"{case.name}: parameters", cases.n_params(case), int(row["n_params"]))
+        same(f"{case.name}: batch", case.batch, int(row["batch_size"]))
+        same(f"{case.name}: training samples", case.n_train, int(row["n_train"]))
+        same(f"{case.name}: data set", case.dataset, row["dataset"])
+        same(f"{case.name}: optimizer", case.optimizer, row["optimizer"])
+        mflop, wanted = cases.mflop_per_sample(case), float(row["model_mflop_per_sample"])
+        check(f"{case.name}: MFLOP per sample", abs(mflop - wanted) <= 1e-6 * wanted, f"{mflop}, not {wanted}")
+    names = [case.name for case in cases.TABLE]
+    check("several cases were compared", len(set(names) & set(listed)) >= 10, f"regbench lists {sorted(listed)}, {err}")
+    same("no case twice", len(set(names)), len(names))
+    print(f"note: of {len(listed)} cases the peers lack: {' '.join(sorted(set(listed) - set(names))) or 'none'}")
+
+
+def test_header(top):
+    _, out, err = call(REGBENCH, "bench", "size/mlp", "-d", "reference", "-r", 1, "--quick", "--verify", "off", "-o", "csv",
+                       "-q", "-O", top / "header")
+    lines = list(csv.reader(io.StringIO(out)))
+    check("regbench bench prints a header and a row", len(lines) == 2, out + err)
+    same("the peers' columns are regbench's", columns.header(), lines[0] if lines else None)
+    same("schema_version", str(columns.schema_version()), table(out)[0]["schema_version"] if len(lines) == 2 else None)
+    check("learning rates, too", len(lines) == 2 and float(table(out)[0]["lr"]) == cases.find("size/mlp").lr)
+
+
+# --- columns, protocol ------------------------------------------------------------------------------------------------------
+def test_rows():
+    to = io.StringIO()
+    writer = columns.Writer(to)
+    writer.row({"case": 'a "b", c', "lr": 0.1, "samples_per_s": float("nan"), "batchnorm": True, "seed": 7})
+    row = table(to.getvalue())[0]
+    same("a cell with quotes", row["case"], 'a "b", c')
+    same("a real number", row["lr"], "0.1")
+    same("what is not finite is empty", row["samples_per_s"], "")
+    same("a switch", row["batchnorm"], "1")
+    same("what was not said is empty", row["dataset"], "")
+    try:
+        writer.row({"speed": 1})
+        check("an unknown column is an error", False)
+    except KeyError:
+        check("an unknown column is an error", True)
+
+
+def test_protocol():
+    same("median of an even number", protocol.median([4, 1, 3, 2]), 2.5)
+    same("deviation", protocol.mad([1, 2, 3, 10]), 1)
+    check("5th percentile", abs(protocol.percentile(list(range(21)), 0.05) - 1) < 1e-12)
+    same("interval of 20: the 6th and 15th", protocol.median_interval(list(range(1, 21)), 0.95), (6, 15, True))
+    same("interval of 5 is not known", protocol.median_interval([1, 2, 3, 4, 5], 0.95), (1, 5, False))
+
+    steady = []
+    windows, stop = protocol.measure(lambda n: steady.append(n) or (n * 1_000_000, 10 * n), protocol.Limits())
+    counted = [w for w in windows if not w.warmup]
+    same("a steady peer: precise", stop, "precise")
+    check("windows of at least 50 ms count", all(w.ns >= 50_000_000 for w in counted))
+    check("at least 20 and 2 s", len(counted) >= 20 and sum(w.ns for w in counted) >= 2e9, len(counted))
+    check("three that agree end the warm-up", sum(w.ns >= 50_000_000 for w in windows if w.warmup) == 3)
+    row = protocol.summarize(windows, stop)
+    same("ns per step", row["step_wall_ns_median"], 1_000_000)
+    check("samples per second", abs(row["samples_per_s"] - 10_000) < 1e-6, row["samples_per_s"])
+
+    turn = iter(range(10**6))
+    windows, stop = protocol.measure(lambda n: (n * (1 + next(turn) % 2) * 60_000_000, n), protocol.Limits())
+    same("a restless peer: time cap", stop, "time-cap")
+    warm = sum(w.ns for w in windows if w.warmup) * 1e-9
+    check("the warm-up has a cap as well", 10 <= warm < 10.2, warm)
+    try:
+        protocol.measure(lambda n: (0, n), protocol.Limits())
+        check("a clock that stands is an error", False)
+    except protocol.ClockStands:
+        check("a clock that stands is an error", True)
+
+
+# --- the scripts without their libraries --------------------------------------------------------------------------------
+def test_scripts(top):
+    for file in sorted(PEERS.iterdir()):
+        if file.suffix == ".py" or file.name == "alternate":
+            first = file.read_text(encoding="utf-8").splitlines()[:2]
+            check(f"{file.name}: a first line says what it is", any(s.startswith(f"# {file.name}: ") for s in first), first)
+    for name, library in (("torch", "torch"), ("jax", "jax"), ("tinygrad", "tinygrad")):
+        script = PEERS / f"{name}_peer.py"
+        code, out, err = call(sys.executable, script, "size/mpl")
+        same(f"{name}: an unknown case: exit 2", code, 2)
+        check(f"{name}: it is named, with a suggestion", 'unknown case "size/mpl"; did you mean "size/mlp"?' in err, err)
+        code, out, err = call(sys.executable, script)
+        same(f"{name}: no case: exit 2", code, 2)
+        absent = top / f"no-{library}"
+        absent.mkdir()
+        (absent / f"{library}.py").write_text("raise ImportError('hidden by the test')\n")
+        code, out, err = call(sys.executable, script, "size/mlp", env={"PYTHONPATH": str(absent)})
+        same(f"{name}: library absent: exit 77", code, 77)
+        check(f"{name}: library absent: one line", len(err.splitlines()) == 1 and "not installed" in err and not out, err)
+
+
+# --- alternate with stubs -------------------------------------------------------------------------------------------------
+STUB = """#!{python}
+# stub: notes how it was called, prints rows as regbench and the peers do
+import os, sys
+sys.path.insert(0, {peers!r})
+import columns
+here, side = {top!r}, {side!r}
+with open(here + "/calls", "a") as log:
+    log.write(side + " " + " ".join(sys.argv[1:]) + "\\n")
+with open(here + "/calls") as log:
+    turn = sum(line.startswith(side + " ") for line in log)
+case = next(word for word in sys.argv[1:] if "/" in word)
+row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8)
+mode = os.environ.get("STUB_" + side.upper(), "")
+if mode == "absent":
+    print("library is not installed", file=sys.stderr)
+    sys.exit(77)
+if mode == "columns":
+    print("a,b")
+    print("1,2")
+    sys.exit(0)
+if mode == "killed":
+    os.kill(os.getpid(), 9)
+if mode == "fails":
+    row.update(status="verify-failed", status_reason="wrong by 3", samples_per_s=None)
+columns.Writer(sys.stdout).row(row)
+sys.exit(3 if mode == "fails" else 0)
+"""
+
+
+def test_alternate(top):
+    stubs = {}
+    for side, rates in (("regbench", [300, 200, 100]), ("peer", [100, 100, 50])):
+        stubs[side] = top / f"{side}_stub"
+        stubs[side].write_text(STUB.format(python=sys.executable, peers=str(PEERS), top=str(top), side=side, rates=rates))
+        stubs[side].chmod(0o755)
+    (top / "aims.csv").write_text("case,batch,peer,aim\nsize/mlp,512,torch-eager,1.5\nsize/mlp,64,,9\n")
+    turn = 0
+
+    def alternate(*words, **env):
+        nonlocal turn
+        turn += 1
+        (top / "calls").write_text("")
+        folder = top / f"out{turn}"
+        result = call(sys.executable, PEERS / "alternate", "--regbench", stubs["regbench"], "--peer-script", stubs["peer"],
+                      "--python", sys.executable, "-t", 2, "-O", folder, *words, env=env)
+        return (*result, (top / "calls").read_text().splitlines(), folder)
+
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 3, "-o", "csv", "--aim", top / "aims.csv")
+    same("alternate: exit 0", code, 0)
+    same("alternate: ABBA", [line.split()[0] for line in calls], ["regbench", "peer", "peer", "regbench", "regbench", "peer"])
+    ours, theirs = [[line for line in calls if line.startswith(side)] for side in ("regbench", "peer")]
+    check("alternate: verifies once", ["--verify quick" in s for s in ours] == [True, False, False] and
+          all("--verify off" in s for s in ours[1:]), ours)
+    check("alternate: one process per value, both with the same threads",
+          all("bench size/mlp -t 2" in s and "-r 1 -o csv" in s for s in ours) and all("-t 2" in s for s in theirs), calls)
+    check("alternate: the peer keeps its variant", ["--layout good" in s for s in theirs] == [False, True, True], theirs)
+    row = table(out)[0] if table(out) else {}
+    same("alternate: medians, their ratio, range of the pairs",
+         [row.get(c) for c in ("regbench_samples_per_s", "peer_samples_per_s", "ratio", "ratio_min", "ratio_max")],
+         ["200", "100", "2", "2", "3"])
+    same("alternate: batch, aim", [row.get("batch"), row.get("aim")], ["512", "1.5"])
+    rows = table((folder / "runs.csv").read_text())
+    same("alternate: rows of both sides", [r["samples_per_s"] for r in rows], ["300", "100", "100", "200", "100", "50"])
+    same("alternate: their columns", list(rows[0]), columns.header())
+    same("alternate: ratios.csv is what was printed", (folder / "ratios.csv").read_text(), out)
+
+    code, out, err, calls, folder = alternate("size/mlp,size/lenet", "-n", 1, "-B", 64, "-o", "md", "--aim", top / "aims.csv")
+    check("alternate: -B goes to both sides", len(calls) == 4 and all("-B 64" in line for line in calls), calls)
+    check("alternate: a table", out.startswith("| case") and len(out.splitlines()) == 4 and "| 9.000" in out, out)
+
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 2, STUB_PEER="absent")
+    same("alternate: library absent: exit 77", code, 77)
+    check("alternate: library absent: its line", "library is not installed" in err, err)
+    code, out, err, calls, folder = alternate("size/mlp,size/lenet", "-n", 2, STUB_REGBENCH="fails")
+    same("alternate: a failed check: exit 3", code, 3)
+    check("alternate: a failed check: no ratio", all(not r["ratio"] and r["status"] == "failed" for r in table(out)), out)
+    check("alternate: a failed check: the reason", "verify-failed: wrong by 3" in err, err)
+    same("alternate: a failed check: the row stays, the next case goes on",
+         [r["status"] for r in table((folder / "runs.csv").read_text())], ["verify-failed"] * 2)
+    same("alternate: a side that dies: exit 4", alternate("size/mlp", STUB_PEER="killed")[0], 4)
+    code, out, err, calls, folder = alternate("size/mlp", STUB_PEER="columns")
+    check("alternate: other columns: exit 2", code == 2 and "columns" in err, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-O", folder)
+    check("alternate: a folder with rows: exit 2", code == 2 and not calls and "already" in err, err)
+    code, out, err, calls, folder = alternate("size/mpl")
+    check("alternate: an unknown case: exit 2", code == 2 and not calls and 'did you mean "size/mlp"?' in err, err)
+    code, out, err = call(sys.executable, PEERS / "alternate", "size/mlp", "--regbench", top / "nothing")
+    check("alternate: no regbench: exit 2, how to build it", code == 2 and "cmake --preset release" in err, err)
+
+    # The real program takes the flags that it is given.
+    (top / "calls").write_text("")
+    code, out, err = call(sys.executable, PEERS / "alternate", "size/mlp", "-n", 1, "--quick", "-d", "reference", "--regbench",
+                          REGBENCH, "--peer-script", stubs["peer"], "-O", top / "real", "-o", "csv")
+    check("alternate with regbench itself", code == 0 and float(table(out)[0]["ratio"]) > 0, out + err)
+    check("alternate: the reference's peer is the cpu", "-d cpu" in (top / "calls").read_text())
+
+
+# --- a peer with its library ----------------------------------------------------------------------------------------------
+def peer_of(name, case_name):
+    """The peer as its script makes it, and the module."""
+    os.environ["TRAINING"] = "1"  # tinygrad
+    module = __import__(f"{name}_peer")
+    kind = {"torch": "Torch", "jax": "Jax", "tinygrad": "Tinygrad"}[name]
+    return getattr(module, kind)(module.parser.parse_args([case_name, "-t", "2"])), module
+
+
+def small(case, rows):
+    return dataclasses.replace(case, batch=4, train_size=rows)
+
+
+def test_library(name):
+    peer, _ = peer_of(name, "size/mlp")
+    seen = set()
+    for case in cases.TABLE:
+        if case.model in seen or (name == "tinygrad" and case.model.startswith("ResNet")):
+            continue  # a step of ResNet takes tinygrad minutes to compile
+        seen.add(case.model)
+        few = small(case, 6)  # a batch of 4 and one of 2
+        for variant in peer.variants(few):
+            trainer = peer.trainer(few, variant, cases.synthetic(few, 1))
+            same(f"{case.model}, {variant}: parameters", trainer.n_params, cases.n_params(case))
+            trainer.begin_epoch()
+            trainer.submit(0, 2)
+            trainer.wait()
+            check(f"{case.model}, {variant}: a finite loss", 0 <= trainer.loss() < 100, trainer.loss())
+    # Without momentum and at a rate at which every seed learns alike.
+    case = dataclasses.replace(cases.find("animals/unregularized"), batch=64, train_size=1600, lr=0.01, momentum=0.0)
+    data = cases.synthetic(case, 1)
+    for variant in peer.variants(case):
+        trainer = peer.trainer(case, variant, data)
+        for _ in range(4):
+            trainer.begin_epoch()
+            trainer.submit(0, 25)
+        trainer.wait()
+        check(f"{case.model}, {variant}: learns", trainer.loss() < 0.7, trainer.loss())
+    code, out, err = call(sys.executable, PEERS / f"{name}_peer.py", "trajectory/mlp-b256", "--quick", "-t", 2)
+    rows = table(out)
+    check("a row", code == 0 and len(rows) == 1 and rows[0]["status"] == "ok", out + err)
+    same("its columns", list(rows[0]) if rows else None, columns.header())
+    if rows:
+        same("threads", rows[0]["threads"], "2")
+        check("windows and steps", int(rows[0]["windows"]) >= 1 and int(rows[0]["steps_timed"]) >= 1)
+        rate = 256e9 / float(rows[0]["step_wall_ns_median"])
+        check("samples/s and ns per step agree", 0.8 < float(rows[0]["samples_per_s"]) / rate < 1.25, rows[0])
+        check("gflop_per_s", abs(float(rows[0]["gflop_per_s"]) / float(rows[0]["samples_per_s"]) -
+                                 float(rows[0]["model_mflop_per_sample"]) / 1e3) < 1e-9)
+
+
+def test_torch_layout():
+    import torch
+
+    x = torch.rand(32, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    check("a batch of a channels-last set is channels last",
+          x[torch.randperm(32)[:8]].is_contiguous(memory_format=torch.channels_last))
+    peer, _ = peer_of("torch", "size/mlp")
+    check("TF32 is off", torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32)
+    same("threads as asked", torch.get_num_threads(), 2)
+
+
+with contextlib.ExitStack() as stack:
+    folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regbench-peers-")))
+    if PART == "plain":
+        test_cases()
+        test_header(folder)
+        test_rows()
+        test_protocol()
+        test_scripts(folder)
+        test_alternate(folder)
+    else:
+        test_library(PART)
+        if PART == "torch":
+            test_torch_layout()
+print(f"{failures} checks failed" if failures else "all checks passed", flush=True)
+sys.stderr.flush()
+os._exit(1 if failures else 0)  # not through the libraries' own farewells
