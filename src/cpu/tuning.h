@@ -9,7 +9,7 @@ enum {
     RB__CHUNK_BYTES = 1000 << 10, /* activations a part keeps at a time: about half of a core's L2 */
     RB__PANEL_BYTES = 24 << 10,   /* of a linear layer's weights, two vectors wide, that stay in L1 over several rows */
     RB__STRIP_TILES = 4,          /* register tiles of input features per unit of a linear weight gradient */
-    RB__STRIP_ROWS = 512,         /* batch rows packed at a time for it */
+    RB__STRIP_ROWS = 256,         /* batch rows packed at a time for it */
     RB__FLAT_BLOCK = 4096,        /* values per unit of update, norms, copies and sums of partials */
     RB__SPINS = 1000,             /* looks at a barrier before the thread offers its core to others */
     RB__LIBRARY_LINEAR = 200000,  /* weights from which oneDNN is faster than our kernels, which do not block for L2 */

@@ -91,10 +91,10 @@ void RB_KERNEL(linear_dw)(const rb__item *it, int unit, const rb__call *c) {
     for (int from = 0; from < g->N; from += RB__STRIP_ROWS) {
         int n = g->N - from < RB__STRIP_ROWS ? g->N - from : RB__STRIP_ROWS;
         load_strip(it, c, from, n, d, width, strip);
-        for (int i = first; i < end; i++) {
-            int row = rb_tile_start(g->D, all, i), m = rb_tile_start(g->D, all, i + 1) - row;
-            for (int j = 0, nv; j < g->ldw; j += nv * RB_LANES) {
-                nv = rb_tile_vectors(j, g->ldw);
+        for (int j = 0, nv; j < g->ldw; j += nv * RB_LANES) { /* dy's panel stays in L1 for all tiles of the strip */
+            nv = rb_tile_vectors(j, g->ldw);
+            for (int i = first; i < end; i++) {
+                int row = rb_tile_start(g->D, all, i), m = rb_tile_start(g->D, all, i + 1) - row;
                 rb__tile t = {.a = strip + row - d, .b = dy + (int64_t)from * g->ldy + j, .lda = width, .ldb = g->ldy};
                 t.runs = 1, t.run = n, t.accumulate = from > 0;
                 t.c = dw + (int64_t)row * g->ldw + j, t.ldc = g->ldw;
