@@ -73,31 +73,37 @@ struct rb__item {
     const rb_op *op;
     const rb_variant *variant;
     const rb_program *program;
-    const char *provider;
-    int in_id[RB_OP_MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
-    bool idle;                                      /* another item does this op's work */
-    rb__geometry g;
-    rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
-    rb__rows_fn *rows;
-    rb__unit_fn *pack;                   /* *_DX: turns the weights into WORK.packed */
-    int n_pack;                          /* its units */
-    size_t packed_count;                 /* values of WORK.packed */
-    rb__unit_fn *reduce;                 /* CONV_DW: adds the partials */
-    int n_reduce;                        /* its units */
-    int pooled_h, pooled_w, pool_stride; /* merged with a pooling: its output and stride */
-    int window;                          /* merged: side of the pooling window */
-    rb_op activation;                    /* merged gradient: the op whose act and slope apply */
-    size_t y_row_bytes;     /* merged: what out[0] needs per row, less than its tensor says; 0 = as it says */
-    const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
-    float *packed;          /* WORK: turned weights */
-    float *partials;        /* WORK: one per group */
-    size_t partial_count;   /* values of one */
-    int groups;             /* of the phase */
-    double *sums;           /* WORK: row losses and hits; update: two per unit */
-    int n_sums;
-    size_t scratch_bytes;
-    void *library; /* a provider's own state */
     const rb__kernels *kernels;
+    const char *provider;
+    rb__geometry g;
+    int in_id[RB_OP_MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
+    rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
+    rb__rows_fn *rows;    /* NULL: an op of units only */
+    size_t scratch_bytes; /* that its kernels want of a thread */
+    void *library;        /* a provider's own state; NULL: our kernels */
+
+    rb__unit_fn *pack; /* LINEAR_DX, CONV_DX: turns the weights into WORK.packed before the rows */
+    int n_pack;        /* its units */
+    size_t packed_count;
+    float *packed;
+
+    rb__unit_fn *reduce; /* CONV_DW: adds WORK.partials, one per group, after the rows */
+    int n_reduce;        /* its units */
+    size_t partial_count;
+    float *partials;
+    int groups; /* of the phase */
+
+    int n_sums;   /* LOSS_CE: rows; UPDATE, NORMS: units */
+    double *sums; /* WORK: two for each */
+
+    const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
+
+    /* what merge.c sets */
+    bool idle;                           /* another item does this op's work */
+    int window;                          /* side of the pooling window */
+    int pooled_h, pooled_w, pool_stride; /* the pooling's output and stride */
+    rb_op activation;                    /* gradients: the op whose act and slope apply */
+    size_t y_row_bytes;                  /* what out[0] needs per row where that is less than its tensor says, else 0 */
 };
 
 /* --- machine.c ---------------------------------------------------------------------------------------------------- */
@@ -137,8 +143,6 @@ void rb__plan_free(rb__plan *plan);
 /* Geometry and kernel of one op; places are filled by the planner. */
 void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *variant,
                       const rb_op *op);
-/* Ops whose batch rows are independent of each other (up to sums). */
-bool rb__item_by_rows(const rb__item *it);
 
 /* --- merge.c ------------------------------------------------------------------------------------------------------ */
 /* Neighbours that one kernel does better together: changes operands and kernels of items, sets others idle. */

@@ -23,8 +23,6 @@ static void measure_linear(rb__geometry *g, const rb_tensor *x, const rb_tensor 
     g->D = g->H * g->W == 1 && !all_rows ? g->C : g->ldx;
 }
 
-bool rb__item_by_rows(const rb__item *it) { return it->rows != NULL; }
-
 void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *v,
                       const rb_op *op) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];

@@ -25,8 +25,7 @@ typedef struct planner {
 } planner;
 
 typedef struct life {
-    int first, last; /* phases; -1 = not touched */
-    bool written, read;
+    int first, last; /* phases that touch a tensor; -1 = none */
 } life;
 
 /* --- phases ---------------------------------------------------------------------------------------------------------
@@ -135,8 +134,6 @@ static void touch(planner *p, const rb__item *it, int phase, bool skip_first_inp
         life *l = &p->lives[id];
         if (l->first < 0) l->first = phase;
         l->last = phase;
-        l->written |= k >= RB_OP_MAX_IN;
-        l->read |= k < RB_OP_MAX_IN;
     }
 }
 
@@ -229,7 +226,7 @@ static void place_local(planner *p, size_t *offsets) {
         for (int t = 0; t < v->n_tensors; t++)
             if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i)
                 per_row += row_bytes(p, t) + 1;
-        int least = images ? 1 : RB__MIN_ROWS, groups = v->rows / least;
+        int least = images ? RB__MIN_IMAGES : RB__MIN_ROWS, groups = v->rows / least;
         phase->groups = groups < 1 ? 1 : groups > RB__GROUPS ? RB__GROUPS : groups;
         int longest = (v->rows + phase->groups - 1) / phase->groups;
         phase->chunk = per_row ? (int)(RB__CHUNK_BYTES / per_row) : longest;

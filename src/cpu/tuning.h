@@ -4,15 +4,24 @@
 #define RB_CPU_TUNING_H
 
 enum {
-    RB__GROUPS = 16,  /* parts a batch is cut into: unit of work of a thread, and of partial filter gradients */
-    RB__MIN_ROWS = 8, /* of such a part where a linear layer wants several rows per register tile */
-    RB__CHUNK_BYTES = 1000 << 10, /* activations a part keeps at a time: about half of a core's L2 */
-    RB__PANEL_BYTES = 24 << 10,   /* of a linear layer's weights, two vectors wide, that stay in L1 over several rows */
-    RB__STRIP_TILES = 4,          /* register tiles of input features per unit of a linear weight gradient */
-    RB__STRIP_ROWS = 256,         /* batch rows packed at a time for it */
-    RB__FLAT_BLOCK = 4096,        /* values per unit of update, norms, copies and sums of partials */
-    RB__SPINS = 1000,             /* looks at a barrier before the thread offers its core to others */
-    RB__LIBRARY_LINEAR = 200000,  /* weights from which oneDNN is faster than our kernels, which do not block for L2 */
+    /* parts a batch is cut into: what a thread takes at a time, and how many partial filter gradients there are */
+    RB__GROUPS = 16,
+    /* rows of such a part at least: linear layers want several per register tile, convolutions find them in an image */
+    RB__MIN_ROWS = 8,
+    RB__MIN_IMAGES = 4,
+    /* activations that a part keeps at a time: about half of a core's L2 */
+    RB__CHUNK_BYTES = 1000 << 10,
+    /* of a linear layer's weights, two vectors wide, that stay in L1 over several rows */
+    RB__PANEL_BYTES = 24 << 10,
+    /* weight gradients of linear layers: register tiles of input features per unit, batch rows packed at a time */
+    RB__STRIP_TILES = 4,
+    RB__STRIP_ROWS = 256,
+    /* values per unit of update, norms, copies and sums of partials */
+    RB__FLAT_BLOCK = 4096,
+    /* looks at a barrier before a thread offers its core to others */
+    RB__SPINS = 1000,
+    /* weights from which oneDNN is faster than our kernels, which do not block for L2 */
+    RB__LIBRARY_LINEAR = 200000,
     RB__LIBRARY_CONV = 20000,
 };
 
