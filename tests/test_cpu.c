@@ -35,6 +35,9 @@ LAYERS(odd, RB_CONV(5, .kernel = 3, .stride = 2), RB_RELU, RB_MAXPOOL(3, .stride
 LAYERS(planar, RB_CONV(3, .kernel = 3), RB_LEAKY_RELU(0.1f), RB_AVGPOOL(3), RB_CONV(4, .kernel = 1), RB_LINEAR(3));
 LAYERS(sparse, RB_CONV(16, .kernel = 1), RB_SIGMOID, RB_CONV(5, .kernel = 5, .pad = 3), RB_LEAKY_RELU(0.2f),
        RB_MAXPOOL(2, .stride = 3), RB_LINEAR(3));
+LAYERS(fork, RB_CONV(3, .kernel = 3), {.kind = RB_LAYER_SIGMOID, .tag = "y"}, RB_AVGPOOL(2, .tag = "pool"),
+       RB_AVGPOOL(2, .from = "y"), RB_ADD("pool"), RB_LINEAR(3));
+LAYERS(big, RB_CONV(32, .kernel = 3, .pad = 1), RB_RELU, RB_AVGPOOL(8), RB_LINEAR(3));
 LAYERS(mixed, RB_CONV(3, .kernel = 3), RB_SIGMOID, RB_AVGPOOL(3), RB_LINEAR(2000), RB_RELU, RB_LINEAR(3));
 LAYERS(residual, RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU,
        RB_CONV(8, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU, RB_AVGPOOL(3), RB_LINEAR(5));
@@ -50,6 +53,7 @@ static const shape shapes[] = {
     {lenet, 1, 28, 28, 10, 5, 8, 0, 0},     {cnn, 1, 28, 28, 10, 18, 19, 0.9f, 0},
     {cnn, 3, 32, 32, 10, 4, 7, 0, 0},       {odd, 2, 11, 13, 7, 5, 11, 0.9f, 0},
     {residual, 3, 6, 6, 5, 17, 17, 0, 0},   {sparse, 2, 7, 9, 3, 9, 17, 0, 0},
+    {fork, 1, 10, 9, 3, 60, 61, 0, 0},        {big, 3, 64, 64, 3, 9, 9, 0, 0},
     {planar, 1, 12, 40, 3, 7, 9, 0, 0},     {planar, 1, 5, 6, 3, 2, 2, 0, 0},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
