@@ -210,14 +210,14 @@ cleanup:
 static rb_status submit(rb_bound *bound, int n_steps) {
     if (bound->plan->n_items == 0) return RB_OK;
     rb__team_run(bound->plan, bound->variant, (rb_ctrl_head *)(void *)bound->store->base[RB_SEG_CTRL], bound->order,
-                 bound->store->device->threads, n_steps, NULL);
+                 n_steps, NULL);
     return RB_OK;
 }
 
 static rb_status profile(rb_bound *bound, int n_steps, int64_t *ns_per_op) {
     if (bound->plan->n_items == 0) return RB_OK;
     rb__team_run(bound->plan, bound->variant, (rb_ctrl_head *)(void *)bound->store->base[RB_SEG_CTRL], bound->order,
-                 bound->store->device->threads, n_steps, ns_per_op);
+                 n_steps, ns_per_op);
     return RB_OK;
 }
 

@@ -134,6 +134,7 @@ typedef struct rb__plan {
     rb__phase *phases;
     unsigned char *memory; /* WORK: everything below, one allocation */
     size_t memory_bytes, arena_offset, arena_bytes, scratch_offset;
+    int threads; /* that are worth their while */
 } rb__plan;
 
 rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, rb__plan **out);
@@ -151,7 +152,7 @@ void rb__merge(rb__plan *plan, const rb_variant *variant, const rb__kernels *ker
 /* --- team.c ------------------------------------------------------------------------------------------------------- */
 /* ns: NULL, or what each item took on the first thread is added there. */
 void rb__team_run(const rb__plan *plan, const rb_variant *variant, rb_ctrl_head *head, const int32_t *order,
-                  int threads, int n_steps, int64_t *ns);
+                  int n_steps, int64_t *ns);
 
 /* Best rate of multiply-adds of all threads together over about `seconds`, in GFLOP/s. */
 double rb__team_fma_peak(const rb__kernels *kernels, int threads, double seconds);

@@ -128,8 +128,9 @@ static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor 
          omp_get_thread_num() == 0 ? ns : NULL);
 }
 
-void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head, const int32_t *order, int threads,
-                  int n_steps, int64_t *ns) {
+void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head, const int32_t *order, int n_steps,
+                  int64_t *ns) {
+    int threads = plan->threads;
     rb_cursor cursor = head->cursor[v->family];
     int batch = plan->items[0].program->spec.batch;
     bool library = false;

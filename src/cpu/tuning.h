@@ -20,6 +20,10 @@ enum {
     RB__FLAT_BLOCK = 4096,
     /* looks at a barrier before a thread offers its core to others */
     RB__SPINS = 1000,
+    /* steps of fewer model FLOPs, in all or per weight, run on one thread: moving weights and gradients between cores
+     * takes longer than what it saves. No bit changes. */
+    RB__ALONE_FLOPS = 2500000,
+    RB__ALONE_FLOPS_PER_WEIGHT = 70,
     /* weights from which oneDNN is faster than our kernels, which do not block for L2 */
     RB__LIBRARY_LINEAR = 200000,
     RB__LIBRARY_CONV = 20000,
