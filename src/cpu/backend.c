@@ -95,7 +95,8 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     if (strcmp(device->kernels->isa, "avx512") != 0)
         (void)dnnl_set_max_cpu_isa(strcmp(device->kernels->isa, "avx2") == 0 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41);
 #endif
-    device->threads = options && options->threads ? options->threads : rb__cpu_threads();
+    device->threads_given = options && options->threads;
+    device->threads = device->threads_given ? options->threads : rb__cpu_threads();
     *out = device;
     device = NULL;
 cleanup:

@@ -168,6 +168,7 @@ void rb__onednn_release(rb__item *it);
 /* --- backend.c ---------------------------------------------------------------------------------------------------- */
 struct rb_device {
     int threads;
+    bool threads_given; /* by the caller: all are used, whether worth their while or not */
     const rb__kernels *kernels;
     enum { RB__AUTO, RB__OWN, RB__ONEDNN } provider;
 };
