@@ -93,6 +93,8 @@ static void the_environment_speaks_and_the_command_line_wins(void **state) {
     assert_int_equal(shell("REGBENCH_DATA=/nowhere $R run size/mlp -d reference -n"), 0);
     assert_has(err, "REGBENCH_DATA=/nowhere");
     assert_int_equal(shell("$R run size/mlp -d reference -n --data /nowhere"), 2);
+    assert_int_equal(shell("REGBENCH_ISA=sse9 $R devices"), 2);
+    assert_has(err, "REGBENCH_ISA=sse9");
     assert_int_equal(shell("REGBENCH_NO_EVAL=maybe $R run size/mlp -d reference -n"), 2);
     assert_has(err, "REGBENCH_NO_EVAL");
 }
@@ -296,6 +298,24 @@ static void unexpected_ends_are_kept(void **state) {
     assert_int_equal(shell("$R " SMALL " --lr 900000 --weight-decay 900000 -O wild -o csv --resume"), 3);
 }
 
+/* What was measured once tells how long a whole run takes. */
+static void list_tells_expected_times(void **state) {
+    (void)state;
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R list size/mlp -o csv | tail -n 1"), 0);
+    assert_has(out, ",\n"); /* nothing is known */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R bench size/mlp -d cpu --quick -r 1 -O rate -o csv &&\n"
+                           "$R bench size/mlp -d cpu --quick -r 1 -B 8 -O rates -o csv && cat xdg/regbench/rates.csv"),
+                     0);
+    assert_has(out, "device_key,case,batch_size,samples_per_s\ncpu,size/mlp,");
+    assert_null(strstr(rb_text_string(&out), "cpu,size/mlp,8,")); /* the case's own settings only */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R list size/mlp -o csv | tail -n 1"), 0);
+    assert_null(strstr(rb_text_string(&out), ",\n"));
+    /* A damaged file is no reason to fail. */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; printf 'a,\"b' > xdg/regbench/rates.csv; $R list -o csv"),
+                     0);
+    assert_string_equal(rb_text_string(&err), "");
+}
+
 static void summary_and_plan_need_no_device(void **state) {
     (void)state;
     assert_int_equal(shell("$R summary size/lenet"), 0);
@@ -333,6 +353,7 @@ int main(void) {
         cmocka_unit_test(a_short_run_is_no_run),
         cmocka_unit_test(the_stand_in_is_named),
         cmocka_unit_test(unexpected_ends_are_kept),
+        cmocka_unit_test(list_tells_expected_times),
         cmocka_unit_test(summary_and_plan_need_no_device),
         cmocka_unit_test(data_shows_a_picture),
     };

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "measure/build.h"
 #include "measure/machine.h"
+#include "measure/rates.h"
 
 /* --- while an item runs ---------------------------------------------------------------------------------------------
  */
@@ -154,6 +155,14 @@ static void judge(rb_recorder *r, rb_status status, const char *why, double seco
     }
 }
 
+/* What `list` tells the time of a whole run from: cases as they are, without overrides. */
+static void note_rate(const rb_row *row) {
+    const rb_cell *rate = &row->cells[RB_COL(runs, samples_per_s)], *batch = &row->cells[RB_COL(runs, batch_size)];
+    if (rb_row_get_text(row, RB_COL(runs, overrides))[0] || rate->type != RB_CELL_REAL) return;
+    rb_rate_remember(rb_row_get_text(row, RB_COL(runs, device_key)), rb_row_get_text(row, RB_COL(runs, case)),
+                     batch->u.i, rate->u.r);
+}
+
 rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
                            int index, int total) {
     rb_status status = RB_OK;
@@ -180,6 +189,7 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
     }
     const rb_row *got = &r->rows[r->n - 1];
     rb_status outcome = rb_status_from_word(rb_row_get_text(got, RB_COL(runs, status)));
+    if (outcome == RB_OK && end.status == RB_OK) note_rate(got);
     /* A child that sent its row and crashed while it tidied up: the row stands, but nobody calls that well. */
     if (outcome == RB_OK && end.status != RB_OK)
         judge(r, end.status, end.text, end.seconds);
