@@ -61,6 +61,7 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
     }
+    if (e->partial && !rb_given(w->o, RB_FLAG_MAX_STEPS)) rb_row_text(&row, RB_COL(epochs, event), "interrupted");
     rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
     w->sent = rb_send_row(w->to, &row);
     rb_row_end(&row);
