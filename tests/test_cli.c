@@ -1,70 +1,5 @@
-/* test_cli.c: the program from outside: what it prints, writes and returns. Runs it on the reference backend. */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "core/text.h"
-#include "regbench/report.h"
-
-static char folder[64];  /* of this test program, removed at the end */
-static rb_text out, err; /* of the last command */
-
-#define SMALL "run size/mlp -d reference --train-size 128 --epochs 1 -B 64"
-
-static void slurp(const char *name, rb_text *text) {
-    char path[512], bytes[4096];
-    size_t n;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    rb_text_clear(text);
-    FILE *f = fopen(path, "r");
-    if (!f) return;
-    while ((n = fread(bytes, 1, sizeof bytes - 1, f)) > 0) {
-        bytes[n] = '\0';
-        rb_text_append(text, bytes);
-    }
-    fclose(f);
-}
-
-/* Runs `shell` in the test's folder with $R as the program; stdout and stderr go to `out` and `err`. */
-static int shell(const char *fmt, ...) RB_PRINTF(1, 2);
-static int shell(const char *fmt, ...) {
-    char command[4096];
-    int n = snprintf(command, sizeof command, "cd %s && { ", folder);
-    va_list args;
-    va_start(args, fmt);
-    n += vsnprintf(command + n, sizeof command - (size_t)n, fmt, args);
-    va_end(args);
-    snprintf(command + n, sizeof command - (size_t)n, "\n} >out 2>err </dev/null");
-    int status = system(command);
-    slurp("out", &out);
-    slurp("err", &err);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int lines(const char *text) {
-    int n = 0;
-    for (; *text; text++) n += *text == '\n';
-    return n;
-}
-
-#define assert_has(text, part)                                                                                         \
-    do {                                                                                                               \
-        if (!strstr(rb_text_string(&(text)), (part))) {                                                                \
-            print_message("expected \"%s\" in:\n%s\n", (part), rb_text_string(&(text)));                               \
-            fail();                                                                                                    \
-        }                                                                                                              \
-    } while (0)
+/* test_cli.c: the program from outside: what it takes and prints. Runs it on the reference backend. */
+#include "cli_util.h"
 
 /* --- usage ----------------------------------------------------------------------------------------------------------
  */
@@ -112,7 +47,11 @@ static void usage_errors_name_what_and_suggest(void **state) {
         {"run size/mlp --resume", 2, "--out-dir"},
         {"run size/mlp --no-eval=1", 2, "takes no argument"},
         {"run size/mlp --machine ../up", 2, "--machine"},
+        {"run size/mlp --seed 4294967296", 2, "from 0 to 4294967295"},
+        {"run size/mlp --seed 1-", 2, "--seed \"1-\""},
+        {"run size/mlp --batch 4-x", 2, "--batch \"4-x\""},
         {"list --lr 3", 2, "takes no --lr"},
+        {"list --data .", 2, "takes no --data"},
         {"bench size/mlp -r 0", 2, "--repetitions"},
         {"bench size/mlp --verify quik", 2, "did you mean \"quick\"?"},
         {"devices cpu", 2, "takes no \"cpu\""},
@@ -150,6 +89,12 @@ static void the_environment_speaks_and_the_command_line_wins(void **state) {
     assert_int_equal(shell("REGBENCH_BATCH=32 $R run size/mlp -d reference -n -o csv -B 16"), 0);
     assert_has(out, ",16,");
     assert_null(strstr(rb_text_string(&out), ",32,"));
+    /* REGBENCH_DATA is a place to look, not an order: a folder that is gone is no error. */
+    assert_int_equal(shell("REGBENCH_DATA=/nowhere $R run size/mlp -d reference -n"), 0);
+    assert_has(err, "REGBENCH_DATA=/nowhere");
+    assert_int_equal(shell("$R run size/mlp -d reference -n --data /nowhere"), 2);
+    assert_int_equal(shell("REGBENCH_ISA=sse9 $R devices"), 2);
+    assert_has(err, "REGBENCH_ISA=sse9");
     assert_int_equal(shell("REGBENCH_NO_EVAL=maybe $R run size/mlp -d reference -n"), 2);
     assert_has(err, "REGBENCH_NO_EVAL");
 }
@@ -164,6 +109,10 @@ static void lists_and_ranges_multiply(void **state) {
     assert_has(out, "hidden1.units=16");
     assert_int_equal(shell("$R run size/mlp,size/mlp 'size/ml?' -d reference,reference:0 -n -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 2); /* each once */
+    assert_int_equal(shell("$R run size/mlp -d reference -n -o csv -s 1,1,01 --lr 0.1,0.10,1e-1 "
+                           "--set hidden1.units=8,8"),
+                     0);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
 }
 
 static void help_names_every_flag_of_the_verb(void **state) {
@@ -171,7 +120,7 @@ static void help_names_every_flag_of_the_verb(void **state) {
         const char *verb, *flags[24];
     } verbs[] = {
         {"devices", {"--device", "--output", "--timeout"}},
-        {"list", {"--output", "--data"}},
+        {"list", {"--output"}},
         {"run", {"--device", "--seed",      "--batch",        "--epochs",     "--lr",        "--momentum",
                  "--l1",     "--l2",        "--weight-decay", "--dropout",    "--optimizer", "--train-size",
                  "--set",    "--max-steps", "--no-eval",      "--trajectory", "--threads",   "--provider",
@@ -244,6 +193,43 @@ static void a_run_writes_its_files(void **state) {
     assert_has(out, "size/mlp on reference");
 }
 
+/* A cell of the first row that was printed. */
+static const char *cell(const char *name) {
+    static char value[256];
+    const char *at = strchr(rb_text_string(&out), '\n') + 1;
+    bool quoted = false;
+    size_t n = 0;
+    for (int left = rb_column_find(RB_TABLE_runs, name); *at && *at != '\n' && left >= 0; at++) {
+        if (*at == '"') quoted = !quoted;
+        if (*at == ',' && !quoted)
+            left--;
+        else if (left == 0 && n < sizeof value - 1)
+            value[n++] = *at;
+    }
+    value[n] = '\0';
+    return value;
+}
+
+static void rows_say_what_ran(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R run size/mlp -d reference --train-size 100 --epochs 1 -B 512 --lr 0.1 -o csv -O ran"),
+                     0);
+    assert_string_equal(cell("batch_size"), "100"); /* not what was asked for */
+    assert_string_equal(cell("lr"), "0.1");
+    assert_string_equal(cell("verify"), "quick");
+    assert_true(strlen(cell("verify_max_rel_err")) > 0);
+    assert_string_equal(cell("overrides"), "epochs=1 lr=0.1 train-size=100 batch=512");
+    assert_int_equal(shell("$R run size/mlp -d reference --max-steps 2 --no-eval --verify off -o csv -O short"), 0);
+    assert_string_equal(cell("overrides"), "max-steps=2 no-eval");
+    assert_string_equal(cell("verify"), "off");
+    /* Seeds of one case take over what the first found. */
+    assert_int_equal(shell("$R run size/mlp -d reference --max-steps 2 -s 1,2 -o csv -O two"), 0);
+    assert_int_equal(shell("cut -d, -f 2 two/runs.csv | tail -n +2 | sort | uniq | wc -l"), 0);
+    assert_string_equal(rb_text_string(&out), "2\n");
+    assert_int_equal(shell("grep -c ',quick,' two/runs.csv"), 0);
+    assert_string_equal(rb_text_string(&out), "2\n");
+}
+
 static void max_steps_evaluates_once_after_the_last_step(void **state) {
     (void)state;
     assert_int_equal(shell("$R run size/mlp -d reference -B 32 --max-steps 2 --trajectory -O steps -o csv"), 0);
@@ -265,12 +251,69 @@ static void resume_skips_what_is_done(void **state) {
     assert_int_equal(shell("$R " SMALL " -s 1 -O again -o csv"), 0);
     assert_int_equal(shell("$R " SMALL " -s 1 -O again -o csv"), 2); /* an old session is never overwritten */
     assert_int_equal(shell("$R " SMALL " -s 1,2 -O again -o csv --resume"), 0);
-    assert_int_equal(lines(rb_text_string(&out)), 2);
+    assert_int_equal(lines(rb_text_string(&out)), 3); /* what was done before is printed too */
     assert_has(err, "1 of 2 items were done before");
     slurp("again/runs.csv", &out);
     assert_int_equal(lines(rb_text_string(&out)), 3);
     assert_int_equal(shell("$R " SMALL " -s 1,2 -O again -o csv --resume"), 0);
-    assert_int_equal(lines(rb_text_string(&out)), 1);
+    assert_int_equal(lines(rb_text_string(&out)), 3);
+    slurp("again/runs.csv", &err);
+    assert_int_equal(lines(rb_text_string(&err)), 3);
+}
+
+static void a_short_run_is_no_run(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R run size/mlp -d reference --train-size 128 --epochs 1 -B 64 --max-steps 1 -O limit "
+                           "-o csv"),
+                     0);
+    assert_int_equal(shell("$R run size/mlp -d reference --train-size 128 --epochs 1 -B 64 -O limit -o csv --resume"),
+                     0);
+    assert_null(strstr(rb_text_string(&err), "were done before"));
+    assert_string_equal(cell("epochs_run"), "1");
+    slurp("limit/runs.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 3);
+}
+
+/* Another set of the same name is another item: here the sample, because the real one is absent. */
+static void the_stand_in_is_named(void **state) {
+    (void)state;
+    assert_int_equal(shell("XDG_CACHE_HOME=$PWD REGBENCH_DATA= $R run size/mlp -d reference -n -o csv"), 0);
+    const char *absent = strstr(rb_text_string(&out), ",sample,");
+    assert_int_equal(shell("XDG_CACHE_HOME=$PWD REGBENCH_DATA= $R data path fashion"), absent ? 2 : 0);
+}
+
+/* What ended otherwise than foreseen is done, and its session still ends with 3. */
+static void unexpected_ends_are_kept(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R run size/mlp -d reference --max-steps 1 -O odd -o csv"), 0);
+    assert_int_equal(shell("sed -i 's/\"status\":\"ok\"/\"status\":\"unexpected\"/' odd/events.jsonl"), 0);
+    assert_int_equal(shell("$R run size/mlp -d reference --max-steps 1 -O odd -o csv --resume"), 3);
+    assert_has(err, "1 of 1 items were done before");
+    assert_has(out, ",unexpected,");
+    /* A case that was changed may diverge: its row says that this was foreseen. */
+    assert_int_equal(shell("$R " SMALL " --lr 900000 --weight-decay 900000 -O wild -o csv"), 0);
+    assert_has(out, ",diverged,as foreseen: ");
+    assert_int_equal(shell("$R " SMALL " --lr 900000 --weight-decay 900000 -O wild -o csv --resume"), 0);
+    assert_int_equal(shell("sed -i 's/as foreseen: //' wild/events.jsonl"), 0);
+    assert_int_equal(shell("$R " SMALL " --lr 900000 --weight-decay 900000 -O wild -o csv --resume"), 3);
+}
+
+/* What was measured once tells how long a whole run takes. */
+static void list_tells_expected_times(void **state) {
+    (void)state;
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R list size/mlp -o csv | tail -n 1"), 0);
+    assert_has(out, ",\n"); /* nothing is known */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R bench size/mlp -d cpu --quick -r 1 -O rate -o csv &&\n"
+                           "$R bench size/mlp -d cpu --quick -r 1 -B 8 -O rates -o csv && cat xdg/regbench/rates.csv"),
+                     0);
+    assert_has(out, "device_key,case,batch_size,samples_per_s\ncpu,size/mlp,");
+    assert_null(strstr(rb_text_string(&out), "cpu,size/mlp,8,")); /* the case's own settings only */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; $R list size/mlp -o csv | tail -n 1"), 0);
+    assert_null(strstr(rb_text_string(&out), ",\n"));
+    /* A damaged file is no reason to fail. */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/xdg; printf 'a,\"b' > xdg/regbench/rates.csv; $R list -o csv"),
+                     0);
+    assert_string_equal(rb_text_string(&err), "");
 }
 
 static void summary_and_plan_need_no_device(void **state) {
@@ -288,115 +331,11 @@ static void summary_and_plan_need_no_device(void **state) {
 static void data_shows_a_picture(void **state) {
     (void)state;
     assert_int_equal(shell("$R data list -o csv"), 0);
-    assert_has(out, "\nsample,1,28,28,10,");
+    assert_has(out, "\n1,sample,1,28,28,10,");
     assert_int_equal(shell("$R data show sample -o grid.png --rows 2 --columns 3"), 0);
     assert_string_equal(rb_text_string(&out), "grid.png\n");
     assert_int_equal(shell("head -c 4 grid.png | tail -c 3"), 0);
     assert_string_equal(rb_text_string(&out), "PNG");
-}
-
-/* --- trouble --------------------------------------------------------------------------------------------------------
- */
-
-static void impossible_runs_are_refused(void **state) {
-    (void)state;
-    assert_int_equal(shell("$R run size/mlp -d reference --train-size 1000000 --max-steps 1 -O many -o csv"), 2);
-    assert_has(err, "1000000");
-    slurp("many/runs.csv", &out);
-    assert_has(out, "mismatch"); /* the row says why */
-    assert_int_equal(shell("touch plain; $R " SMALL " -O plain/below -o csv"), 2);
-    assert_int_equal(lines(rb_text_string(&err)), 1);
-    assert_string_equal(rb_text_string(&out), "");
-    assert_int_equal(shell("$R " SMALL " -O plain -o csv"), 2);
-    if (geteuid() != 0) assert_int_equal(shell("mkdir -m 555 closed; $R " SMALL " -O closed/x -o csv"), 2);
-}
-
-static void a_full_disk_is_one_line_and_loses_nothing(void **state) {
-    (void)state;
-    /* A limit of a few blocks on the size of a file: events.jsonl reaches it in mid-run. */
-    assert_int_equal(shell("ulimit -f 48; $R " SMALL " -s 1-9 --trajectory -O full -o csv"), 4);
-    assert_has(err, "full/events.jsonl");
-    slurp("full/runs.csv", &out);
-    const char *text = rb_text_string(&out);
-    assert_true(lines(text) >= 2);                  /* the runs before are there */
-    assert_int_equal(text[strlen(text) - 1], '\n'); /* and none is cut */
-    assert_int_equal(shell("$R list > /dev/full"), 4);
-    assert_has(err, "standard output");
-}
-
-static void readers_that_leave_early_are_no_error(void **state) {
-    (void)state;
-    assert_int_equal(shell("{ $R list -o csv; echo $? >code; } | head -n 1 >/dev/null; cat code"), 0);
-    assert_string_equal(rb_text_string(&out), "0\n");
-    assert_string_equal(rb_text_string(&err), "");
-    /* Nobody reads the progress: the run goes on. */
-    assert_int_equal(shell("{ $R " SMALL " -O unread -o csv; echo $? >code; } 2>&1 | true; cat code"), 0);
-    assert_string_equal(rb_text_string(&out), "0\n");
-    slurp("unread/runs.csv", &out);
-    assert_int_equal(lines(rb_text_string(&out)), 2);
-}
-
-/* Starts a run that takes minutes, waits until its first step, sends `signals`, returns the exit code. */
-static int interrupt(const char *session, const char *signals) {
-    return shell("$R run size/mlp -d reference -B 16 --epochs 500 -s 1-2 --trajectory -O %s -o csv & p=$!\n"
-                 "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do\n"
-                 "  [ -s %s/env.csv ] && break; sleep 0.1; done; sleep 1\n"
-                 "%s\nwait $p",
-                 session, session, signals);
-}
-
-static void ctrl_c_keeps_what_is_done(void **state) {
-    (void)state;
-    assert_int_equal(interrupt("int", "kill -INT $p"), 130);
-    assert_has(err, "--resume");
-    assert_int_equal(lines(rb_text_string(&out)), 2);
-    assert_has(out, "interrupted");
-    slurp("int/runs.csv", &out);
-    assert_int_equal(lines(rb_text_string(&out)), 2); /* the second seed never began */
-    slurp("int/steps.csv", &out);
-    assert_int_equal(rb_text_string(&out)[out.length - 1], '\n');
-    assert_int_equal(interrupt("term", "kill -TERM $p"), 130);
-    assert_int_equal(interrupt("twice", "kill -INT $p; sleep 0.2; kill -INT $p"), 130);
-}
-
-static void a_dead_child_is_a_row(void **state) {
-    (void)state;
-    assert_int_equal(interrupt("crash", "kill -KILL $(ps -o pid= --ppid $p | head -n 1); sleep 0.3; kill -INT $p"),
-                     130);
-    slurp("crash/runs.csv", &out);
-    assert_has(out, ",crash,died by signal 9");
-    assert_int_equal(shell("$R run size/mlp -d reference -B 16 --epochs 500 --timeout 0.5 -O late -o csv"), 4);
-    assert_has(out, ",timeout,");
-}
-
-static void a_dead_parent_takes_its_child_along(void **state) {
-    (void)state;
-    int code = interrupt("orphan", "c=$(ps -o pid= --ppid $p | head -n 1); kill -KILL $p; sleep 0.5\n"
-                                   "case $(ps -o stat= -p $c) in ''|Z*) echo gone;; *) echo alive; kill $c;; esac");
-    assert_int_equal(code, 137);
-    assert_has(out, "gone");
-    /* A dead process's lock does not keep anybody out. */
-    assert_int_equal(shell("$R " SMALL " -O orphan -o csv --resume"), 0);
-}
-
-static int begin(void **state) {
-    (void)state;
-    /* What the user has set must not change what is tested. */
-    static const char *const mine[] = {"REGBENCH_BATCH", "REGBENCH_DEVICE",  "REGBENCH_SEED",    "REGBENCH_OUTPUT",
-                                       "REGBENCH_QUIET", "REGBENCH_VERBOSE", "REGBENCH_OUT_DIR", "REGBENCH_TIMEOUT"};
-    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++) unsetenv(mine[i]);
-    snprintf(folder, sizeof folder, "/tmp/regbench-cli-XXXXXX");
-    setenv("R", REGBENCH_PROGRAM, 1);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state) {
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    rb_text_free(&out);
-    rb_text_free(&err);
-    return system(command);
 }
 
 int main(void) {
@@ -408,16 +347,15 @@ int main(void) {
         cmocka_unit_test(help_names_every_flag_of_the_verb),
         cmocka_unit_test(csv_is_exactly_header_and_rows),
         cmocka_unit_test(a_run_writes_its_files),
+        cmocka_unit_test(rows_say_what_ran),
         cmocka_unit_test(max_steps_evaluates_once_after_the_last_step),
         cmocka_unit_test(resume_skips_what_is_done),
+        cmocka_unit_test(a_short_run_is_no_run),
+        cmocka_unit_test(the_stand_in_is_named),
+        cmocka_unit_test(unexpected_ends_are_kept),
+        cmocka_unit_test(list_tells_expected_times),
         cmocka_unit_test(summary_and_plan_need_no_device),
         cmocka_unit_test(data_shows_a_picture),
-        cmocka_unit_test(impossible_runs_are_refused),
-        cmocka_unit_test(a_full_disk_is_one_line_and_loses_nothing),
-        cmocka_unit_test(readers_that_leave_early_are_no_error),
-        cmocka_unit_test(ctrl_c_keeps_what_is_done),
-        cmocka_unit_test(a_dead_child_is_a_row),
-        cmocka_unit_test(a_dead_parent_takes_its_child_along),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

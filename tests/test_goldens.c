@@ -1,6 +1,7 @@
 /* test_goldens.c: the first 20 steps of every case on every device, and the evaluation after them, against PyTorch's.
  *
- * usage: test_goldens [DEVICE..]; default: reference and cpu. On the reference convolutions run 3 steps, with
+ * usage: test_goldens [DEVICE..]; default: reference and cpu. REGBENCH_THREADS and REGBENCH_ISA as for the program;
+ * REGBENCH_QUICK=1: one seed. On the reference convolutions run 3 steps, with
  * REGBENCH_SLOW=1 all 20 and every seed. A case whose data set is not at hand skips by name. */
 #include "golden_run.h"
 
@@ -83,10 +84,11 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     return 0;
 }
 
-static bool slow(void) {
-    const char *flag = getenv("REGBENCH_SLOW");
+static bool flagged(const char *variable) {
+    const char *flag = getenv(variable);
     return flag && *flag && strcmp(flag, "0");
 }
+static bool slow(void) { return flagged("REGBENCH_SLOW"); }
 
 static void first_steps(void **state) {
     const golden *g = *state;
@@ -104,7 +106,15 @@ static void first_steps(void **state) {
         skip();
     }
     assert_ok(rb_device_select(g->device, &id));
-    assert_ok(id.backend->open(id.index, NULL, &device));
+    const char *threads = getenv("REGBENCH_THREADS"), *isa = getenv("REGBENCH_ISA");
+    rb_open_options open = {.threads = threads ? atoi(threads) : 0};
+    rb_status opened = id.backend->open(id.index, &open, &device);
+    if (isa && opened == RB_USAGE) { /* an instruction set that this machine lacks */
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        skip();
+    }
+    assert_ok(opened);
     assert_ok(rb_trainer_new(id.backend, device, c, data, (uint64_t)g->seed, &trainer));
     bool cheap = strcmp(g->device, "reference") == 0 && has_convolution(c) && !slow();
     rb_run_options options = {.max_steps = cheap ? CHEAP_STEPS : 20,
@@ -149,7 +159,7 @@ int main(int argc, char **argv) {
             if (strcmp(rb_csv_get(&steps_csv, row, "step"), "0") || n == MAX_TESTS) continue;
             if (rb_case_find(rb_csv_get(&steps_csv, row, "case"), &c) != RB_OK) return 1;
             bool costly = strcmp(devices[d], "reference") == 0 && has_convolution(c);
-            if (costly && seed != 2021 && !slow()) continue;
+            if ((costly || flagged("REGBENCH_QUICK")) && seed != 2021 && !slow()) continue;
             golden *g = &goldens[n++];
             snprintf(g->device, sizeof g->device, "%s", devices[d]);
             snprintf(g->name, sizeof g->name, "%s", rb_csv_get(&steps_csv, row, "case"));

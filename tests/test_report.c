@@ -36,6 +36,8 @@ static void headers(void **state) {
         {RB_TABLE_cases,
          "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
          "optimizer,expect,expected_s\n"},
+        {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
+        {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
          "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
@@ -156,6 +158,32 @@ static void cells(void **state) {
     rb_text_free(&t);
 }
 
+static void floats(void **state) {
+    static const struct {
+        float value;
+        const char *text;
+    } cases[] = {
+        {0.1f, "0.1"},       {0.9f, "0.9"}, {1e-4f, "0.0001"}, {1.0f / 3, "0.33333334"}, {16777216.0f, "16777216"},
+        {3.0e-39f, "3e-39"}, {0, "0"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rb_row row, copy;
+        rb_text line = {0};
+        rb_row_begin(&row, RB_TABLE_epochs);
+        rb_row_float(&row, RB_COL(epochs, lr), cases[i].value);
+        rb_row_text(&row, RB_COL(epochs, event), "best");
+        assert_true((float)row.cells[RB_COL(epochs, lr)].u.r == cases[i].value);
+        rb_row_copy(&row, &copy);
+        rb_row_end(&row);
+        rb_csv_row(&copy, &line);
+        char expected[64];
+        snprintf(expected, sizeof expected, "1,,,,,,%s,,,,,,,,,,best\n", cases[i].text);
+        assert_string_equal(line.data, expected);
+        rb_row_end(&copy);
+        rb_text_free(&line);
+    }
+}
+
 static void json_round_trip(void **state) {
     rb_row row, back;
     rb_text line = {0}, a = {0}, b = {0};
@@ -244,7 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers),     cmocka_unit_test(lookups), cmocka_unit_test(csv_round_trip),
         cmocka_unit_test(csv_broken),  cmocka_unit_test(cells),   cmocka_unit_test(json_round_trip),
-        cmocka_unit_test(json_broken), cmocka_unit_test(tables),
+        cmocka_unit_test(json_broken), cmocka_unit_test(tables),  cmocka_unit_test(floats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 
 static rb_status open_in(const char *folder, bool resume, rb_session **s) {
     rb_session_options options = {
-        .out_dir = folder, .machine = "bench 1/\xc3\xbc", .command = "test", .resume = resume};
+        .out_dir = folder, .machine = "bench 1/\xc3\xbc", .command = "test", .resume = resume, .can_resume = true};
     return rb_session_open(&options, s);
 }
 
@@ -51,7 +51,7 @@ static rb_status put_run(rb_session *s, const char *run_id, const char *word, in
 static bool has_run(rb_session *s, int seed, const char *phase) {
     rb_row row;
     make_run(&row, NULL, NULL, seed, phase);
-    bool yes = rb_session_has_run(s, &row);
+    bool yes = rb_session_find_run(s, &row) != NULL;
     rb_row_end(&row);
     return yes;
 }
@@ -134,39 +134,104 @@ static void resume(void **state) {
     assert_int_equal(put_run(s, "x-0001", "ok", 1), RB_OK);
     assert_int_equal(put_run(s, "x-0002", "crash", 2), RB_OK);
     assert_int_equal(put_run(s, "x-0003", "diverged", 3), RB_OK);
+    assert_int_equal(put_run(s, "x-0004", "unexpected", 4), RB_OK);
     rb_session_close(s);
     char *runs = util_read(folder, "runs.csv"), *steps = util_read(folder, "steps.csv");
 
     /* A killed writer: an item without its end, half a line, half a row, its lock. */
     util_write(folder, "events.jsonl", "a",
-               "{\"table\":\"steps\",\"row\":{\"run_id\":\"x-0004\",\"step\":0}}\nnot json\n");
+               "{\"table\":\"steps\",\"row\":{\"run_id\":\"x-0005\",\"step\":0}}\nnot json\n");
     util_write(folder, "events.jsonl", "a", "{\"table\":\"steps\",\"row\":{\"run_id\":\"x-0001\",\"st");
-    util_write(folder, "steps.csv", "a", "1,x-0004,0,,,\n1,x-00");
+    util_write(folder, "steps.csv", "a", "1,x-0005,0,,,\n1,x-00");
     util_write(folder, "lock", "w", "1\n");
     assert_int_equal(open_in(folder, true, &s), RB_OK);
     assert_string_equal(rb_session_id(s), id);
     assert_true(has_run(s, 1, "run"));
-    assert_true(has_run(s, 1, NULL));
     assert_false(has_run(s, 1, "bench"));
     assert_false(has_run(s, 2, "run"));
     assert_true(has_run(s, 3, "run"));
+    assert_true(has_run(s, 4, "run"));
     rb_session_run_id(s, run_id);
-    assert_string_equal(strrchr(run_id, '-'), "-0005");
+    assert_string_equal(strrchr(run_id, '-'), "-0006");
     char *again = util_read(folder, "runs.csv");
     assert_string_equal(again, runs); /* built anew from the events: the same bytes */
     free(again);
     again = util_read(folder, "steps.csv");
     assert_string_equal(again, steps);
     free(again);
-    assert_int_equal(put_run(s, run_id, "ok", 4), RB_OK);
+    assert_int_equal(put_run(s, run_id, "ok", 5), RB_OK);
     rb_session_close(s);
-    assert_int_equal(rows_of(folder, "runs.csv"), 4);
+    assert_int_equal(rows_of(folder, "runs.csv"), 5);
     char *json = util_read(folder, "session.json");
     assert_non_null(strstr(json, "resumed"));
     free(json);
     free(runs);
     free(steps);
     util_remove(folder);
+}
+
+/* The key holds what was run on, and under which limits: the sample is not the data set, 20 steps are no run. */
+static void keys(void **state) {
+    char *folder = util_folder();
+    rb_session *s = NULL;
+    rb_row row;
+    (void)state;
+    assert_int_equal(open_in(folder, false, &s), RB_OK);
+    make_run(&row, "x-0001", "ok", 1, "run");
+    rb_row_text(&row, RB_COL(runs, dataset), "sample");
+    rb_row_text(&row, RB_COL(runs, overrides), "max-steps=20");
+    rb_row_int(&row, RB_COL(runs, batch_size), 7);
+    assert_int_equal(rb_session_row(s, &row), RB_OK);
+    rb_row_int(&row, RB_COL(runs, batch_size), 64); /* what is asked for, before the data set's size is known */
+    const rb_row *found = rb_session_find_run(s, &row);
+    assert_non_null(found);
+    assert_string_equal(rb_row_get_text(found, RB_COL(runs, run_id)), "x-0001");
+    rb_row_text(&row, RB_COL(runs, dataset), "fashion");
+    assert_null(rb_session_find_run(s, &row));
+    rb_row_text(&row, RB_COL(runs, dataset), "sample");
+    rb_row_text(&row, RB_COL(runs, overrides), NULL);
+    assert_null(rb_session_find_run(s, &row));
+    rb_row_end(&row);
+    rb_session_close(s);
+    util_remove(folder);
+}
+
+/* A damaged line costs the run that it belongs to and no other; done again, the run is whole. */
+static void damaged(void **state) {
+    static const int lines[] = {1, 2, 3}; /* a step, the first line of the next run, a row of runs */
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        char *folder = util_folder();
+        rb_session *s = NULL;
+        assert_int_equal(open_in(folder, false, &s), RB_OK);
+        for (int seed = 1; seed <= 3; seed++) {
+            char run_id[16];
+            snprintf(run_id, sizeof run_id, "x-%04d", seed);
+            for (int i = 0; i < 3; i++) assert_int_equal(put_step(s, run_id, i), RB_OK);
+            assert_int_equal(put_run(s, run_id, "ok", seed), RB_OK);
+        }
+        rb_session_close(s);
+        /* Lines of four: three steps and the row of runs. */
+        int line = lines[k] == 1 ? 1 : lines[k] == 2 ? 4 : 3, run = line / 4 + 1;
+        char *events = util_read(folder, "events.jsonl"), *at = events;
+        for (int i = 0; i < line; i++) at = strchr(at, '\n') + 1;
+        at[12] = '\x01';
+        util_write(folder, "events.jsonl", "w", events);
+        free(events);
+        for (int again = 0; again < 2; again++) { /* nothing changes by looking twice */
+            assert_int_equal(open_in(folder, true, &s), RB_OK);
+            for (int seed = 1; seed <= 3; seed++) assert_int_equal(has_run(s, seed, "run"), seed != run);
+            assert_int_equal(rows_of(folder, "runs.csv"), 2);
+            assert_int_equal(rows_of(folder, "steps.csv"), 6);
+            if (again) assert_int_equal(put_run(s, "x-0004", "ok", run), RB_OK);
+            rb_session_close(s);
+        }
+        assert_int_equal(open_in(folder, true, &s), RB_OK);
+        for (int seed = 1; seed <= 3; seed++) assert_true(has_run(s, seed, "run"));
+        assert_int_equal(rows_of(folder, "runs.csv"), 3);
+        rb_session_close(s);
+        util_remove(folder);
+    }
 }
 
 static void rotated(void **state) {
@@ -319,8 +384,9 @@ static void full_disk(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fresh),  cmocka_unit_test(occupied), cmocka_unit_test(resume),     cmocka_unit_test(rotated),
-        cmocka_unit_test(killed), cmocka_unit_test(orphan),   cmocka_unit_test(unwritable), cmocka_unit_test(full_disk),
+        cmocka_unit_test(keys),       cmocka_unit_test(damaged),   cmocka_unit_test(fresh),  cmocka_unit_test(occupied),
+        cmocka_unit_test(resume),     cmocka_unit_test(rotated),   cmocka_unit_test(killed), cmocka_unit_test(orphan),
+        cmocka_unit_test(unwritable), cmocka_unit_test(full_disk),
     };
     rb_log_threshold = RB_LOG_ERROR;
     return cmocka_run_group_tests(tests, NULL, NULL);

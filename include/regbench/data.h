@@ -45,6 +45,9 @@ typedef struct rb_dataset_entry {
 const rb_dataset_entry *rb_dataset_registry(void);
 /* Folder in which the set's files are, into `path`. RB_MISSING where absent. */
 rb_status rb_dataset_path(const char *name, const rb_data_options *options, char *path, int size);
+/* Name of the set that rb_dataset_load would hand out: "sample" where that stands in for an absent fashion. Looks for
+ * the files, reads none. */
+rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, const char **used);
 /* Downloads, checks (sha256) and stores the set under the XDG cache or options->dir, in a folder of the set's name that
  * is made. REGBENCH_FETCH_BASE names another place of the published files: a mirror, or file:///path. */
 rb_status rb_dataset_fetch(const char *name, const rb_data_options *options);

@@ -56,9 +56,14 @@ void rb_row_end(rb_row *row);                   /* frees its texts; the row is e
 /* Setters replace what was there. A number follows the column's type: an integer column rounds a real. */
 void rb_row_int(rb_row *row, int column, int64_t value);
 void rb_row_real(rb_row *row, int column, double value); /* NaN and infinities leave the cell empty */
+/* What was a float before: the shortest decimal number that reads back as the same float, 0.1 and not 0.100000001. */
+void rb_row_float(rb_row *row, int column, float value);
+double rb_float_shortest(float value); /* that number */
 /* NULL and "" leave it empty. Bytes that are no UTF-8 (driver strings) become U+FFFD. */
 void rb_row_text(rb_row *row, int column, const char *value);
 const char *rb_row_get_text(const rb_row *row, int column); /* "" where the cell is no text */
+/* A copy that owns its texts; what stood in `to` is not freed. */
+void rb_row_copy(const rb_row *from, rb_row *to);
 
 const char *rb_table_name(rb_table table);
 const char *rb_table_doc(rb_table table);
@@ -92,10 +97,11 @@ typedef struct rb_session_options {
     const char *machine; /* --machine, NULL = host name */
     const char *command; /* the command line, for session.json */
     bool resume;         /* an old session in out_dir is continued; otherwise it is RB_USAGE */
+    bool can_resume;     /* the user may ask for `resume`: messages say so */
 } rb_session_options;
 /* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock.
  * A resumed session's CSVs are built anew from events.jsonl, without the rows of runs that never got their row in runs
- * (they were interrupted). */
+ * (they were interrupted) and of runs of which a line is damaged. */
 rb_status rb_session_open(const rb_session_options *options, rb_session **out);
 const char *rb_session_dir(const rb_session *s);
 const char *rb_session_id(const rb_session *s);
@@ -104,10 +110,10 @@ const char *rb_session_machine(const rb_session *s);
 void rb_session_run_id(rb_session *s, char run_id[32]);
 /* events.jsonl first, then TABLE.csv; both flushed. RB_DISK: full; what was written before stays well-formed. */
 rb_status rb_session_row(rb_session *s, const rb_row *row);
-/* How many runs rows with this key (case, device_key, seed, batch_size, overrides, phase) and status `ok` or `diverged`
- * are already there: items that --resume need not do again. */
-int rb_session_count_runs(const rb_session *s, const rb_row *run);
-bool rb_session_has_run(const rb_session *s, const rb_row *run);
+/* The last whole row of runs with the same case, device_key, seed, dataset, overrides and phase that need not be done
+ * again, because it ended by itself: ok, diverged or unexpected. NULL where there is none; valid until the next
+ * rb_session_row. */
+const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run);
 /* True if env.csv already holds the facts of this env_id. */
 bool rb_session_has_env(const rb_session *s, const char *env_id);
 /* Removes the lock; the folder stays. */

@@ -12,9 +12,8 @@
 #include "core/log.h"
 #include "measure/statistics.h"
 #include "measure/windows.h"
-#include "regbench/check.h"
 
-enum { PROCESSES = 5, PROFILE_STEPS = 50 };
+enum { PROCESSES = 7, PROCESSES_QUICK = 5, PROFILE_STEPS = 50 };
 #define PEAK_S 0.1 /* for one measurement of the device's peak */
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
@@ -24,8 +23,7 @@ typedef struct bench_work {
     const rb_options *o;
     const rb_item *item;
     const rb_row *row;
-    bool verify;         /* in this process; later ones take over what the first found */
-    double verified_err; /* of the first process */
+    rb_verified verified; /* by the first process: later ones take over what it found */
     /* while it runs */
     FILE *to;
     rb_trainer *trainer;
@@ -36,36 +34,13 @@ typedef struct bench_work {
     double spoken;
 } bench_work;
 
-static const char *verify_word(const rb_options *o) {
-    const char *value = rb_value(o, RB_FLAG_VERIFY);
-    return value ? value : "quick";
-}
-
-/* Two steps on a few samples agree with the reference backend, or there is no number. Off the clock. */
-static rb_status verify(bench_work *w, const rb_place *place, rb_row *row) {
-    rb_status status = RB_OK;
-    const rb_case *c = &w->item->edit->c;
-    double err = w->verified_err;
-    if (!strcmp(verify_word(w->o), "off")) {
-        rb_row_text(row, RB_COL(runs, verify), "off");
-        return RB_OK;
-    }
-    bool full = !strcmp(verify_word(w->o), "full");
-    int most = full ? 64 : 8, rows = c->batch < most ? c->batch : most;
-    if (w->verify)
-        status = rb_verify(place->id.backend, place->device, c, place->data, (uint64_t)w->item->seed, full ? 20 : 2,
-                           rows, &err);
-    if (isfinite(err)) rb_row_real(row, RB_COL(runs, verify_max_rel_err), err);
-    if (status == RB_OK) rb_row_text(row, RB_COL(runs, verify), verify_word(w->o));
-    return status;
-}
-
 /* One window: n whole steps with all that a training loop does between them. An epoch's begin (a new order, its upload)
  * is inside where an epoch's end falls into the window. */
 static rb_status run_window(void *context, int n, int64_t *ns) {
     bench_work *w = context;
     rb_status status = RB_OK;
-    int64_t n_train = rb_trainer_rows(w->trainer, RB_SPLIT_TRAIN), batch = w->item->edit->c.batch, rows = 0;
+    int64_t n_train = rb_trainer_rows(w->trainer, RB_SPLIT_TRAIN), batch = rb_trainer_program(w->trainer)->spec.batch;
+    int64_t rows = 0;
     if (w->n_windows == w->capacity) {
         int capacity = w->capacity ? 2 * w->capacity : 256;
         double *grown = realloc(w->rows, (size_t)capacity * sizeof *grown);
@@ -133,6 +108,12 @@ cleanup:
     return status;
 }
 
+/* A column's value as a double, NaN where it is empty. */
+static double value_of(const rb_row *row, int column) {
+    const rb_cell *cell = &row->cells[column];
+    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
+}
+
 static rb_status note_windows(const bench_work *w, const rb_windows *windows, rb_row *row) {
     rb_status status = RB_OK;
     rb_window_summary s;
@@ -150,7 +131,7 @@ static rb_status note_windows(const bench_work *w, const rb_windows *windows, rb
     rb_row_int(row, RB_COL(runs, step_wall_ns_p05), llround(s.p05));
     rb_row_int(row, RB_COL(runs, step_wall_ns_p95), llround(s.p95));
     rb_row_text(row, RB_COL(runs, stop_reason), rb_window_stop_word(windows->stop));
-    double rate = rb_median(rates, n), mflop = row->cells[RB_COL(runs, model_mflop_per_sample)].u.r;
+    double rate = rb_median(rates, n), mflop = value_of(row, RB_COL(runs, model_mflop_per_sample));
     rb_row_real(row, RB_COL(runs, samples_per_s), rate);
     rb_row_real(row, RB_COL(runs, gflop_per_s), mflop * rate / 1e3);
 cleanup:
@@ -219,20 +200,20 @@ static rb_status work(void *context, FILE *to) {
     rb_windows windows = {0};
     rb_row row;
     w->to = to;
-    RB_TRY(rb_row_copy(w->row, &row));
+    rb_row_copy(w->row, &row);
     RB_TRY(rb_place_open(&place, w->o, w->item, &row));
-    RB_TRY(verify(w, &place, &row));
+    RB_TRY(rb_place_verify(&place, w->o, w->item, &w->verified, &row));
     RB_TRY(rb_place_trainer(&place, w->item, &row));
     w->trainer = place.trainer;
     rb_window_limits l = limits(w->o);
     RB_TRY(note_peak(&place, &peak));
     RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
     RB_TRY(note_peak(&place, &peak));
-    RB_TRY(send_windows(to, &windows, row.cells[RB_COL(runs, run_id)].u.s));
+    RB_TRY(send_windows(to, &windows, rb_row_get_text(&row, RB_COL(runs, run_id))));
     RB_TRY(note_windows(w, &windows, &row));
     rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
-    rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * row.cells[RB_COL(runs, gflop_per_s)].u.r / peak);
-    if (rb_given(w->o, RB_FLAG_PROFILE)) RB_TRY(send_profile(w, &place, row.cells[RB_COL(runs, run_id)].u.s));
+    rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * value_of(&row, RB_COL(runs, gflop_per_s)) / peak);
+    if (rb_given(w->o, RB_FLAG_PROFILE)) RB_TRY(send_profile(w, &place, rb_row_get_text(&row, RB_COL(runs, run_id))));
     rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));
 cleanup:
     status = rb_place_finish(to, &row, status, started);
@@ -251,18 +232,12 @@ typedef struct bench_result {
     int *rows; /* (n) */
     int n;
     bool failed; /* more processes would tell nothing new */
-    double verified_err;
+    rb_verified verified;
 } bench_result;
 
 static bool is_ok(const rb_row *row) {
     const rb_cell *word = &row->cells[RB_COL(runs, status)];
     return word->type == RB_CELL_TEXT && !strcmp(word->u.s, rb_status_word(RB_OK));
-}
-
-/* A column's value as a double, NaN where it is empty. */
-static double value_of(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
 }
 
 static double median_of(const rb_recorder *r, const bench_result *b, int column, double *values) {
@@ -277,7 +252,6 @@ static double median_of(const rb_recorder *r, const bench_result *b, int column,
 /* The row that is printed: that of the process nearest to the median, with the medians in it; a failure where any
  * process failed: a number beside a failed check would be read as a result. */
 static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *out) {
-    rb_status status = RB_OK;
     int best = b->rows[0];
     double *values = malloc((size_t)b->n * sizeof *values);
     if (!values) return rb_fail(RB_MEMORY, "out of memory for %d values", b->n);
@@ -296,16 +270,15 @@ static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *
         double now = fabs(value_of(row, RB_COL(runs, samples_per_s)) - median);
         if (now < fabs(value_of(&r->rows[best], RB_COL(runs, samples_per_s)) - median)) best = b->rows[i];
     }
-    RB_TRY(rb_row_copy(&r->rows[best], out));
+    rb_row_copy(&r->rows[best], out);
     if (all_ok) {
         rb_row_real(out, RB_COL(runs, samples_per_s), median);
         rb_row_int(out, RB_COL(runs, step_wall_ns_median), llround(step));
         rb_row_real(out, RB_COL(runs, gflop_per_s), gflop);
         rb_row_real(out, RB_COL(runs, pct_peak_flops), share);
     }
-cleanup:
     free(values);
-    return status;
+    return RB_OK;
 }
 
 static rb_status print_results(const rb_recorder *r, const bench_result *results, int n, rb_format format) {
@@ -330,19 +303,18 @@ cleanup:
 static rb_status one_process(rb_recorder *r, const rb_item *item, bench_result *result, int index, int total) {
     rb_status status = RB_OK;
     rb_row row;
-    char label[700];
+    char label[1300];
     rb_item_row(item, "bench", &row);
     rb_recorder_stamp(r, &row);
     rb_item_label(item, label, sizeof label);
-    bench_work w = {
-        .o = r->o, .item = item, .row = &row, .verify = result->n == 0, .verified_err = result->verified_err};
+    bench_work w = {.o = r->o, .item = item, .row = &row, .verified = result->verified};
     RB_TRY(rb_recorder_item(r, work, &w, &row, label, index, total));
     result->rows[result->n++] = r->n - 1;
     const rb_row *got = &r->rows[r->n - 1];
     result->failed = !is_ok(got);
     /* An interrupted process takes nothing from the values of those before it. */
     if (result->failed && result->n > 1 && rb_recorder_stopped(r)) result->n--;
-    result->verified_err = value_of(got, RB_COL(runs, verify_max_rel_err));
+    result->verified = rb_verified_by(got);
 cleanup:
     rb_row_end(&row);
     return status;
@@ -366,7 +338,8 @@ rb_status rb_verb_bench(const rb_options *o) {
     rb_matrix matrix = {0};
     rb_recorder recorder = {0};
     bench_result *results = NULL;
-    int repetitions = (int)rb_value_int(o, RB_FLAG_REPETITIONS, PROCESSES);
+    int repetitions =
+        (int)rb_value_int(o, RB_FLAG_REPETITIONS, rb_given(o, RB_FLAG_QUICK) ? PROCESSES_QUICK : PROCESSES);
     if (repetitions > 1000) return rb_fail(RB_USAGE, "--repetitions \"%d\": must be at most 1000", repetitions);
     RB_TRY(rb_matrix_build(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
@@ -375,7 +348,6 @@ rb_status rb_verb_bench(const rb_options *o) {
     }
     results = calloc((size_t)matrix.n, sizeof *results);
     for (int i = 0; results && i < matrix.n; i++) {
-        results[i].verified_err = NAN;
         results[i].rows = calloc((size_t)repetitions, sizeof *results[i].rows);
         if (!results[i].rows) status = RB_MEMORY;
     }

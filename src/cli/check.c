@@ -26,15 +26,28 @@ typedef struct check_work {
     bool ops; /* op by op; else the item's case */
 } check_work;
 
-/* Cells of a line of the table, separated by tabs: what, checked, failed, largest error, verdict. */
-static rb_status send_line(FILE *to, const char *what, int checked, int failed, double err, const char *verdict) {
-    char line[512], error[32] = "";
-    if (isfinite(err)) snprintf(error, sizeof error, "%.3g", err);
-    snprintf(line, sizeof line, "%s\t%d\t%d\t%s\t%s", what, checked, failed, error, verdict);
-    return rb_send_text(to, line);
+static void begin_row(rb_row *row, const rb_item *item, bool ops) {
+    rb_row_begin(row, RB_TABLE_checks);
+    rb_row_text(row, RB_COL(checks, device_key), item->device);
+    rb_row_text(row, RB_COL(checks, what), ops ? "ops" : item->edit->c.name);
+    if (!ops) rb_row_int(row, RB_COL(checks, seed), item->seed);
 }
 
-static rb_status check_ops(rb_place *p, FILE *to) {
+/* The verdict of a check that was made; `status` is RB_OK or RB_VERIFY with its failure pending. */
+static rb_status send_verdict(const check_work *w, FILE *to, int checked, int failed, double err, rb_status status) {
+    rb_row row;
+    begin_row(&row, w->item, w->ops);
+    rb_row_int(&row, RB_COL(checks, checked), checked);
+    rb_row_int(&row, RB_COL(checks, failed), failed);
+    rb_row_real(&row, RB_COL(checks, max_rel_err), err);
+    rb_row_text(&row, RB_COL(checks, verdict), status == RB_OK ? "agrees" : "DISAGREES");
+    if (status != RB_OK && rb_error_last()) rb_row_text(&row, RB_COL(checks, reason), rb_error_last()->text);
+    rb_status sent = rb_send_row(to, &row);
+    rb_row_end(&row);
+    return status != RB_OK ? status : sent;
+}
+
+static rb_status check_ops(const check_work *w, rb_place *p, FILE *to) {
     rb_status status = RB_OK;
     int checked = 0, failed = 0;
     char *text = NULL;
@@ -49,18 +62,16 @@ static rb_status check_ops(rb_place *p, FILE *to) {
     if (status != RB_OK && status != RB_VERIFY) return status;
     if (failed > 0 && status == RB_OK)
         status = rb_fail(RB_VERIFY, "%d of %d ops disagree with the reference", failed, checked);
-    rb_status sent = send_line(to, "ops", checked, failed, NAN, status == RB_OK ? "agrees" : "DISAGREES");
-    return status != RB_OK ? status : sent;
+    return send_verdict(w, to, checked, failed, NAN, status);
 }
 
-static rb_status check_case(rb_place *p, const rb_item *item, FILE *to) {
-    const rb_case *c = &item->edit->c;
+static rb_status check_case(const check_work *w, rb_place *p, FILE *to) {
+    const rb_case *c = &w->item->edit->c;
     double err = NAN;
-    rb_status status = rb_verify(p->id.backend, p->device, c, p->data, (uint64_t)item->seed, STEPS,
+    rb_status status = rb_verify(p->id.backend, p->device, c, p->data, (uint64_t)w->item->seed, STEPS,
                                  c->batch < SAMPLES ? c->batch : SAMPLES, &err);
     if (status != RB_OK && status != RB_VERIFY) return status;
-    rb_status sent = send_line(to, c->name, STEPS, status != RB_OK, err, status == RB_OK ? "agrees" : "DISAGREES");
-    return status != RB_OK ? status : sent;
+    return send_verdict(w, to, STEPS, status != RB_OK, err, status);
 }
 
 static rb_status work(void *context, FILE *to) {
@@ -71,10 +82,10 @@ static rb_status work(void *context, FILE *to) {
     rb_row_begin(&row, RB_TABLE_runs);
     if (w->ops) {
         RB_TRY(rb_place_device(&place, w->o, w->item->device, &row));
-        RB_TRY(check_ops(&place, to));
+        RB_TRY(check_ops(w, &place, to));
     } else {
         RB_TRY(rb_place_open(&place, w->o, w->item, &row));
-        RB_TRY(check_case(&place, w->item, to));
+        RB_TRY(check_case(w, &place, to));
     }
 cleanup:
     rb_place_close(&place);
@@ -85,40 +96,19 @@ cleanup:
 /* --- in the parent --------------------------------------------------------------------------------------------------
  */
 
-typedef struct table {
-    rb_format format;
-    const char *device;
-    int lines;
-} table;
+typedef struct report {
+    rb_row *rows;
+    int n, agreed, skipped, failed;
+    rb_status verdict;
+} report;
 
-/* `what` is a case's name or "ops", reasons may hold anything: CSV and JSON quote them. */
-static void print_line(table *t, const char *what, const char *checked, const char *failed, const char *err,
-                       const char *verdict) {
-    if (t->format == RB_FORMAT_MD) {
-        if (t->lines++ == 0)
-            printf("%-12s %-32s %8s %8s %10s  %s\n", "device", "what", "checked", "failed", "max error", "verdict");
-        printf("%-12s %-32s %8s %8s %10s  %s\n", t->device, what, checked, failed, err, verdict);
-    } else if (t->format == RB_FORMAT_CSV) {
-        if (t->lines++ == 0) printf("device_key,what,checked,failed,max_rel_err,verdict\n");
-        printf("%s,%s,%s,%s,%s,", t->device, what, checked, failed, err);
-        rb_print_quoted(verdict, false);
-        putchar('\n');
-    } else {
-        printf(
-            "%s\n  {\"device_key\":\"%s\",\"what\":\"%s\",\"checked\":%s,\"failed\":%s,\"max_rel_err\":%s,\"verdict\":",
-            t->lines++ ? "," : "[", t->device, what, checked[0] ? checked : "null", failed[0] ? failed : "null",
-            err[0] ? err : "null");
-        rb_print_quoted(verdict, true);
-        putchar('}');
-    }
-    fflush(stdout);
-}
-
-static void on_text(void *context, const char *text) {
-    char line[512], *rest = line, *cell[5];
-    snprintf(line, sizeof line, "%s", text);
-    for (int i = 0; i < 5; i++) cell[i] = strsep(&rest, "\t");
-    if (cell[4]) print_line(context, cell[0], cell[1], cell[2], cell[3], cell[4]);
+static rb_status keep_row(void *context, const rb_row *row) {
+    report *r = context;
+    rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
+    if (!rows) return rb_fail(RB_MEMORY, "out of memory for the rows of a check");
+    r->rows = rows;
+    rb_row_copy(row, &r->rows[r->n++]);
+    return RB_OK;
 }
 
 /* Which status decides: disagreement before crash before what could not be checked. */
@@ -128,23 +118,40 @@ static rb_status worse(rb_status a, rb_status b) {
     return rb_status_exit_code(a) == 4 ? a : b;
 }
 
-static rb_status check_one(const rb_options *o, const rb_item *item, bool ops, table *t, rb_status *verdict) {
+/* What could not be checked says nothing about the device: it is skipped, and an error only where it was asked for by
+ * name. */
+static rb_status check_one(const rb_options *o, const rb_item *item, bool ops, report *r) {
     rb_status status = RB_OK;
     rb_child_end end;
+    rb_row row;
     check_work w = {.o = o, .item = item, .ops = ops};
-    rb_child_hooks hooks = {.context = t, .text = on_text};
+    rb_child_hooks hooks = {.context = r, .row = keep_row};
     const char *what = ops ? "ops" : item->edit->c.name;
-    t->device = item->device;
+    begin_row(&row, item, ops);
     RB_TRY(rb_child_run(work, &w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
-    if (end.status == RB_OK) return RB_OK;
-    if (end.status == RB_MISSING) { /* a data set that is not here says nothing about the device */
-        rb_log(RB_LOG_INFO, "%s on %s: skipped: %s", what, item->device, end.text);
-        return RB_OK;
+    bool skipped = end.status == RB_MISSING || end.status == RB_UNSUPPORTED;
+    if (end.status == RB_OK) {
+        r->agreed++;
+        rb_log(RB_LOG_INFO, "%s on %s: agrees (%.1f s)", what, item->device, end.seconds);
+        goto cleanup;
     }
-    if (end.status != RB_VERIFY) print_line(t, what, "", "", "", rb_status_word(end.status));
-    rb_log(end.status == RB_UNSUPPORTED ? RB_LOG_WARN : RB_LOG_ERROR, "%s on %s: %s", what, item->device, end.text);
-    *verdict = worse(*verdict, end.status);
+    if (skipped)
+        r->skipped++;
+    else
+        r->failed++;
+    if (end.status != RB_VERIFY) { /* no row came from the child */
+        rb_row_text(&row, RB_COL(checks, verdict), skipped ? "skipped" : rb_status_word(end.status));
+        rb_row_text(&row, RB_COL(checks, reason), end.text);
+        RB_TRY(keep_row(r, &row));
+    }
+    bool named = o->names.n > 0 && !ops;
+    rb_log(!skipped ? RB_LOG_ERROR
+           : named  ? RB_LOG_WARN
+                    : RB_LOG_INFO,
+           "%s on %s: %s%s", what, item->device, skipped ? "skipped: " : "", end.text);
+    if (!skipped || named) r->verdict = worse(r->verdict, end.status);
 cleanup:
+    rb_row_end(&row);
     return status;
 }
 
@@ -181,30 +188,41 @@ cleanup:
     return status;
 }
 
+static rb_status check_device(const rb_options *o, const rb_matrix *m, const char *device, report *r) {
+    rb_status status = RB_OK;
+    const rb_words *seeds = &o->flag[RB_FLAG_SEED];
+    rb_item item = {.device = device, .seed = 2021};
+    RB_TRY(check_one(o, &item, true, r));
+    for (int i = 0; i < m->n_edits; i++)
+        for (int s = 0; s < (seeds->n ? seeds->n : 1) && rb_interrupts == 0; s++) {
+            item.edit = &m->edits[i];
+            if (seeds->n) item.seed = strtoll(seeds->at[s], NULL, 10);
+            RB_TRY(check_one(o, &item, false, r));
+        }
+cleanup:
+    return status;
+}
+
 rb_status rb_verb_check(const rb_options *o) {
-    rb_status status = RB_OK, verdict = RB_OK;
+    static const int columns[] = {RB_COL(checks, device_key), RB_COL(checks, what),       RB_COL(checks, seed),
+                                  RB_COL(checks, checked),    RB_COL(checks, failed),     RB_COL(checks, verdict),
+                                  RB_COL(checks, reason),     RB_COL(checks, max_rel_err)};
+    rb_status status = RB_OK;
     rb_matrix matrix = {0};
     rb_words devices = {0};
-    table t = {.format = rb_output_format(o)};
+    report r = {.verdict = RB_OK};
     RB_TRY(choose(o, &matrix));
     RB_TRY(rb_devices_chosen(o, &devices));
-    for (int d = 0; d < devices.n && rb_interrupts == 0; d++) {
-        rb_item item = {.device = devices.at[d], .seed = rb_value_int(o, RB_FLAG_SEED, 2021)};
-        RB_TRY(check_one(o, &item, true, &t, &verdict));
-        for (int i = 0; i < matrix.n_edits && rb_interrupts == 0; i++) {
-            item.edit = &matrix.edits[i];
-            RB_TRY(check_one(o, &item, false, &t, &verdict));
-        }
-    }
-    if (t.format == RB_FORMAT_JSON) printf("%s\n", t.lines ? "\n]" : "[]");
-    if (rb_interrupts > 0) verdict = RB_INTERRUPTED;
-    rb_log(verdict == RB_OK ? RB_LOG_INFO : RB_LOG_WARN, "%s",
-           verdict == RB_OK            ? "every device agrees with the reference"
-           : verdict == RB_VERIFY      ? "NOT every device agrees with the reference"
-           : verdict == RB_INTERRUPTED ? "interrupted"
-                                       : "not everything could be checked");
-    status = verdict;
+    for (int d = 0; d < devices.n && rb_interrupts == 0; d++) RB_TRY(check_device(o, &matrix, devices.at[d], &r));
+    RB_TRY(
+        rb_print_table(RB_TABLE_checks, rb_output_format(o), r.rows, r.n, columns, sizeof columns / sizeof *columns));
+    if (rb_interrupts > 0) r.verdict = RB_INTERRUPTED;
+    rb_log(r.verdict == RB_OK ? RB_LOG_INFO : RB_LOG_WARN, "%s%d agreed, %d skipped, %d failed",
+           r.verdict == RB_INTERRUPTED ? "interrupted: " : "", r.agreed, r.skipped, r.failed);
+    status = r.verdict;
 cleanup:
+    for (int i = 0; i < r.n; i++) rb_row_end(&r.rows[i]);
+    free(r.rows);
     rb_words_free(&devices);
     rb_matrix_free(&matrix);
     return status;

@@ -32,33 +32,33 @@ static void where(const rb_options *o, const char *name, char *path, size_t size
 }
 
 static rb_status list(const rb_options *o) {
-    rb_format format = rb_output_format(o);
+    rb_status status = RB_OK;
     const char *value = rb_value(o, RB_FLAG_OUTPUT);
     char path[2048];
+    rb_row rows[32];
+    int n = 0;
     if (value && strcmp(value, "md") != 0 && strcmp(value, "csv") != 0 && strcmp(value, "json") != 0)
         return rb_fail(RB_USAGE, "--output \"%s\": must be one of md|csv|json", value);
-    if (format == RB_FORMAT_CSV) printf("dataset,channels,height,width,classes,n_train,n_test,path,title\n");
-    if (format == RB_FORMAT_JSON) printf("[");
-    for (const rb_dataset_entry *first = rb_dataset_registry(), *d = first; d->name; d++) {
-        long long n_train = d->n_train, n_test = d->n_test;
+    for (const rb_dataset_entry *d = rb_dataset_registry(); d->name && n < 32; d++) {
+        rb_row *row = &rows[n++];
         where(o, d->name, path, sizeof path);
-        if (format == RB_FORMAT_MD) {
-            printf("%-9s %dx%dx%-3d %3d classes %6lld + %-6lld %-40s %s\n", d->name, d->C, d->H, d->W, d->classes,
-                   n_train, n_test, path[0] ? path : "(absent)", d->title);
-            continue;
-        }
-        bool json = format == RB_FORMAT_JSON;
-        printf(json ? "%s\n  {\"dataset\":\"%s\",\"channels\":%d,\"height\":%d,\"width\":%d,\"classes\":%d,"
-                      "\"n_train\":%lld,\"n_test\":%lld,\"path\":"
-                    : "%s%s,%d,%d,%d,%d,%lld,%lld,",
-               json && d > first ? "," : "", d->name, d->C, d->H, d->W, d->classes, n_train, n_test);
-        rb_print_quoted(path, json);
-        fputs(json ? ",\"title\":" : ",", stdout);
-        rb_print_quoted(d->title, json);
-        fputs(json ? "}" : "\n", stdout);
+        rb_row_begin(row, RB_TABLE_datasets);
+        rb_row_text(row, RB_COL(datasets, dataset), d->name);
+        rb_row_int(row, RB_COL(datasets, channels), d->C);
+        rb_row_int(row, RB_COL(datasets, height), d->H);
+        rb_row_int(row, RB_COL(datasets, width), d->W);
+        rb_row_int(row, RB_COL(datasets, classes), d->classes);
+        rb_row_int(row, RB_COL(datasets, n_train), d->n_train);
+        rb_row_int(row, RB_COL(datasets, n_test), d->n_test);
+        rb_row_text(row, RB_COL(datasets, path), path);
+        rb_row_text(row, RB_COL(datasets, title), d->title);
     }
-    if (format == RB_FORMAT_JSON) printf("\n]\n");
-    return RB_OK;
+    static const int columns[] = {RB_COL(datasets, dataset), RB_COL(datasets, channels), RB_COL(datasets, height),
+                                  RB_COL(datasets, width),   RB_COL(datasets, classes),  RB_COL(datasets, n_train),
+                                  RB_COL(datasets, n_test),  RB_COL(datasets, path),     RB_COL(datasets, title)};
+    status = rb_print_table(RB_TABLE_datasets, rb_output_format(o), rows, n, columns, sizeof columns / sizeof *columns);
+    for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
+    return status;
 }
 
 static rb_status print_path(const rb_options *o, const char *name) {

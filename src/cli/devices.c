@@ -90,7 +90,8 @@ static rb_status keep_row(void *context, const rb_row *row) {
     rb_row *rows = realloc(list->rows, (size_t)(list->n + 1) * sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
     list->rows = rows;
-    return rb_row_copy(row, &list->rows[list->n++]);
+    rb_row_copy(row, &list->rows[list->n++]);
+    return RB_OK;
 }
 
 static rb_status probe(const rb_options *o, probe_work_of *w, row_list *list) {
@@ -118,7 +119,13 @@ rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n) {
     }
     for (const rb_backend *const *b = rb_backends(); *b && !rb_given(o, RB_FLAG_DEVICE); b++) {
         probe_work_of w = {.backend = *b};
-        if (rb_backend_only_named(*b) || probe(o, &w, &list) == RB_OK) continue;
+        if (rb_backend_only_named(*b)) continue;
+        rb_status found = probe(o, &w, &list);
+        if (found == RB_OK) continue;
+        if (found == RB_USAGE) { /* a wish that nobody can fulfil (REGBENCH_ISA) is no sick driver */
+            status = found;
+            goto cleanup;
+        }
         /* One sick driver, each in a child of its own, does not hide the other devices. */
         rb_log(RB_LOG_WARN, "backend %s: %s", (*b)->name, rb_error_last() ? rb_error_last()->text : "probing failed");
         rb_error_clear();

@@ -11,7 +11,7 @@ typedef enum rb_rule {
     RULE_NAME,    /* may be part of a path: letters, digits, . _ - */
     RULE_CHOICE,  /* one of the words in the flag's argument */
     RULE_SETTING, /* KEY=VALUE */
-    RULE_NATURAL, /* numbers from here on */
+    RULE_SEED,    /* numbers from here on */
     RULE_COUNT,
     RULE_POSITIVE,
     RULE_AMOUNT,
@@ -31,6 +31,12 @@ typedef struct rb_flag_entry {
 } rb_flag_entry;
 
 extern const rb_flag_entry rb__flags[RB_FLAGS];
+
+/* One argument of a flag, a comma list for MANY: checked, ranges expanded, each value once. `source` is "--batch" or
+ * "REGBENCH_BATCH", for messages. */
+rb_status rb__add_value(const char *source, rb_flag flag, const char *text, rb_words *words);
+/* A word of the command line as a shell takes it. */
+rb_status rb__command_add(rb_words *command, const char *word);
 
 /* "REGBENCH_TRAIN_SIZE" */
 void rb__flag_variable(rb_flag flag, char out[64]);

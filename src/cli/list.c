@@ -1,10 +1,13 @@
 /* list.c: the verb `list`: the cases, what they need and what they show. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/matrix.h"
 #include "cli/verb.h"
 #include "core/log.h"
+#include "measure/rates.h"
+#include "regbench/backend.h"
 
 static const char *const expectations[] = {
     [RB_EXPECT_LEARNS] = "learns",
@@ -13,7 +16,16 @@ static const char *const expectations[] = {
     [RB_EXPECT_ANYTHING] = "anything",
 };
 
-static void fill(const rb_case *c, rb_row *row) {
+/* Seconds of training on the first of the backends that take part unnamed and have run the case. */
+static double expected(const rb_csv *rates, const rb_case *c, const rb_program *p) {
+    for (const rb_backend *const *b = rb_backends(); *b; b++) {
+        double rate = rb_backend_only_named(*b) ? NAN : rb_rates_find(rates, (*b)->name, c->name, p->spec.batch);
+        if (rate > 0) return (double)p->spec.n_train * c->epochs / rate;
+    }
+    return NAN;
+}
+
+static void fill(const rb_case *c, const rb_csv *rates, rb_row *row) {
     rb_layout layout = rb_layout_canonical();
     rb_program *program = NULL;
     rb_row_begin(row, RB_TABLE_cases);
@@ -29,6 +41,7 @@ static void fill(const rb_case *c, rb_row *row) {
         rb_row_int(row, RB_COL(cases, n_params), program->n_weights);
         rb_row_real(row, RB_COL(cases, model_mflop_per_sample), rb_program_mflop_per_sample(program));
         rb_row_int(row, RB_COL(cases, n_train), program->spec.n_train);
+        rb_row_real(row, RB_COL(cases, expected_s), expected(rates, c, program));
     } else { /* one broken case does not hide the others */
         rb_log(RB_LOG_WARN, "%s: %s", c->name, rb_error_last() ? rb_error_last()->text : "does not compile");
         rb_error_clear();
@@ -44,22 +57,26 @@ rb_status rb_verb_list(const rb_options *o) {
                                   RB_COL(cases, epochs),
                                   RB_COL(cases, n_params),
                                   RB_COL(cases, model_mflop_per_sample),
+                                  RB_COL(cases, expected_s),
                                   RB_COL(cases, title)};
     rb_status status = RB_OK;
     rb_format format = rb_output_format(o);
     rb_case_list cases = {0};
     rb_row *rows = NULL;
+    rb_csv rates;
+    rb_rates_read(&rates);
     RB_TRY(rb_cases_match(o, true, &cases));
     rows = calloc((size_t)(cases.n > 0 ? cases.n : 1), sizeof *rows);
     if (!rows) {
         status = rb_fail(RB_MEMORY, "out of memory for %d cases", cases.n);
         goto cleanup;
     }
-    for (int i = 0; i < cases.n; i++) fill(cases.at[i], &rows[i]);
+    for (int i = 0; i < cases.n; i++) fill(cases.at[i], &rates, &rows[i]);
     RB_TRY(rb_print_table(RB_TABLE_cases, format, rows, cases.n, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; rows && i < cases.n; i++) rb_row_end(&rows[i]);
     free(rows);
+    rb_csv_free(&rates);
     rb_cases_free(&cases);
     return status;
 }

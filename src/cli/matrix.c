@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/devices.h"
+#include "cli/foresee.h"
 
 /* A product beyond this is a typing error. */
 enum { MOST_ITEMS = 10000, MOST_AXES = 48 };
@@ -102,7 +103,7 @@ static rb_status add_to_axis(axis *axes, int *n, const char *name, size_t name_l
     }
     for (const char *at = values;; at++) {
         size_t length = strcspn(at, ",");
-        RB_TRY(rb_words_add(&axes[a].values, at, length));
+        RB_TRY(rb_words_add_once(&axes[a].values, at, length));
         at += length;
         if (!*at) break;
     }
@@ -166,6 +167,14 @@ cleanup:
 /* --- items ----------------------------------------------------------------------------------------------------------
  */
 
+/* What makes a run less than whole belongs to its name as overrides do: --resume must not take it for the whole. */
+static void name_limits(const rb_options *o, char *out, size_t size) {
+    const char *steps = rb_value(o, RB_FLAG_MAX_STEPS);
+    bool no_eval = rb_given(o, RB_FLAG_NO_EVAL);
+    snprintf(out, size, "%s%s%s%s", steps ? "max-steps=" : "", steps ? steps : "", steps && no_eval ? " " : "",
+             no_eval ? "no-eval" : "");
+}
+
 rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     rb_status status = RB_OK;
     rb_case_list cases = {0};
@@ -175,7 +184,7 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     RB_TRY(rb_matrix_edits(o, &cases, out));
     RB_TRY(rb_devices_chosen(o, &out->devices));
     for (int i = 0; i < o->flag[RB_FLAG_SEED].n; i++)
-        RB_TRY(rb_words_add(&out->seeds, o->flag[RB_FLAG_SEED].at[i], strlen(o->flag[RB_FLAG_SEED].at[i])));
+        RB_TRY(rb_words_add_once(&out->seeds, o->flag[RB_FLAG_SEED].at[i], strlen(o->flag[RB_FLAG_SEED].at[i])));
     if (seeds->n == 0) RB_TRY(rb_words_add(&out->seeds, "2021", 4));
     int64_t count = (int64_t)out->n_edits * out->devices.n * seeds->n;
     if (count > MOST_ITEMS) {
@@ -187,11 +196,18 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
         status = rb_fail(RB_MEMORY, "out of memory for %lld items", (long long)count);
         goto cleanup;
     }
-    for (int e = 0; e < out->n_edits; e++)
+    name_limits(o, out->limits, sizeof out->limits);
+    for (int e = 0; e < out->n_edits; e++) {
+        rb_item item = {.edit = &out->edits[e], .limits = out->limits};
+        RB_TRY(rb_foresee_case(o, &item.edit->c, &item.dataset, &item.mflop));
         for (int d = 0; d < out->devices.n; d++)
-            for (int s = 0; s < seeds->n; s++)
-                out->items[out->n++] = (rb_item){
-                    .edit = &out->edits[e], .device = out->devices.at[d], .seed = strtoll(seeds->at[s], NULL, 10)};
+            for (int s = 0; s < seeds->n; s++) {
+                item.device = out->devices.at[d];
+                item.seed = strtoll(seeds->at[s], NULL, 10);
+                out->items[out->n++] = item;
+            }
+    }
+    if (!rb_given(o, RB_FLAG_DRY_RUN)) RB_TRY(rb_foresee_devices(o, &out->devices));
 cleanup:
     rb_cases_free(&cases);
     return status;
@@ -219,13 +235,13 @@ rb_status rb_matrix_print(const rb_matrix *m, rb_format format) {
 }
 
 /* The regularizers of a case in words, for people who read the CSV. */
-static void describe_regularizers(const rb_case *c, char *out, size_t size, double *dropout, bool *batchnorm) {
+static void describe_regularizers(const rb_case *c, char *out, size_t size, float *dropout, bool *batchnorm) {
     int n = 0;
     out[0] = '\0';
     *dropout = 0;
     *batchnorm = false;
     for (const rb_layer *l = c->layers; l->kind != RB_LAYER_END; l++) {
-        if (l->kind == RB_LAYER_DROPOUT && (double)l->p > *dropout) *dropout = (double)l->p;
+        if (l->kind == RB_LAYER_DROPOUT && l->p > *dropout) *dropout = l->p;
         if (l->kind == RB_LAYER_BATCHNORM) *batchnorm = true;
     }
     const struct {
@@ -241,37 +257,46 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, doub
             n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);
 }
 
+/* Overrides and limits, separated by blanks. */
+static void describe_changes(const rb_item *item, char *out, size_t size) {
+    const char *limits = item->limits ? item->limits : "", *edits = item->edit->overrides;
+    snprintf(out, size, "%s%s%s", edits, edits[0] && limits[0] ? " " : "", limits);
+}
+
 void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     const rb_case *c = &item->edit->c;
-    char reg[96], backend[32];
-    double dropout;
+    char reg[96], backend[32], changes[600];
+    float dropout;
     bool batchnorm;
     rb_row_begin(row, RB_TABLE_runs);
+    describe_changes(item, changes, sizeof changes);
     describe_regularizers(c, reg, sizeof reg, &dropout, &batchnorm);
     snprintf(backend, sizeof backend, "%.*s", (int)strcspn(item->device, ":"), item->device);
     rb_row_text(row, RB_COL(runs, case), c->name);
     rb_row_text(row, RB_COL(runs, device_key), item->device);
     rb_row_text(row, RB_COL(runs, backend), backend);
-    rb_row_text(row, RB_COL(runs, dataset), c->dataset);
+    rb_row_text(row, RB_COL(runs, dataset), item->dataset ? item->dataset : c->dataset);
     rb_row_text(row, RB_COL(runs, model), c->model);
     rb_row_text(row, RB_COL(runs, reg), reg[0] ? reg : NULL);
-    rb_row_text(row, RB_COL(runs, overrides), item->edit->overrides[0] ? item->edit->overrides : NULL);
+    rb_row_text(row, RB_COL(runs, overrides), changes);
     rb_row_text(row, RB_COL(runs, precision), "fp32");
     rb_row_int(row, RB_COL(runs, ranks), 1);
     rb_row_int(row, RB_COL(runs, batch_size), c->batch);
     rb_row_text(row, RB_COL(runs, optimizer), c->optimizer == RB_ADAM ? "adam" : "sgd");
-    rb_row_real(row, RB_COL(runs, lr), (double)c->lr);
-    if (c->optimizer == RB_SGD) rb_row_real(row, RB_COL(runs, momentum), (double)c->momentum);
-    rb_row_real(row, RB_COL(runs, weight_decay), (double)c->weight_decay);
-    rb_row_real(row, RB_COL(runs, l1), (double)c->l1);
-    rb_row_real(row, RB_COL(runs, l2), (double)c->l2);
-    rb_row_real(row, RB_COL(runs, dropout_p), dropout);
+    rb_row_float(row, RB_COL(runs, lr), c->lr);
+    if (c->optimizer == RB_SGD) rb_row_float(row, RB_COL(runs, momentum), c->momentum);
+    rb_row_float(row, RB_COL(runs, weight_decay), c->weight_decay);
+    rb_row_float(row, RB_COL(runs, l1), c->l1);
+    rb_row_float(row, RB_COL(runs, l2), c->l2);
+    rb_row_float(row, RB_COL(runs, dropout_p), dropout);
     rb_row_int(row, RB_COL(runs, batchnorm), batchnorm);
     rb_row_int(row, RB_COL(runs, seed), item->seed);
     rb_row_text(row, RB_COL(runs, phase), phase);
 }
 
 void rb_item_label(const rb_item *item, char *out, size_t size) {
+    char changes[600];
+    describe_changes(item, changes, sizeof changes);
     snprintf(out, size, "%s on %s, seed %lld%s%s", item->edit->c.name, item->device, (long long)item->seed,
-             item->edit->overrides[0] ? ", " : "", item->edit->overrides);
+             changes[0] ? ", " : "", changes);
 }

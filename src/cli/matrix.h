@@ -21,6 +21,9 @@ typedef struct rb_item {
     const rb_case_edit *edit;
     const char *device; /* selector */
     int64_t seed;
+    const char *limits;  /* what makes the run less than whole, as overrides: "max-steps=20 no-eval"; NULL = nothing */
+    const char *dataset; /* the one that is used, NULL = the case's */
+    double mflop;        /* per sample of a training step */
 } rb_item;
 
 typedef struct rb_matrix {
@@ -28,8 +31,10 @@ typedef struct rb_matrix {
     rb_case_edit *edits;
     rb_item *items;
     rb_words devices, seeds;
+    char limits[64];
 } rb_matrix;
-/* Overrides are applied, so that a bad one is found before anything starts. */
+/* Overrides are applied, cases compiled, data sets looked for and devices opened, so that what is impossible is found
+ * before anything starts. */
 rb_status rb_matrix_build(const rb_options *o, rb_matrix *out);
 /* One edited case per combination of overrides; devices and seeds are left alone. */
 rb_status rb_matrix_edits(const rb_options *o, const rb_case_list *cases, rb_matrix *out);

@@ -2,9 +2,6 @@
 #include "cli/options.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,23 +17,6 @@ const rb_flag_entry rb__flags[RB_FLAGS] = {
     {name, letter, often, rule, argument, verbs, help},
 #include "cli/flags.def"
 #undef RB_FLAG
-};
-
-/* More items than this in one list are a typing error (1-600000000), not a wish. */
-enum { LONGEST_LIST = 10000 };
-
-/* What a number must be: [low, high], or open at the end that is marked. */
-static const struct {
-    bool whole;
-    double low, high;
-    bool low_open, high_open;
-    const char *allowed;
-} numbers[RULES] = {
-    [RULE_NATURAL] = {true, 0, 9.2e18, false, false, "an integer from 0 on"},
-    [RULE_COUNT] = {true, 1, 2147483647, false, false, "an integer from 1 to 2147483647"},
-    [RULE_POSITIVE] = {false, 0, FLT_MAX, true, false, "a finite number above 0"},
-    [RULE_AMOUNT] = {false, 0, FLT_MAX, false, false, "a finite number, 0 or more"},
-    [RULE_FRACTION] = {false, 0, 1, false, true, "a number from 0 to 1, without 1"},
 };
 
 static const char *const verb_names[RB_VERBS] = {
@@ -62,6 +42,12 @@ rb_status rb_words_add(rb_words *w, const char *word, size_t length) {
     return RB_OK;
 }
 
+rb_status rb_words_add_once(rb_words *w, const char *word, size_t length) {
+    for (int i = 0; i < w->n; i++)
+        if (strncmp(w->at[i], word, length) == 0 && w->at[i][length] == '\0') return RB_OK;
+    return rb_words_add(w, word, length);
+}
+
 void rb_words_free(rb_words *w) {
     for (int i = 0; i < w->n; i++) free(w->at[i]);
     free(w->at);
@@ -71,135 +57,6 @@ void rb_words_free(rb_words *w) {
 void rb__flag_variable(rb_flag flag, char out[64]) {
     int n = snprintf(out, 64, "REGBENCH_%s", rb__flags[flag].name);
     for (int i = 0; i < n && i < 63; i++) out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
-}
-
-/* --- one value against its rule: `source` is "--batch" or "REGBENCH_BATCH", for messages ------------------------- */
-
-static rb_status read_number(const char *source, rb_rule rule, const char *text, double *real, int64_t *whole) {
-    char *end = NULL;
-    bool bad = isspace((unsigned char)text[0]) || text[0] == '\0';
-    errno = 0;
-    if (numbers[rule].whole) {
-        *whole = strtoll(text, &end, 10);
-        *real = (double)*whole;
-        bad |= errno != 0;
-    } else {
-        *real = strtod(text, &end);
-        *whole = 0;
-        /* What the device computes with is a float: 1e-60 would become 0 there. */
-        if (!isfinite(*real) || ((float)*real == 0 && *real != 0)) bad = true;
-    }
-    bad |= end == text || *end != '\0' || *real < numbers[rule].low || *real > numbers[rule].high ||
-           (numbers[rule].low_open && *real == numbers[rule].low) ||
-           (numbers[rule].high_open && *real == numbers[rule].high);
-    return bad ? rb_fail(RB_USAGE, "%s \"%s\": must be %s", source, text, numbers[rule].allowed) : RB_OK;
-}
-
-/* `a|b|c` holds `word`? */
-static rb_status check_choice(const char *source, const char *choices, const char *word) {
-    char copy[128];
-    const char *names[16];
-    int n = 0;
-    snprintf(copy, sizeof copy, "%s", choices);
-    for (char *save = NULL, *name = strtok_r(copy, "|", &save); name && n < 16; name = strtok_r(NULL, "|", &save)) {
-        if (strcmp(name, word) == 0) return RB_OK;
-        names[n++] = name;
-    }
-    const char *near = rb_text_nearest(word, names, n);
-    return rb_fail(RB_USAGE, "%s \"%s\": must be one of %s%s%s%s", source, word, choices,
-                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static rb_status check_text(const char *source, rb_flag flag, const char *text) {
-    const rb_flag_entry *f = &rb__flags[flag];
-    double real;
-    int64_t whole;
-    if (f->rule >= RULE_NATURAL) return read_number(source, f->rule, text, &real, &whole);
-    if (text[0] == '\0') return rb_fail(RB_USAGE, "%s: the value is empty; it takes %s", source, f->argument);
-    if (f->rule == RULE_CHOICE) return check_choice(source, f->argument, text);
-    if (f->rule == RULE_WORD && strpbrk(text, " \t,/"))
-        return rb_fail(RB_USAGE, "%s \"%s\": must be a word without blanks, commas and slashes", source, text);
-    if (f->rule == RULE_NAME) {
-        for (const char *c = text; *c; c++)
-            if ((!isalnum((unsigned char)*c) && !strchr("._-", *c)) || text[0] == '.')
-                return rb_fail(RB_USAGE, "%s \"%s\": must consist of letters, digits, \".\", \"_\" and \"-\"", source,
-                               text);
-    }
-    return RB_OK;
-}
-
-/* "1-6" and "64-1024*2" into `words`; false in *is_range where `text` is no range. */
-static rb_status add_range(const char *source, rb_rule rule, const char *text, rb_words *words, bool *is_range) {
-    char low_text[64], high_text[64], number[32];
-    const char *dash = text[0] ? strchr(text + 1, '-') : NULL; /* not the sign of the first number */
-    double real, factor = 0;
-    int64_t low, high;
-    rb_status status = RB_OK;
-    *is_range = dash != NULL;
-    if (!dash) return RB_OK;
-    const char *star = strchr(dash + 1, '*');
-    size_t low_n = (size_t)(dash - text), high_n = star ? (size_t)(star - dash - 1) : strlen(dash + 1);
-    if (low_n >= sizeof low_text || high_n >= sizeof high_text) return rb_fail(RB_USAGE, "%s: number too long", source);
-    snprintf(low_text, sizeof low_text, "%.*s", (int)low_n, text);
-    snprintf(high_text, sizeof high_text, "%.*s", (int)high_n, dash + 1);
-    RB_TRY(read_number(source, rule, low_text, &real, &low));
-    RB_TRY(read_number(source, rule, high_text, &real, &high));
-    if (star) {
-        char *end;
-        factor = strtod(star + 1, &end);
-        if (end == star + 1 || *end || !(factor >= 1.01) || !isfinite(factor) || low < 1)
-            return rb_fail(RB_USAGE, "%s \"%s\": a range LOW-HIGH*FACTOR needs LOW from 1 and FACTOR from 1.01 on",
-                           source, text);
-    }
-    if (low > high) return rb_fail(RB_USAGE, "%s \"%s\": the range runs backwards", source, text);
-    for (int64_t v = low, count = 0; v <= high; count++) {
-        if (count == LONGEST_LIST)
-            return rb_fail(RB_USAGE, "%s \"%s\": more than %d values", source, text, LONGEST_LIST);
-        int n = snprintf(number, sizeof number, "%lld", (long long)v);
-        RB_TRY(rb_words_add(words, number, (size_t)n));
-        if (v == high) break;
-        int64_t next = factor > 0 ? (int64_t)floor((double)v * factor + 0.5) : v + 1;
-        v = next > v ? next : v + 1;
-    }
-cleanup:
-    return status;
-}
-
-/* One argument of a flag: a comma list for MANY, checked and expanded. */
-static rb_status add_value(const char *source, rb_flag flag, const char *text, rb_words *words) {
-    const rb_flag_entry *f = &rb__flags[flag];
-    rb_status status = RB_OK;
-    char *item = NULL;
-    if (f->rule == RULE_SETTING) {
-        const char *equals = strchr(text, '=');
-        if (!equals || equals == text || equals[1] == '\0')
-            return rb_fail(RB_USAGE, "%s \"%s\": must be NAME=VALUE, as in hidden1.units=64", source, text);
-        return rb_words_add(words, text, strlen(text)); /* its comma list multiplies in matrix.c */
-    }
-    if (f->often == ONCE) {
-        RB_TRY(check_text(source, flag, text));
-        rb_words_free(words); /* the last one counts */
-        return rb_words_add(words, text, strlen(text));
-    }
-    for (const char *at = text;; at++) {
-        size_t n = strcspn(at, ",");
-        bool is_range = false;
-        item = strndup(at, n);
-        if (!item) return rb_fail(RB_MEMORY, "out of memory while reading the command line");
-        if (numbers[f->rule].whole) RB_TRY(add_range(source, f->rule, item, words, &is_range));
-        if (!is_range) {
-            RB_TRY(check_text(source, flag, item));
-            RB_TRY(rb_words_add(words, item, n));
-        }
-        free(item);
-        item = NULL;
-        if (words->n > LONGEST_LIST) return rb_fail(RB_USAGE, "%s: more than %d values", source, LONGEST_LIST);
-        at += n;
-        if (*at == '\0') break;
-    }
-cleanup:
-    free(item);
-    return status;
 }
 
 /* --- words of the command line --------------------------------------------------------------------------------------
@@ -267,7 +124,7 @@ static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_word
         rb_words_free(&given[flag]);
         return rb_words_add(&given[flag], value, strlen(value));
     }
-    return add_value(source, (rb_flag)flag, value, &given[flag]);
+    return rb__add_value(source, (rb_flag)flag, value, &given[flag]);
 }
 
 /* Flags that the command line leaves open, from REGBENCH_*. */
@@ -275,14 +132,15 @@ static rb_status read_environment(rb_options *o) {
     rb_status status = RB_OK;
     for (int f = 0; f < RB_FLAGS; f++) {
         char name[64];
-        if (f == RB_FLAG_HELP || o->flag[f].n || !(rb__flags[f].verbs & (1u << o->verb))) continue;
+        /* REGBENCH_DATA is one of the places where data/search.c looks: it may be absent, --data may not. */
+        if (f == RB_FLAG_HELP || f == RB_FLAG_DATA || o->flag[f].n || !(rb__flags[f].verbs & (1u << o->verb))) continue;
         rb__flag_variable((rb_flag)f, name);
         const char *value = getenv(name);
         if (!value || !value[0]) continue;
         if (rb__flags[f].rule != RULE_SWITCH) {
             /* -o of `data show` is a file: a general wish for csv does not concern it. */
             if (!(f == RB_FLAG_OUTPUT && o->verb == RB_VERB_data))
-                RB_TRY(add_value(name, (rb_flag)f, value, &o->flag[f]));
+                RB_TRY(rb__add_value(name, (rb_flag)f, value, &o->flag[f]));
         } else if (!strcmp(value, "1")) {
             RB_TRY(rb_words_add(&o->flag[f], "1", 1));
         } else if (strcmp(value, "0") != 0) {
@@ -320,9 +178,7 @@ rb_status rb_options_parse(int argc, char **argv, rb_options *out, bool *done) {
     bool flags_end = false;
     memset(out, 0, sizeof *out);
     *done = false;
-    for (int i = 0, n = 0; i < argc && n < (int)sizeof out->command - 1; i++)
-        n +=
-            snprintf(out->command + n, sizeof out->command - (size_t)n, "%s%s", i ? " " : "", i ? argv[i] : "regbench");
+    for (int i = 0; i < argc; i++) RB_TRY(rb__command_add(&out->command, argv[i]));
     if (argc < 2) {
         rb_help(stderr);
         return rb_fail(RB_USAGE, "no verb given");
@@ -369,6 +225,7 @@ cleanup:
 void rb_options_free(rb_options *o) {
     for (int f = 0; f < RB_FLAGS; f++) rb_words_free(&o->flag[f]);
     rb_words_free(&o->names);
+    rb_words_free(&o->command);
 }
 
 bool rb_given(const rb_options *o, rb_flag flag) { return o->flag[flag].n > 0; }

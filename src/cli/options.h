@@ -29,6 +29,7 @@ typedef struct rb_words {
     char **at;
 } rb_words;
 rb_status rb_words_add(rb_words *w, const char *word, size_t length);
+rb_status rb_words_add_once(rb_words *w, const char *word, size_t length); /* unless it is there */
 void rb_words_free(rb_words *w);
 
 /* What the user asked for. Values are checked against the flag's rule, lists and ranges are expanded; `words` of a flag
@@ -36,8 +37,8 @@ void rb_words_free(rb_words *w);
 typedef struct rb_options {
     rb_verb verb;
     rb_words flag[RB_FLAGS];
-    rb_words names;     /* cases, globs, data sets: what stands without a flag, comma lists split */
-    char command[1024]; /* the command line as typed, for session.json and for `how to resume` */
+    rb_words names;   /* cases, globs, data sets: what stands without a flag, comma lists split */
+    rb_words command; /* the command line, word by word as a shell takes it */
 } rb_options;
 
 /* argv[0] is the program. RB_USAGE with one line that names what, what is allowed, and the nearest known name.
@@ -51,6 +52,11 @@ int64_t rb_value_int(const rb_options *o, rb_flag flag, int64_t otherwise);
 double rb_value_real(const rb_options *o, rb_flag flag, double otherwise);
 /* -o, else md on a terminal and csv in a pipe. */
 rb_format rb_output_format(const rb_options *o);
+
+struct rb_text;
+/* The command line, fit to be pasted; `more` (may be NULL) comes right after the verb. */
+void rb_command_line(const rb_options *o, const char *more, struct rb_text *out);
+void rb_shell_quote(const char *word, struct rb_text *out);
 
 const char *rb_flag_name(rb_flag flag); /* "batch" */
 

@@ -52,7 +52,8 @@ typedef struct peak_rows {
 
 static rb_status keep_row(void *context, const rb_row *row) {
     peak_rows *list = context;
-    return list->n < 64 ? rb_row_copy(row, &list->rows[list->n++]) : RB_OK;
+    if (list->n < 64) rb_row_copy(row, &list->rows[list->n++]);
+    return RB_OK;
 }
 
 rb_status rb_verb_peak(const rb_options *o) {

@@ -1,6 +1,7 @@
 /* place.c: opens device, data and trainer of an item, and writes down what they are. */
 #include "cli/place.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,11 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "measure/memory.h"
+#include "regbench/check.h"
+
+/* Work per sample beyond which the plain loops of the reference would be felt when a run starts. */
+static const double most_mflop_per_sample = 20;
+static const float most_lr = 0.1f; /* while comparing */
 
 rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row) {
     rb_status status = RB_OK;
@@ -41,6 +47,34 @@ rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, r
     RB_TRY(rb_place_device(p, o, item->device, row));
     RB_TRY(open_data(p, o, item, row));
 cleanup:
+    return status;
+}
+
+rb_verified rb_verified_by(const rb_row *row) {
+    const char *word = rb_row_get_text(row, RB_COL(runs, verify));
+    const rb_cell *err = &row->cells[RB_COL(runs, verify_max_rel_err)];
+    return (rb_verified){.passed = !strcmp(word, "quick") || !strcmp(word, "full"),
+                         .max_rel_err = err->type == RB_CELL_REAL ? err->u.r : NAN};
+}
+
+rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item, const rb_verified *before,
+                          rb_row *row) {
+    rb_status status = RB_OK;
+    rb_case tame = item->edit->c;
+    const char *word = rb_value(o, RB_FLAG_VERIFY);
+    double err = before->max_rel_err;
+    if (!word) word = o->verb == RB_VERB_run && item->mflop > most_mflop_per_sample ? "off" : "quick";
+    bool full = !strcmp(word, "full");
+    int most = full ? 64 : 8, rows = tame.batch < most ? tame.batch : most;
+    /* Some runs are meant to diverge, at once even: what is compared here is the arithmetic, not the story. */
+    if (tame.lr > most_lr) tame.lr = most_lr;
+    if (strcmp(word, "off") != 0) {
+        if (!before->passed)
+            status =
+                rb_verify(p->id.backend, p->device, &tame, p->data, (uint64_t)item->seed, full ? 20 : 2, rows, &err);
+        rb_row_real(row, RB_COL(runs, verify_max_rel_err), err);
+    }
+    if (status == RB_OK) rb_row_text(row, RB_COL(runs, verify), word);
     return status;
 }
 
@@ -85,6 +119,7 @@ rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
     const rb_program *program = rb_trainer_program(p->trainer);
     rb_trainer_times times = rb_trainer_setup_times(p->trainer);
     int64_t n_train = rb_trainer_rows(p->trainer, RB_SPLIT_TRAIN);
+    rb_row_int(row, RB_COL(runs, batch_size), program->spec.batch); /* a small data set clips what was asked for */
     rb_row_int(row, RB_COL(runs, n_params), program->n_weights);
     rb_row_int(row, RB_COL(runs, n_train), n_train);
     rb_row_int(row, RB_COL(runs, n_valid), rb_trainer_rows(p->trainer, RB_SPLIT_VALID));

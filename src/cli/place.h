@@ -18,6 +18,16 @@ typedef struct rb_place {
 rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector, rb_row *row);
 /* Device and data; what is learned goes into the runs row. */
 rb_status rb_place_open(rb_place *p, const rb_options *o, const rb_item *item, rb_row *row);
+/* What became of comparing a case on a device with the reference. */
+typedef struct rb_verified {
+    bool passed;
+    double max_rel_err;
+} rb_verified;
+rb_verified rb_verified_by(const rb_row *row); /* as an earlier item's row says */
+/* Some steps on a few samples agree with the reference backend as --verify wants, or there is no number; off the clock.
+ * `before` of an earlier item with the same case and device: passed is not done again. The row says what holds. */
+rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item, const rb_verified *before,
+                          rb_row *row);
 /* The trainer: parameters drawn, kernels chosen, data uploaded. */
 rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row);
 void rb_place_close(rb_place *p);

@@ -40,10 +40,7 @@ cleanup:
     return status;
 }
 
-static void print(void *context, const char *text) {
-    (void)context;
-    fputs(text, stdout);
-}
+static void keep(void *context, const char *text) { rb_text_append(context, text); }
 
 rb_status rb_verb_plan(const rb_options *o) {
     rb_status status = RB_OK;
@@ -51,7 +48,8 @@ rb_status rb_verb_plan(const rb_options *o) {
     rb_words devices = {0};
     const rb_case *c;
     rb_case_list one = {.n = 1, .at = &c};
-    rb_child_hooks hooks = {.text = print};
+    rb_text out = {0};
+    rb_child_hooks hooks = {.context = &out, .text = keep};
     RB_TRY(rb_cases_one(o, &c));
     RB_TRY(rb_matrix_edits(o, &one, &matrix));
     if (rb_given(o, RB_FLAG_DEVICE)) RB_TRY(rb_devices_chosen(o, &devices));
@@ -60,15 +58,18 @@ rb_status rb_verb_plan(const rb_options *o) {
             plan_work w = {.o = o, .c = &matrix.edits[i].c, .device = devices.n ? devices.at[d] : NULL};
             rb_child_end end;
             if (matrix.n_edits > 1 || devices.n > 1)
-                printf("%s# %s %s %s\n", i || d ? "\n" : "", c->name, matrix.edits[i].overrides,
-                       w.device ? w.device : "");
+                rb_text_printf(&out, "%s# %s %s %s\n", i || d ? "\n" : "", c->name, matrix.edits[i].overrides,
+                               w.device ? w.device : "");
             RB_TRY(rb_child_run(work, &w, &hooks, 0, &end));
             if (end.status != RB_OK) {
                 status = rb_fail(end.status, "%s", end.text);
                 goto cleanup;
             }
         }
+    RB_TRY(rb_text_status(&out));
+    RB_TRY(rb_print_text(rb_text_string(&out)));
 cleanup:
+    rb_text_free(&out);
     rb_words_free(&devices);
     rb_matrix_free(&matrix);
     return status;

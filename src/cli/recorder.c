@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "measure/build.h"
 #include "measure/machine.h"
+#include "measure/rates.h"
 
 /* --- while an item runs ---------------------------------------------------------------------------------------------
  */
@@ -17,7 +18,8 @@ static rb_status keep_run(rb_recorder *r, const rb_row *row) {
     rb_row *rows = realloc(r->rows, (size_t)(r->n + 1) * sizeof *rows);
     if (!rows) return rb_fail(RB_MEMORY, "out of memory for the rows of a session");
     r->rows = rows;
-    return rb_row_copy(row, &r->rows[r->n++]);
+    rb_row_copy(row, &r->rows[r->n++]);
+    return RB_OK;
 }
 
 /* Of many items the report of the best one is shown: it says most. */
@@ -70,10 +72,13 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     rb_status status = RB_OK;
     char path[4096];
     rb_env env = {0};
+    rb_text command = {0};
+    rb_command_line(o, NULL, &command);
     rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),
                                   .machine = rb_value(o, RB_FLAG_MACHINE),
-                                  .command = o->command,
-                                  .resume = rb_given(o, RB_FLAG_RESUME)};
+                                  .command = rb_text_string(&command),
+                                  .resume = rb_given(o, RB_FLAG_RESUME),
+                                  .can_resume = o->verb == RB_VERB_run};
     memset(r, 0, sizeof *r);
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
@@ -88,6 +93,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     snprintf(r->env_id, sizeof r->env_id, "%s", env.id);
     RB_TRY(rb_env_record(&env, r->session));
 cleanup:
+    rb_text_free(&command);
     rb_env_free(&env);
     return status;
 }
@@ -125,23 +131,36 @@ static int gravity(rb_status status) {
     }
 }
 
-static void judge(rb_recorder *r, rb_status status, const char *why, double seconds) {
-    rb_bar_clear(&r->bar);
-    if (why && !strcmp(why, rb_status_word(status))) why = NULL; /* "interrupted: interrupted" */
-    bool fine = status == RB_OK || (status == RB_DIVERGED && r->may_diverge);
+/* Counts an item's end; true where nothing failed. */
+static bool count(rb_recorder *r, rb_status status, const char *why) {
+    bool fine = status == RB_OK || !strncmp(why, RB_FORESEEN, sizeof RB_FORESEEN - 1);
     if (fine)
         r->done++;
     else if (gravity(status) > gravity(r->worst))
         r->worst = status;
+    return fine;
+}
+
+static void judge(rb_recorder *r, rb_status status, const char *why, double seconds) {
+    bool fine = count(r, status, why);
+    rb_bar_clear(&r->bar);
+    if (!strcmp(why, rb_status_word(status))) why = ""; /* "interrupted: interrupted" */
     rb_log_level level = fine                                                   ? RB_LOG_INFO
                          : status == RB_UNSUPPORTED || status == RB_INTERRUPTED ? RB_LOG_WARN
                                                                                 : RB_LOG_ERROR;
-    rb_log(level, "%s: %s%s%s (%.1f s)", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "",
-           seconds);
+    rb_log(level, "%s: %s%s%s (%.1f s)", r->label, rb_status_word(status), why[0] ? ": " : "", why, seconds);
     if (r->log) {
-        fprintf(r->log, "%s: %s%s%s\n", r->label, rb_status_word(status), why && why[0] ? ": " : "", why ? why : "");
+        fprintf(r->log, "%s: %s%s%s\n", r->label, rb_status_word(status), why[0] ? ": " : "", why);
         if (fflush(r->log) != 0) clearerr(r->log);
     }
+}
+
+/* What `list` tells the time of a whole run from: cases as they are, without overrides. */
+static void note_rate(const rb_row *row) {
+    const rb_cell *rate = &row->cells[RB_COL(runs, samples_per_s)], *batch = &row->cells[RB_COL(runs, batch_size)];
+    if (rb_row_get_text(row, RB_COL(runs, overrides))[0] || rate->type != RB_CELL_REAL) return;
+    rb_rate_remember(rb_row_get_text(row, RB_COL(runs, device_key)), rb_row_get_text(row, RB_COL(runs, case)),
+                     batch->u.i, rate->u.r);
 }
 
 rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
@@ -158,7 +177,7 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
     RB_TRY(rb_child_run(work, context, &hooks, rb_value_real(r->o, RB_FLAG_TIMEOUT, 0), &end));
     if (!r->got_row) {
         rb_row_end(&dead);
-        RB_TRY(rb_row_copy(row, &dead));
+        rb_row_copy(row, &dead);
         if (end.status == RB_OK) {
             end.status = RB_INTERNAL;
             snprintf(end.text, sizeof end.text, "the child ended without a result");
@@ -168,17 +187,26 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
         rb_row_real(&dead, RB_COL(runs, duration_s), end.seconds);
         RB_TRY(on_row(r, &dead));
     }
-    const rb_cell *cells = r->rows[r->n - 1].cells;
-    const rb_cell *word = &cells[RB_COL(runs, status)], *why = &cells[RB_COL(runs, status_reason)];
-    rb_status outcome = word->type == RB_CELL_TEXT ? rb_status_from_word(word->u.s) : RB_INTERNAL;
+    const rb_row *got = &r->rows[r->n - 1];
+    rb_status outcome = rb_status_from_word(rb_row_get_text(got, RB_COL(runs, status)));
+    if (outcome == RB_OK && end.status == RB_OK) note_rate(got);
     /* A child that sent its row and crashed while it tidied up: the row stands, but nobody calls that well. */
     if (outcome == RB_OK && end.status != RB_OK)
         judge(r, end.status, end.text, end.seconds);
     else
-        judge(r, outcome, why->type == RB_CELL_TEXT ? why->u.s : "", end.seconds);
+        judge(r, outcome, rb_row_get_text(got, RB_COL(runs, status_reason)), end.seconds);
 cleanup:
     rb_bar_clear(&r->bar);
     rb_row_end(&dead);
+    return status;
+}
+
+rb_status rb_recorder_earlier(rb_recorder *r, const rb_row *row) {
+    rb_status status = RB_OK;
+    RB_TRY(keep_run(r, row));
+    count(r, rb_status_from_word(rb_row_get_text(row, RB_COL(runs, status))),
+          rb_row_get_text(row, RB_COL(runs, status_reason)));
+cleanup:
     return status;
 }
 

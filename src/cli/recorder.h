@@ -7,6 +7,9 @@
 #include "cli/progress.h"
 #include "core/text.h"
 
+/* Begins the status_reason of an item that ended otherwise than well, as its case foresees: nothing failed. */
+#define RB_FORESEEN "as foreseen: "
+
 typedef struct rb_recorder {
     const rb_options *o;
     rb_session *session;
@@ -24,7 +27,6 @@ typedef struct rb_recorder {
     /* of the item that runs */
     const char *label;
     bool got_row;
-    bool may_diverge; /* set by the caller: a diverged item is as foreseen */
 } rb_recorder;
 
 /* Opens the session, so that an unwritable folder is found before any work; writes the facts about the machine. */
@@ -35,6 +37,8 @@ void rb_recorder_stamp(rb_recorder *r, rb_row *row);
  * dies without sending one. The returned status is about the session: RB_DISK. */
 rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, const rb_row *row, const char *label,
                            int index, int total);
+/* An item that an earlier process of this session has done: its row counts and is printed as if it were done now. */
+rb_status rb_recorder_earlier(rb_recorder *r, const rb_row *row);
 /* True once the user has asked to stop. */
 bool rb_recorder_stopped(const rb_recorder *r);
 /* What the session amounts to: RB_OK, or the worst status of its items. */

@@ -19,6 +19,7 @@ typedef struct run_work {
     const rb_item *item;
     const rb_row *row; /* what is known before */
     const char *run_id;
+    rb_verified verified; /* by an earlier item */
     FILE *to;
     int epochs;
     double spoken;  /* when progress was last sent */
@@ -50,7 +51,7 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     rb_row_int(&row, RB_COL(epochs, step), e->step);
     rb_row_real(&row, RB_COL(epochs, train_s_cum), e->train_s);
     rb_row_real(&row, RB_COL(epochs, eval_s_cum), e->eval_s);
-    rb_row_real(&row, RB_COL(epochs, lr), e->lr);
+    rb_row_float(&row, RB_COL(epochs, lr), (float)e->lr);
     if (e->has_train) {
         rb_row_real(&row, RB_COL(epochs, train_loss), e->train_loss);
         rb_row_real(&row, RB_COL(epochs, train_acc), e->train_acc);
@@ -60,6 +61,7 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
     }
+    if (e->partial && !rb_given(w->o, RB_FLAG_MAX_STEPS)) rb_row_text(&row, RB_COL(epochs, event), "interrupted");
     rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
     w->sent = rb_send_row(w->to, &row);
     rb_row_end(&row);
@@ -97,7 +99,11 @@ static void note_result(rb_row *row, const rb_run_result *r, const rb_run_option
     if (r->best_epoch > 0) rb_row_int(row, RB_COL(runs, best_epoch), r->best_epoch);
     rb_row_real(row, RB_COL(runs, test_acc), r->test_acc);
     rb_row_text(row, RB_COL(runs, status), rb_status_word(r->outcome));
-    rb_row_text(row, RB_COL(runs, status_reason), r->reason[0] ? r->reason : NULL);
+    if (r->reason[0]) {
+        char reason[sizeof RB_FORESEEN + sizeof r->reason];
+        snprintf(reason, sizeof reason, "%s%s", r->foreseen && r->outcome != RB_OK ? RB_FORESEEN : "", r->reason);
+        rb_row_text(row, RB_COL(runs, status_reason), reason);
+    }
     rb_row_text(row, RB_COL(runs, stop_reason),
                 r->outcome == RB_INTERRUPTED ? "interrupted"
                 : r->outcome == RB_DIVERGED  ? "diverged"
@@ -116,6 +122,7 @@ static rb_status work(void *context, FILE *to) {
     w->to = to;
     rb_row_copy(w->row, &row);
     RB_TRY(rb_place_open(&place, w->o, w->item, &row));
+    RB_TRY(rb_place_verify(&place, w->o, w->item, &w->verified, &row));
     RB_TRY(rb_place_trainer(&place, w->item, &row));
     rb_run_options options = {.seed = (uint64_t)w->item->seed,
                               .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
@@ -159,20 +166,59 @@ cleanup:
 }
 
 static void print_how_to_resume(const rb_recorder *r) {
-    const char *dir = rb_session_dir(r->session);
-    bool has_dir = rb_given(r->o, RB_FLAG_OUT_DIR), has_resume = rb_given(r->o, RB_FLAG_RESUME);
-    rb_log(RB_LOG_WARN, "interrupted; what is done is kept. To go on: %s%s%s%s", r->o->command, has_dir ? "" : " -O ",
-           has_dir ? "" : dir, has_resume ? "" : " --resume");
+    rb_text more = {0}, command = {0};
+    if (!rb_given(r->o, RB_FLAG_OUT_DIR)) {
+        rb_text_append(&more, " -O ");
+        rb_shell_quote(rb_session_dir(r->session), &more);
+    }
+    if (!rb_given(r->o, RB_FLAG_RESUME)) rb_text_append(&more, " --resume");
+    rb_command_line(r->o, rb_text_string(&more), &command);
+    rb_log(RB_LOG_WARN, "what is done is kept. To go on:"); /* a line of its own: rb_log cuts long lines */
+    fprintf(stderr, "%s\n", rb_text_string(&command));
+    rb_text_free(&more);
+    rb_text_free(&command);
+}
+
+static rb_status run_all(rb_recorder *r, const rb_matrix *m) {
+    rb_status status = RB_OK;
+    rb_row row;
+    char label[1300];
+    int skipped = 0;
+    rb_verified verified = {0};
+    rb_row_begin(&row, RB_TABLE_runs);
+    for (int i = 0; i < m->n && !rb_recorder_stopped(r); i++) {
+        const rb_item *item = &m->items[i];
+        rb_row_end(&row);
+        rb_item_row(item, "run", &row);
+        const rb_row *earlier = rb_given(r->o, RB_FLAG_RESUME) ? rb_session_find_run(r->session, &row) : NULL;
+        if (earlier) {
+            RB_TRY(rb_recorder_earlier(r, earlier));
+            skipped++;
+            continue;
+        }
+        rb_recorder_stamp(r, &row);
+        rb_item_label(item, label, sizeof label);
+        /* Seeds of a case on a device follow each other: the first one that is right speaks for all. */
+        if (i == 0 || item->edit != m->items[i - 1].edit || strcmp(item->device, m->items[i - 1].device) != 0)
+            verified = (rb_verified){0};
+        run_work w = {.o = r->o,
+                      .item = item,
+                      .row = &row,
+                      .run_id = rb_row_get_text(&row, RB_COL(runs, run_id)),
+                      .verified = verified};
+        RB_TRY(rb_recorder_item(r, work, &w, &row, label, i, m->n));
+        verified = rb_verified_by(&r->rows[r->n - 1]);
+    }
+    if (skipped) rb_log(RB_LOG_INFO, "%d of %d items were done before", skipped, m->n);
+cleanup:
+    rb_row_end(&row);
+    return status;
 }
 
 rb_status rb_verb_run(const rb_options *o) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
     rb_recorder recorder = {0};
-    rb_row row;
-    char label[700];
-    int skipped = 0;
-    rb_row_begin(&row, RB_TABLE_runs);
     if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
@@ -181,29 +227,14 @@ rb_status rb_verb_run(const rb_options *o) {
         goto cleanup;
     }
     RB_TRY(rb_recorder_open(&recorder, o));
-    for (int i = 0; i < matrix.n && !rb_recorder_stopped(&recorder); i++) {
-        rb_row_end(&row);
-        rb_item_row(&matrix.items[i], "run", &row);
-        if (rb_given(o, RB_FLAG_RESUME) && rb_session_has_run(recorder.session, &row)) {
-            skipped++;
-            continue;
-        }
-        rb_recorder_stamp(&recorder, &row);
-        rb_item_label(&matrix.items[i], label, sizeof label);
-        run_work w = {.o = o, .item = &matrix.items[i], .row = &row, .run_id = row.cells[RB_COL(runs, run_id)].u.s};
-        /* Diverging is the story of some cases: the row says so, but nothing failed. */
-        rb_expect expect = matrix.items[i].edit->c.expect;
-        recorder.may_diverge = expect == RB_EXPECT_DIVERGES || expect == RB_EXPECT_ANYTHING;
-        RB_TRY(rb_recorder_item(&recorder, work, &w, &row, label, i, matrix.n));
-    }
-    if (skipped) rb_log(RB_LOG_INFO, "%d of %d items were done before", skipped, matrix.n);
+    status = run_all(&recorder, &matrix);
+    if (status == RB_DISK || rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
+    if (status != RB_OK) goto cleanup;
     RB_TRY(print_results(&recorder, rb_output_format(o)));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
-    if (rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     status = rb_recorder_verdict(&recorder);
 cleanup:
     rb_recorder_close(&recorder);
     rb_matrix_free(&matrix);
-    rb_row_end(&row);
     return status;
 }

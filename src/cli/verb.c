@@ -11,24 +11,11 @@ rb_status rb_no_names(const rb_options *o) {
                    o->names.at[0], rb_verb_name(o->verb));
 }
 
-rb_status rb_row_copy(const rb_row *from, rb_row *to) {
-    rb_row_begin(to, from->table);
-    for (int i = 0; i < RB_MAX_COLUMNS; i++) {
-        const rb_cell *cell = &from->cells[i];
-        if (cell->type == RB_CELL_TEXT)
-            rb_row_text(to, i, cell->u.s);
-        else if (cell->type == RB_CELL_INT)
-            rb_row_int(to, i, cell->u.i);
-        else if (cell->type == RB_CELL_REAL)
-            rb_row_real(to, i, cell->u.r);
-    }
-    return RB_OK;
-}
-
 rb_status rb_unless_reader_left(rb_status status) {
     const rb_error *e = rb_error_last();
     if (status != RB_OUTPUT || !e || e->native != EPIPE) return status;
     rb_error_clear();
+    clearerr(stdout);
     return RB_OK;
 }
 
@@ -43,14 +30,25 @@ rb_status rb_print_table(rb_table table, rb_format format, const rb_row *rows, i
     return rb_unless_reader_left(status);
 }
 
-void rb_print_quoted(const char *text, bool json) {
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"') putchar(json ? '\\' : '"');
-        if (*text == '\\' && json) putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
+/* errno 0: a write that nobody looked at failed some time before. */
+static rb_status stdout_failed(int why) {
+    if (why == ENOSPC || why == EDQUOT || why == EFBIG)
+        return rb_fail_native(RB_DISK, why, "no room to write standard output (%s)", strerror(why));
+    return rb_fail_native(RB_OUTPUT, why, "cannot write%s standard output%s%s", why ? "" : " all of", why ? ": " : "",
+                          why ? strerror(why) : "");
+}
+
+rb_status rb_print_text(const char *text) {
+    errno = 0;
+    if (fputs(text, stdout) != EOF && fflush(stdout) == 0) return RB_OK;
+    return rb_unless_reader_left(stdout_failed(errno));
+}
+
+rb_status rb_stdout_finish(void) {
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    int why = failed ? errno : 0; /* a call that did well leaves some other errno behind */
+    return failed || ferror(stdout) ? rb_unless_reader_left(stdout_failed(why)) : RB_OK;
 }
 
 rb_data_options rb_data_choice(const rb_options *o) { return (rb_data_options){.dir = rb_value(o, RB_FLAG_DATA)}; }

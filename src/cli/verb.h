@@ -13,15 +13,15 @@
 
 /* RB_USAGE if anything stands on the command line that this verb does not take. */
 rb_status rb_no_names(const rb_options *o);
-/* A copy that owns its texts. */
-rb_status rb_row_copy(const rb_row *from, rb_row *to);
 /* Rows of `table` on stdout: the given columns for people, all of them for machines, and their header where n = 0. */
 rb_status rb_print_table(rb_table table, rb_format format, const rb_row *rows, int n, const int *columns,
                          int n_columns);
 /* `status` of printing on stdout, or RB_OK where it failed only because the reader has seen enough (`| head`). */
 rb_status rb_unless_reader_left(rb_status status);
-/* On stdout, in quotes for CSV ("" for ") or JSON (\" for ", \\ for \). */
-void rb_print_quoted(const char *text, bool json);
+/* A whole text on stdout. RB_DISK, RB_OUTPUT. */
+rb_status rb_print_text(const char *text);
+/* What was printed without looking is written, or the reason is told. */
+rb_status rb_stdout_finish(void);
 /* --data and its siblings. */
 rb_data_options rb_data_choice(const rb_options *o);
 /* --threads and --provider. */

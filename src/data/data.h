@@ -97,6 +97,8 @@ extern const char *rb__data_folders;
 /* Looks for the set; *found says whether. Fails where a file is present but another of the set absent, where a folder
  * cannot be read, and where options->dir does not exist. */
 rb_status rb__search(const rb__set *set, const rb_data_options *options, rb__place *place, bool *found);
+/* True where the embedded sample takes the place of this set if it is absent. */
+bool rb__stand_in(const rb__set *set);
 rb_status rb__missing(const rb__set *set, const rb_data_options *options); /* RB_MISSING: where it looked, what to do */
 bool rb__cache_folder(char *path, int size); /* ${XDG_CACHE_HOME:-~/.cache}/regbench; false where there is none */
 /* printf into path (size); RB_USAGE where it is too long. */

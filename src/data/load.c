@@ -129,7 +129,7 @@ rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_d
         snprintf(data->source, sizeof data->source, "%s", place->folder);
         RB_TRY(read_files(set, place, options && options->no_cache, data));
     } else {
-        data->stand_in = strcmp(name, "fashion") == 0;
+        data->stand_in = rb__stand_in(set);
         if (set->files[0] && !data->stand_in) {
             status = rb__missing(set, options);
             goto cleanup;

@@ -198,12 +198,13 @@ rb_status rb__journal_read(rb__journal *j, rb_status (*see)(void *context, const
     for (long number = 1; getline(&line, &capacity, file) > 0; number++) {
         rb_row row;
         if (rb_json_row_parse(line, &row) != RB_OK) {
-            rb_log(RB_LOG_WARN, "%s:%ld is skipped: %s", path.data, number, rb_error_last()->text);
+            rb_log(RB_LOG_DEBUG, "%s:%ld: %s", path.data, number, rb_error_last()->text);
             rb_error_clear();
-            continue;
+            status = see(context, NULL);
+        } else {
+            status = see(context, &row);
+            rb_row_end(&row);
         }
-        status = see(context, &row);
-        rb_row_end(&row);
         if (status != RB_OK) goto cleanup;
     }
     if (ferror(file)) status = rb_fail_native(RB_INPUT, errno, "cannot read %s: %s", path.data, strerror(errno));
@@ -237,7 +238,7 @@ static rb_status begin_table(rebuilding *b, rb_table t) {
 static rb_status rebuild_row(void *context, const rb_row *row) {
     rebuilding *b = context;
     rb_status status = RB_OK;
-    if (!b->keep(b->context, row)) return RB_OK;
+    if (!row || !b->keep(b->context, row)) return RB_OK;
     if (!b->file[row->table]) RB_TRY(begin_table(b, row->table));
     rb_text_clear(&b->line);
     rb_csv_row(row, &b->line);

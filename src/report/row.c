@@ -147,6 +147,28 @@ void rb_row_text(rb_row *row, int column, const char *value) {
     cell->u.s = copy;
 }
 
+double rb_float_shortest(float value) {
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    return strtod(text, NULL);
+}
+
+void rb_row_float(rb_row *row, int column, float value) { rb_row_real(row, column, rb_float_shortest(value)); }
+
+void rb_row_copy(const rb_row *from, rb_row *to) {
+    rb_row_begin(to, from->table);
+    for (int c = 0; c < rb_table_columns(from->table); c++) {
+        const rb_cell *cell = &from->cells[c];
+        if (cell->type == RB_CELL_TEXT)
+            rb_row_text(to, c, cell->u.s);
+        else
+            to->cells[c] = *cell;
+    }
+}
+
 const char *rb_row_get_text(const rb_row *row, int column) {
     return row->cells[column].type == RB_CELL_TEXT ? row->cells[column].u.s : "";
 }

@@ -19,9 +19,10 @@
 #include "report/journal.h"
 #include "report/lock.h"
 
-/* A row of runs, as far as --resume asks for it. */
+/* A row of runs, for --resume. */
 typedef struct past_run {
-    char *run_id, *key, *phase;
+    rb_row row;
+    char *key;
     bool done; /* need not be done again */
 } past_run;
 
@@ -35,6 +36,11 @@ struct rb_session {
     int last_number; /* highest NNNN of all run_ids */
     char (*env_ids)[65];
     int n_env_ids;
+    /* while events.jsonl is read */
+    char open_run[64];   /* of the line before, where that run has no row of runs yet */
+    bool next_damaged;   /* a damaged line came before the next run's first */
+    char (*damaged)[64]; /* run_ids */
+    int n_damaged;
 };
 
 const char *rb_session_dir(const rb_session *s) { return s->dir; }
@@ -145,12 +151,12 @@ static bool there(const char *dir, const char *name, const char *end) {
 }
 
 /* Whether the folder may be written to: files of ours that are there belong to somebody's session. */
-static rb_status check_folder(const char *dir, bool resume) {
+static rb_status check_folder(const char *dir, const rb_session_options *options) {
     bool events = there(dir, "events.jsonl", "");
     const char *found = events ? "events.jsonl" : there(dir, "session.json", "") ? "session.json" : NULL;
-    if (found && !resume)
-        return rb_fail(RB_USAGE, "%s already holds a session: add --resume to go on with it, or choose another folder",
-                       dir);
+    if (found && !options->resume)
+        return rb_fail(RB_USAGE, "%s already holds a session: %schoose another folder", dir,
+                       options->can_resume ? "add --resume to go on with it, or " : "");
     /* CSVs without their source are not ours to replace. */
     for (int t = 0; t < RB_TABLES && !events; t++)
         if (there(dir, rb_table_name((rb_table)t), ".csv"))
@@ -221,10 +227,11 @@ cleanup:
     return status;
 }
 
-/* What makes two runs the same item; the phase is compared apart, since a question may leave it open. */
+/* What makes two runs the same item. The batch is none of it: what was asked for stands in the overrides, and a small
+ * data set may have made it smaller. */
 static char *run_key(const rb_row *row) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, seed),
-                                  RB_COL(runs, batch_size), RB_COL(runs, overrides)};
+    static const int columns[] = {RB_COL(runs, case),    RB_COL(runs, device_key), RB_COL(runs, seed),
+                                  RB_COL(runs, dataset), RB_COL(runs, overrides),  RB_COL(runs, phase)};
     rb_text key = {0};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         rb__csv_cell(&row->cells[columns[i]], &key);
@@ -238,12 +245,30 @@ static rb_status remember_run(rb_session *s, const rb_row *row) {
     past_run *more = realloc(s->runs, (size_t)(s->n_runs + 1) * sizeof *more);
     if (!more) return rb_fail(RB_MEMORY, "out of memory");
     s->runs = more;
-    const char *word = rb_row_get_text(row, RB_COL(runs, status));
-    past_run run = {strdup(rb_row_get_text(row, RB_COL(runs, run_id))), run_key(row),
-                    strdup(rb_row_get_text(row, RB_COL(runs, phase)))};
-    run.done = strcmp(word, rb_status_word(RB_OK)) == 0 || strcmp(word, rb_status_word(RB_DIVERGED)) == 0;
-    s->runs[s->n_runs++] = run;
-    return run.run_id && run.key && run.phase ? RB_OK : rb_fail(RB_MEMORY, "out of memory");
+    past_run *run = &s->runs[s->n_runs++];
+    rb_status word = rb_status_from_word(rb_row_get_text(row, RB_COL(runs, status)));
+    rb_row_copy(row, &run->row);
+    run->key = run_key(row);
+    run->done = word == RB_OK || word == RB_DIVERGED || word == RB_UNEXPECTED;
+    return run->key ? RB_OK : rb_fail(RB_MEMORY, "out of memory");
+}
+
+static bool is_damaged(const rb_session *s, const char *run_id) {
+    for (int i = 0; i < s->n_damaged; i++)
+        if (strcmp(s->damaged[i], run_id) == 0) return true;
+    return false;
+}
+
+static rb_status remember_damage(rb_session *s, const char *run_id) {
+    if (is_damaged(s, run_id)) return RB_OK;
+    void *more = realloc(s->damaged, (size_t)(s->n_damaged + 1) * sizeof *s->damaged);
+    if (!more) return rb_fail(RB_MEMORY, "out of memory");
+    s->damaged = more;
+    snprintf(s->damaged[s->n_damaged++], sizeof *s->damaged, "%s", run_id);
+    rb_log(RB_LOG_WARN,
+           "%s/events.jsonl: a line of run %s is damaged: the run is left out, and done again if asked for", s->dir,
+           run_id);
+    return RB_OK;
 }
 
 static rb_status remember_env(rb_session *s, const char *env_id) {
@@ -256,8 +281,7 @@ static rb_status remember_env(rb_session *s, const char *env_id) {
 }
 
 /* What later questions need of a row; for new rows and old ones alike. */
-static rb_status remember(void *context, const rb_row *row) {
-    rb_session *s = context;
+static rb_status remember(rb_session *s, const rb_row *row) {
     int column = rb_column_find(row->table, "run_id");
     const char *dash = column < 0 ? NULL : strrchr(rb_row_get_text(row, column), '-');
     int number = dash ? atoi(dash + 1) : 0;
@@ -267,14 +291,35 @@ static rb_status remember(void *context, const rb_row *row) {
     return RB_OK;
 }
 
+/* A line that is no row belongs to the run around it: that of the line before, unless it ended there, else the next. */
+static rb_status follow(void *context, const rb_row *row) {
+    rb_session *s = context;
+    rb_status status = RB_OK;
+    int column = row ? rb_column_find(row->table, "run_id") : -1;
+    const char *run_id = column < 0 ? "" : rb_row_get_text(row, column);
+    if (!row) {
+        s->next_damaged = !s->open_run[0];
+        return s->open_run[0] ? remember_damage(s, s->open_run) : RB_OK;
+    }
+    if (s->next_damaged && *run_id) {
+        s->next_damaged = false;
+        RB_TRY(remember_damage(s, run_id));
+    }
+    snprintf(s->open_run, sizeof s->open_run, "%s", row->table == RB_TABLE_runs ? "" : run_id);
+    RB_TRY(remember(s, row));
+cleanup:
+    return status;
+}
+
 /* Rows of a run that never got its row in runs were left by an interrupted item. */
 static bool is_whole(const void *context, const rb_row *row) {
     const rb_session *s = context;
     int column = rb_column_find(row->table, "run_id");
+    const char *run_id = column < 0 ? "" : rb_row_get_text(row, column);
+    if (is_damaged(s, run_id)) return false;
     if (column < 0 || row->table == RB_TABLE_runs) return true;
-    const char *run_id = rb_row_get_text(row, column);
     for (int i = s->n_runs - 1; i >= 0; i--)
-        if (strcmp(s->runs[i].run_id, run_id) == 0) return true;
+        if (strcmp(rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id)), run_id) == 0) return true;
     return false;
 }
 
@@ -291,14 +336,14 @@ rb_status rb_session_open(const rb_session_options *options, rb_session **out) {
     draw_id(s->id);
     machine_name(options->machine, s->machine);
     RB_TRY(choose_folder(s, options->out_dir));
-    RB_TRY(check_folder(s->dir, options->resume));
+    RB_TRY(check_folder(s->dir, options));
     RB_TRY(rb__lock_take(s->dir, &s->lock));
-    RB_TRY(check_folder(s->dir, options->resume)); /* who had the lock before us may have begun one */
+    RB_TRY(check_folder(s->dir, options)); /* who had the lock before us may have begun one */
     bool old = there(s->dir, "events.jsonl", "");
     RB_TRY(rb__journal_open(&s->journal, s->dir));
     RB_TRY(describe(s, options));
     if (old) {
-        RB_TRY(rb__journal_read(&s->journal, remember, s));
+        RB_TRY(rb__journal_read(&s->journal, follow, s));
         RB_TRY(rb__journal_rebuild(&s->journal, is_whole, s));
     }
     *out = s;
@@ -316,18 +361,16 @@ cleanup:
     return status;
 }
 
-int rb_session_count_runs(const rb_session *s, const rb_row *run) {
+const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run) {
     char *key = run_key(run);
-    const char *phase = rb_row_get_text(run, RB_COL(runs, phase));
-    int count = 0;
-    for (int i = 0; key && i < s->n_runs; i++)
-        count +=
-            s->runs[i].done && strcmp(s->runs[i].key, key) == 0 && (!*phase || strcmp(s->runs[i].phase, phase) == 0);
+    const rb_row *found = NULL;
+    for (int i = s->n_runs - 1; key && i >= 0 && !found; i--)
+        if (s->runs[i].done && strcmp(s->runs[i].key, key) == 0 &&
+            !is_damaged(s, rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id))))
+            found = &s->runs[i].row;
     free(key);
-    return count;
+    return found;
 }
-
-bool rb_session_has_run(const rb_session *s, const rb_row *run) { return rb_session_count_runs(s, run) > 0; }
 
 bool rb_session_has_env(const rb_session *s, const char *env_id) {
     for (int i = 0; i < s->n_env_ids; i++)
@@ -343,12 +386,12 @@ void rb_session_close(rb_session *s) {
     else if (s->lock >= 0)
         close(s->lock);
     for (int i = 0; i < s->n_runs; i++) {
-        free(s->runs[i].run_id);
+        rb_row_end(&s->runs[i].row);
         free(s->runs[i].key);
-        free(s->runs[i].phase);
     }
     free(s->runs);
     free(s->env_ids);
+    free(s->damaged);
     free(s->dir);
     free(s);
 }

@@ -1,0 +1,160 @@
+/* test_cli_trouble.c: the program in trouble: impossible wishes, full disks, readers that leave, signals, deaths. */
+#include "cli_util.h"
+
+static void impossible_runs_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *arguments, *says;
+    } cases[] = {
+        {"--train-size 1000000", "1000000"},   {"--valid-size 70000", "70000"},
+        {"--dataset fashoin", "did you mean"}, {"--dataset cifar", "cifar"}, /* absent, see below */
+        {"--provider onw -d cpu", "onw"},      {"--threads 100000000 -d cpu", "thread"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) { /* before a folder is made */
+        assert_int_equal(shell("XDG_CACHE_HOME=$PWD REGBENCH_DATA= $R run size/mlp %s --max-steps 1 -O many -o csv "
+                               "%s",
+                               cases[i].arguments, strstr(cases[i].arguments, "-d cpu") ? "" : "-d reference"),
+                         2);
+        assert_has(err, cases[i].says);
+        assert_int_equal(lines(rb_text_string(&err)), 1);
+        assert_int_equal(shell("[ -e many ]"), 1);
+    }
+    assert_int_equal(shell("touch plain; $R " SMALL " -O plain/below -o csv"), 2);
+    assert_int_equal(lines(rb_text_string(&err)), 1);
+    assert_string_equal(rb_text_string(&out), "");
+    assert_int_equal(shell("$R " SMALL " -O plain -o csv"), 2);
+    if (geteuid() != 0) assert_int_equal(shell("mkdir -m 555 closed; $R " SMALL " -O closed/x -o csv"), 2);
+}
+
+static void a_full_disk_is_one_line_and_loses_nothing(void **state) {
+    (void)state;
+    /* A limit of a few blocks on the size of a file: events.jsonl reaches it in mid-run. */
+    assert_int_equal(shell("ulimit -f 48; $R " SMALL " -s 1-9 --trajectory -O full -o csv"), 4);
+    assert_has(err, "full/events.jsonl");
+    slurp("full/runs.csv", &out);
+    const char *text = rb_text_string(&out);
+    assert_true(lines(text) >= 2);                  /* the runs before are there */
+    assert_int_equal(text[strlen(text) - 1], '\n'); /* and none is cut */
+    assert_has(err, "--resume");
+}
+
+static void stdout_that_cannot_be_written(void **state) {
+    static const char *const full[] = {"list",
+                                       "plan size/mlp",
+                                       "plan resnet/plain -B 2,4",
+                                       "summary size/mlp",
+                                       "devices -d reference",
+                                       "data list",
+                                       "run --help",
+                                       "--version"};
+    (void)state;
+    for (size_t i = 0; i < sizeof full / sizeof *full; i++) {
+        int code = shell("$R %s > /dev/full", full[i]);
+        if (!strncmp(full[i], "plan resnet", 11) && code == 2) continue;
+        assert_int_equal(code, 4);
+        assert_has(err, "no room to write standard output");
+        assert_null(strstr(rb_text_string(&err), "--resume")); /* there is nothing to go on with */
+        assert_int_equal(shell("$R %s >&-", full[i]), 2);
+        assert_has(err, "cannot write standard output");
+    }
+}
+
+static void an_old_session_is_told_apart(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R " SMALL " -O old -o csv"), 0);
+    assert_int_equal(shell("$R " SMALL " -O old -o csv"), 2);
+    assert_has(err, "--resume");
+    assert_int_equal(shell("$R bench size/mlp -d reference --quick -r 1 -O old -o csv"), 2);
+    assert_has(err, "already holds a session");
+    assert_null(strstr(rb_text_string(&err), "--resume")); /* bench takes none */
+}
+
+static void what_cannot_be_checked_is_told(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R check size/mlp -d reference -s 1,2 -o csv"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 4); /* header, ops, a row for each seed */
+    assert_has(out, ",size/mlp,1,20,0,");
+    assert_has(out, ",size/mlp,2,20,0,");
+    assert_has(err, "3 agreed, 0 skipped, 0 failed");
+    /* A set that is not here: asked for by name it is an error, else it is skipped; told in both cases. */
+    const char *alone = "XDG_CACHE_HOME=$PWD REGBENCH_DATA=";
+    int code = shell("%s $R data path cifar", alone);
+    if (code == 0) return; /* Debian's package is installed */
+    assert_int_equal(shell("%s $R check cnn/cifar -d reference -o csv", alone), 2);
+    assert_has(out, "1,reference,cnn/cifar,2021,,,,skipped,");
+    assert_has(err, "1 agreed, 1 skipped, 0 failed");
+    assert_has(err, "data fetch cifar");
+}
+
+static void readers_that_leave_early_are_no_error(void **state) {
+    (void)state;
+    assert_int_equal(shell("{ $R list -o csv; echo $? >code; } | head -n 1 >/dev/null; cat code"), 0);
+    assert_string_equal(rb_text_string(&out), "0\n");
+    assert_string_equal(rb_text_string(&err), "");
+    /* Nobody reads the progress: the run goes on. */
+    assert_int_equal(shell("{ $R " SMALL " -O unread -o csv; echo $? >code; } 2>&1 | true; cat code"), 0);
+    assert_string_equal(rb_text_string(&out), "0\n");
+    slurp("unread/runs.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
+}
+
+/* Starts a run that takes minutes, waits until its first step, sends `signals`, returns the exit code. */
+static int interrupt(const char *session, const char *signals) {
+    return shell("$R run size/mlp -d reference -B 16 --epochs 500 -s 1-2 --trajectory -O %s -o csv & p=$!\n"
+                 "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do\n"
+                 "  [ -s %s/env.csv ] && break; sleep 0.1; done; sleep 1\n"
+                 "%s\nwait $p",
+                 session, session, signals);
+}
+
+static void ctrl_c_keeps_what_is_done(void **state) {
+    (void)state;
+    assert_int_equal(interrupt("int", "kill -INT $p"), 130);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
+    assert_has(out, "interrupted");
+    /* The line to go on with is one that a shell takes: here with a blank in the folder's name. */
+    assert_int_equal(interrupt("'go on'", "kill -INT $p"), 130);
+    assert_has(err, " run --resume size/mlp -d reference -B 16 --epochs 500 -s 1-2 --trajectory -O 'go on' -o csv\n");
+    assert_has(err, REGBENCH_PROGRAM);
+    slurp("int/runs.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 2); /* the second seed never began */
+    slurp("int/steps.csv", &out);
+    assert_int_equal(rb_text_string(&out)[out.length - 1], '\n');
+    assert_int_equal(interrupt("term", "kill -TERM $p"), 130);
+    assert_int_equal(interrupt("twice", "kill -INT $p; sleep 0.2; kill -INT $p"), 130);
+}
+
+static void a_dead_child_is_a_row(void **state) {
+    (void)state;
+    assert_int_equal(interrupt("crash", "kill -KILL $(ps -o pid= --ppid $p | head -n 1); sleep 0.3; kill -INT $p"),
+                     130);
+    slurp("crash/runs.csv", &out);
+    assert_has(out, ",crash,died by signal 9");
+    assert_int_equal(shell("$R run size/mlp -d reference -B 16 --epochs 500 --timeout 0.5 -O late -o csv"), 4);
+    assert_has(out, ",timeout,");
+}
+
+static void a_dead_parent_takes_its_child_along(void **state) {
+    (void)state;
+    int code = interrupt("orphan", "c=$(ps -o pid= --ppid $p | head -n 1); kill -KILL $p; sleep 0.5\n"
+                                   "case $(ps -o stat= -p $c) in ''|Z*) echo gone;; *) echo alive; kill $c;; esac");
+    assert_int_equal(code, 137);
+    assert_has(out, "gone");
+    /* A dead process's lock does not keep anybody out. */
+    assert_int_equal(shell("$R " SMALL " -O orphan -o csv --resume"), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(impossible_runs_are_refused),
+        cmocka_unit_test(a_full_disk_is_one_line_and_loses_nothing),
+        cmocka_unit_test(stdout_that_cannot_be_written),
+        cmocka_unit_test(an_old_session_is_told_apart),
+        cmocka_unit_test(what_cannot_be_checked_is_told),
+        cmocka_unit_test(readers_that_leave_early_are_no_error),
+        cmocka_unit_test(ctrl_c_keeps_what_is_done),
+        cmocka_unit_test(a_dead_child_is_a_row),
+        cmocka_unit_test(a_dead_parent_takes_its_child_along),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
