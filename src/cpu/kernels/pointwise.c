@@ -39,9 +39,22 @@ void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int 
     }
 }
 
+/* Rows lie anywhere in a data set larger than the caches: ask for those of the next chunk while this one is built. */
+static void fetch_row(const rb__item *it, const rb__step *step, int k) {
+    const rb_tensor *data = &it->variant->tensors[it->op->in[0]];
+    const int32_t *order = (const int32_t *)(const void *)it->in[1].base;
+    size_t bytes = (size_t)it->g.D * rb_dtype_bytes(data->dtype, 4);
+    if (k >= it->g.N) return;
+    int64_t row = order[rb_position(it, step, k)];
+    for (size_t i = 0; row >= 0 && i < bytes; i += 64)
+        __builtin_prefetch(it->in[0].base + (size_t)row * bytes + i, 0, 2);
+}
+
 void RB_KERNEL(gather)(const rb__item *it, const rb__call *c) {
-    for (int k = 0; k < c->rows; k++)
+    for (int k = 0; k < c->rows; k++) {
+        fetch_row(it, c->step, c->row + k + c->rows);
         RB_KERNEL(gather_row)(it, c->step, c->row + k, 0, it->g.D, (float *)c->out[0] + (int64_t)k * it->g.D);
+    }
 }
 
 /* `act` is a literal where this is used. */
