@@ -60,8 +60,8 @@ typedef struct rb_backend {
     rb_status (*wait)(rb_device *device);
     /* Which code runs op i of the bound variant: "own", "onednn", "reference", ... */
     const char *(*provider)(const rb_bound *bound, int op);
-    /* Optional (NULL): runs n steps like submit, waits, and adds each op's time in ns to ns_per_op[op]. Slower than submit
-     * and never part of a measured window. */
+    /* Optional (NULL): runs n steps like submit, waits, and adds each op's time in ns to ns_per_op[op]. Slower than
+     * submit and never part of a measured window. */
     rb_status (*profile)(rb_bound *bound, int n_steps, int64_t *ns_per_op);
     /* Optional (NULL): measured peak of fused multiply-add in all threads or units, about `seconds` long. */
     rb_status (*fma_peak)(rb_device *device, double seconds, double *gflop_per_s);
