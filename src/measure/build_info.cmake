@@ -14,7 +14,7 @@ if(GIT_FOUND)
   if(tracked EQUAL 0 AND failed EQUAL 0)
     string(SUBSTRING "${head}" 0 12 commit)
     # Only what is compiled counts: notes and results beside the source do not make it another program.
-    execute_process(COMMAND ${GIT_EXECUTABLE} --no-optional-locks status --porcelain -- CMakeLists.txt cmake include src cl cuda bench
+    execute_process(COMMAND ${GIT_EXECUTABLE} --no-optional-locks status --porcelain -- CMakeLists.txt include src cl cuda bench
       WORKING_DIRECTORY ${SOURCE} OUTPUT_VARIABLE changes ERROR_QUIET)
     if(changes)
       set(dirty 1)
@@ -22,7 +22,7 @@ if(GIT_FOUND)
   endif()
 endif()
 file(CONFIGURE OUTPUT ${HEADER} CONTENT
-"/* build_info.h: made by cmake/build_info.cmake in every build. */
+"/* build_info.h: made by src/measure/build_info.cmake in every build. */
 #define RB_BUILD_COMMIT \"@commit@\"
 #define RB_BUILD_DIRTY @dirty@
 " @ONLY)
