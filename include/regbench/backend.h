@@ -87,6 +87,9 @@ rb_status rb_device_select(const char *selector, rb_device_id *out);
 /* Every op of every compiled variant is supported, else RB_UNSUPPORTED with the first reason. */
 rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, const rb_program *program);
 
+/* For backends' put and get: RB_INTERNAL where a transfer passes the end of its segment. */
+rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes);
+
 /* put/get of a tensor in canonical order (RB_REAL: float on the host side). `scratch` free use of malloc: not for hot
  * paths. */
 rb_status rb_tensor_put(const rb_backend *backend, rb_store *store, const rb_program *program, const rb_tensor *t,

@@ -69,6 +69,13 @@ rb_status rb_device_select(const char *selector, rb_device_id *out) {
     return RB_OK;
 }
 
+rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes) {
+    if (offset > segment_bytes[segment] || bytes > segment_bytes[segment] - offset)
+        return rb_fail(RB_INTERNAL, "transfer of %zu bytes at %zu passes the end of segment %s (%zu bytes)", bytes,
+                       offset, rb_segment_name(segment), segment_bytes[segment]);
+    return RB_OK;
+}
+
 rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, const rb_program *p) {
     for (int k = 0; k < RB_VARIANTS; k++)
         for (int i = 0; i < p->variant[k].n_ops; i++) {

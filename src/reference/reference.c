@@ -90,21 +90,14 @@ static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], r
     return RB_OK;
 }
 
-static rb_status check_range(const rb_store *store, rb_segment segment, size_t offset, size_t bytes) {
-    if (offset > store->bytes[segment] || bytes > store->bytes[segment] - offset)
-        return rb_fail(RB_INTERNAL, "transfer of %zu bytes at %zu passes the end of segment %s (%zu bytes)", bytes,
-                       offset, rb_segment_name(segment), store->bytes[segment]);
-    return RB_OK;
-}
-
 static rb_status put(rb_store *store, rb_segment segment, size_t offset, size_t bytes, const void *from) {
-    rb_status status = check_range(store, segment, offset, bytes);
+    rb_status status = rb_transfer_check(store->bytes, segment, offset, bytes);
     if (status == RB_OK && bytes) memcpy(store->base[segment] + offset, from, bytes);
     return status;
 }
 
 static rb_status get(rb_store *store, rb_segment segment, size_t offset, size_t bytes, void *to) {
-    rb_status status = check_range(store, segment, offset, bytes);
+    rb_status status = rb_transfer_check(store->bytes, segment, offset, bytes);
     if (status == RB_OK && bytes) memcpy(to, store->base[segment] + offset, bytes);
     return status;
 }
