@@ -1,0 +1,313 @@
+/* plan.c: from parts to launches: what depends on what, side by side or one after another, kernels with their arguments.
+ *
+ * The level of a part is one more than the highest level of an earlier part that wrote what it reads, read what it
+ * writes, or wrote what it writes. Parts of one level share launches. The compiler's packing of activations reuses
+ * addresses, so conflicts are found by bytes, not by tensors. */
+#include "opencl/opencl.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- parts -------------------------------------------------------------------------------------------------------- */
+
+void rb__cl_plan_fail(rb__cl_plan *plan, rb_status status) {
+    if (plan->status == RB_OK) plan->status = status;
+}
+
+rb__cl_part *rb__cl_part_new(rb__cl_plan *plan, int op, const char *file, const char *body) {
+    static rb__cl_part scratch; /* after a failure */
+    if (plan->n_parts == plan->room_parts) {
+        int room = plan->room_parts ? 2 * plan->room_parts : 32;
+        rb__cl_part *more = realloc(plan->parts, sizeof *more * (size_t)room);
+        if (!more) {
+            rb__cl_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
+            memset(&scratch, 0, sizeof scratch);
+            return &scratch;
+        }
+        plan->parts = more;
+        plan->room_parts = room;
+    }
+    rb__cl_part *part = &plan->parts[plan->n_parts++];
+    memset(part, 0, sizeof *part);
+    part->op = op;
+    part->file = file;
+    part->body = body;
+    part->groups = 1;
+    part->cost = 1.0;
+    return part;
+}
+
+void rb__cl_define(rb__cl_part *part, const char *name, int value) {
+    rb_text_printf(&part->defines, "#define %s %d\n", name, value);
+}
+
+void rb__cl_define_float(rb__cl_part *part, const char *name, float value) {
+    rb_text_printf(&part->defines, "#define %s %af\n", name, (double)value);
+}
+
+static rb__cl_arg *add_arg(rb__cl_part *part, const char *type) {
+    rb__cl_arg *arg = &part->args[part->n_args < RB__CL_MAX_ARGS ? part->n_args++ : RB__CL_MAX_ARGS - 1];
+    *arg = (rb__cl_arg){.type = type, .tensor = -1, .work = -1};
+    return arg;
+}
+
+static void add_tensor(rb__cl_plan *plan, rb__cl_part *part, int tensor, bool reads, bool writes) {
+    static const char *const in[] = {"__global const float *", "__global const int *", "__global const uchar *"};
+    static const char *const out[] = {"__global float *", "__global int *", "__global uchar *"};
+    rb_dtype dtype = tensor < 0 ? RB_F32 : plan->variant->tensors[tensor].dtype;
+    int kind = dtype == RB_I32 ? 1 : dtype == RB_U8 ? 2 : 0;
+    rb__cl_arg *arg = add_arg(part, writes ? out[kind] : in[kind]);
+    arg->tensor = tensor;
+    arg->reads = reads && tensor >= 0;
+    arg->writes = writes && tensor >= 0;
+}
+
+void rb__cl_in(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, true, false); }
+void rb__cl_out(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, false, true); }
+void rb__cl_inout(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, true, true); }
+
+static void add_work(rb__cl_part *part, int work, const char *type, bool writes) {
+    rb__cl_arg *arg = add_arg(part, type);
+    arg->work = work;
+    arg->reads = !writes;
+    arg->writes = writes;
+}
+
+void rb__cl_work_in(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, false); }
+void rb__cl_work_out(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, true); }
+void rb__cl_int(rb__cl_part *part, int value) { add_arg(part, "const int ")->value = value; }
+void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part) {
+    add_arg(part, "__global const int *")->work = RB__CL_HEAD;
+    rb__cl_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
+    rb__cl_define(part, "BATCH", plan->program->spec.batch);
+}
+
+int rb__cl_work_new(rb__cl_plan *plan, size_t bytes) {
+    if (plan->n_works == plan->room_works) {
+        int room = plan->room_works ? 2 * plan->room_works : 16;
+        rb__cl_work *more = realloc(plan->works, sizeof *more * (size_t)room);
+        if (!more) {
+            rb__cl_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
+            return 0;
+        }
+        plan->works = more;
+        plan->room_works = room;
+    }
+    plan->works[plan->n_works] = (rb__cl_work){.bytes = bytes};
+    return plan->n_works++;
+}
+
+/* --- levels ------------------------------------------------------------------------------------------------------- */
+
+static bool conflict(const rb__cl_plan *plan, const rb__cl_arg *a, const rb__cl_arg *b) {
+    if (!(a->writes && (b->writes || b->reads)) && !(b->writes && a->reads)) return false;
+    if (a->work >= 0 || b->work >= 0) return a->work == b->work;
+    const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
+    return s->segment == t->segment && s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes;
+}
+
+static bool depends(const rb__cl_plan *plan, const rb__cl_part *later, const rb__cl_part *earlier) {
+    for (int i = 0; i < later->n_args; i++)
+        for (int j = 0; j < earlier->n_args; j++)
+            if (conflict(plan, &later->args[i], &earlier->args[j])) return true;
+    return false;
+}
+
+static void set_levels(rb__cl_plan *plan) {
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb__cl_part *part = &plan->parts[i];
+        part->level = 0;
+        for (int j = 0; j < i; j++) {
+            const rb__cl_part *other = &plan->parts[j];
+            bool after = part->alone || other->alone || plan->apart || depends(plan, part, other);
+            if (after && other->level >= part->level) part->level = other->level + 1;
+        }
+    }
+}
+
+/* Launches of one level: cheap groups first, because a device's threads take the first groups in the largest portions.
+ */
+static void cut_level(rb__cl_plan *plan, int level, int *filled) {
+    int first = *filled;
+    for (int i = 0; i < plan->n_parts; i++) {
+        if (plan->parts[i].level != level) continue;
+        int at = (*filled)++;
+        for (; at > first && plan->parts[plan->sequence[at - 1]].cost > plan->parts[i].cost; at--)
+            plan->sequence[at] = plan->sequence[at - 1];
+        plan->sequence[at] = i;
+    }
+    for (int at = first; at < *filled; at += RB__CL_TOGETHER) {
+        int count = *filled - at < RB__CL_TOGETHER ? *filled - at : RB__CL_TOGETHER;
+        plan->launches[plan->n_launches++] = (rb__cl_launch){.first = at, .count = count};
+    }
+}
+
+static rb_status make_launches(rb__cl_plan *plan) {
+    int levels = 0, filled = 0;
+    set_levels(plan);
+    plan->sequence = calloc((size_t)plan->n_parts + 1, sizeof *plan->sequence);
+    plan->launches = calloc((size_t)plan->n_parts + 1, sizeof *plan->launches);
+    if (!plan->sequence || !plan->launches) return rb_fail(RB_MEMORY, "out of memory while binding");
+    for (int i = 0; i < plan->n_parts; i++)
+        if (plan->parts[i].level >= levels) levels = plan->parts[i].level + 1;
+    for (int level = 0; level < levels; level++) cut_level(plan, level, &filled);
+    for (int i = 0; i < plan->n_launches; i++) {
+        rb__cl_launch *launch = &plan->launches[i];
+        for (int k = 0; k < launch->count; k++)
+            launch->groups += (size_t)plan->parts[plan->sequence[launch->first + k]].groups;
+    }
+    return RB_OK;
+}
+
+/* --- memory and arguments ----------------------------------------------------------------------------------------- */
+
+static rb_status allocate_works(rb__cl_plan *plan) {
+    rb_device *device = plan->device;
+    for (int i = 0; i < plan->n_works; i++) {
+        cl_int error;
+        size_t bytes = plan->works[i].bytes ? plan->works[i].bytes : 4;
+        if (bytes > device->about.quirks.max_alloc)
+            return rb_fail(RB_MEMORY, "%s: scratch of %zu bytes is more than the largest allocation, %zu bytes",
+                           device->key, bytes, (size_t)device->about.quirks.max_alloc);
+        plan->works[i].memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+        rb_status status = rb__cl_status(device, error, "allocate scratch memory");
+        if (status != RB_OK) return status;
+    }
+    return RB_OK;
+}
+
+/* The bytes of a tensor as a buffer of their own: layouts align tensors as the device wants it. */
+static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
+    const rb_tensor *t = &plan->variant->tensors[tensor];
+    cl_int error = CL_SUCCESS;
+    if (!plan->views[tensor]) {
+        cl_buffer_region region = {t->offset, t->bytes};
+        plan->views[tensor] = clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION,
+                                                &region, &error);
+    }
+    *out = plan->views[tensor];
+    return rb__cl_status(plan->device, error, t->name);
+}
+
+rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle) {
+    cl_uint number = 0;
+    cl_int end = 0;
+    for (int k = 0; k < launch->count; k++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        for (int i = 0; i < part->n_args; i++) {
+            const rb__cl_arg *arg = &part->args[i];
+            cl_mem memory = NULL;
+            cl_int error;
+            if (arg->work >= 0) {
+                memory = plan->works[arg->work].memory;
+            } else if (arg->work == RB__CL_HEAD) {
+                memory = plan->store->buffer[RB_SEG_CTRL];
+            } else if (arg->tensor >= 0) {
+                rb_status status = view(plan, arg->tensor, &memory);
+                if (status != RB_OK) return status;
+            } else if (strchr(arg->type, '*')) {
+                memory = plan->store->buffer[RB_SEG_CTRL]; /* any: it is not touched */
+            }
+            if (memory)
+                error = clSetKernelArg(launch->kernel, number, sizeof memory, &memory);
+            else
+                error = clSetKernelArg(launch->kernel, number, sizeof arg->value, &arg->value);
+            rb_status status = rb__cl_status(plan->device, error, "set a kernel's argument");
+            if (status != RB_OK) return status;
+            number++;
+        }
+    }
+    for (int k = 0; k < launch->count; k++, number++) {
+        end += idle ? 0 : plan->parts[plan->sequence[launch->first + k]].groups;
+        rb_status status = rb__cl_status(plan->device, clSetKernelArg(launch->kernel, number, sizeof end, &end),
+                                         "set a kernel's argument");
+        if (status != RB_OK) return status;
+    }
+    return RB_OK;
+}
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+/* Some activation is only read or only written here: the variant is a part of something. */
+static bool is_strict(const rb_variant *v) {
+    for (int t = 0; t < v->n_tensors; t++) {
+        bool written = false, read = false;
+        for (int i = 0; i < v->n_ops; i++) {
+            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
+            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
+        }
+        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
+    }
+    return false;
+}
+
+void rb__cl_plan_free(rb__cl_plan *plan) {
+    if (!plan) return;
+    for (int i = 0; plan->launches && i < plan->n_launches; i++)
+        if (plan->launches[i].kernel) clReleaseKernel(plan->launches[i].kernel);
+    for (int i = 0; plan->views && i < plan->variant->n_tensors; i++)
+        if (plan->views[i]) clReleaseMemObject(plan->views[i]);
+    for (int i = 0; i < plan->n_works; i++)
+        if (plan->works[i].memory) clReleaseMemObject(plan->works[i].memory);
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb_text_free(&plan->parts[i].defines);
+        free(plan->parts[i].state);
+    }
+    free(plan->parts);
+    free(plan->sequence);
+    free(plan->works);
+    free(plan->views);
+    free(plan->launches);
+    free(plan->providers);
+    free(plan);
+}
+
+rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
+                          rb__cl_plan **out) {
+    rb_status status = RB_OK;
+    rb__cl_plan *plan = calloc(1, sizeof *plan);
+    *out = NULL;
+    if (!plan) return rb_fail(RB_MEMORY, "out of memory while binding");
+    plan->device = store->device;
+    plan->store = store;
+    plan->program = program;
+    plan->variant = variant;
+    plan->apart = apart;
+    plan->strict = is_strict(variant);
+    plan->loss_rows = plan->norm_blocks = -1;
+    plan->views = calloc((size_t)variant->n_tensors + 1, sizeof(cl_mem));
+    plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);
+    if (!plan->views || !plan->providers) {
+        status = rb_fail(RB_MEMORY, "out of memory while binding");
+        goto cleanup;
+    }
+    rb__cl_lower(plan);
+    RB_TRY(plan->status);
+    RB_TRY(make_launches(plan));
+    RB_TRY(allocate_works(plan));
+    RB_TRY(rb__cl_build(plan));
+    *out = plan;
+    plan = NULL;
+cleanup:
+    rb__cl_plan_free(plan);
+    return status;
+}
+
+rb_status rb__cl_plan_enqueue(rb__cl_plan *plan, cl_command_queue queue, cl_event *events) {
+    size_t local = (size_t)plan->device->local;
+    for (int i = 0; i < plan->n_launches; i++) {
+        const rb__cl_launch *launch = &plan->launches[i];
+        cl_event *event = events ? &events[i] : NULL;
+        if (!launch->kernel) {
+            const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
+            rb_status status = part->call(plan, part, queue, event);
+            if (status != RB_OK) return status;
+            continue;
+        }
+        size_t global = launch->groups * local;
+        cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
+        if (error != CL_SUCCESS) return rb__cl_status(plan->device, error, launch->name);
+    }
+    return RB_OK;
+}
