@@ -29,26 +29,30 @@ static rb_status send_device(FILE *to, const rb_backend *backend, const rb_devic
 }
 
 typedef struct probe_work_of {
+    const rb_options *o;
     const rb_words *selectors; /* those named, or */
     const rb_backend *backend; /* all devices of one backend */
 } probe_work_of;
 
-static rb_status probe_backend(const rb_backend *backend, FILE *to) {
+static rb_status probe_backend(const rb_options *o, const rb_backend *backend, FILE *to) {
     rb_status status = RB_OK;
     char why[256] = "";
     int n = 0;
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     if (!list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
-    RB_TRY(backend->probe(list, &n, why));
-    if (n == 0) rb_log(RB_LOG_DEBUG, "backend %s: no device: %s", backend->name, why);
+    rb_open_options options = rb_open_choice(o);
+    RB_TRY(backend->probe(&options, list, &n, why));
+    /* Who asks which devices there are wants to know why one is missing. */
+    if (why[0]) rb_log(o->verb == RB_VERB_devices ? RB_LOG_INFO : RB_LOG_DEBUG, "backend %s: %s", backend->name, why);
     for (int i = 0; i < n; i++) RB_TRY(send_device(to, backend, &list[i]));
 cleanup:
     free(list);
     return status;
 }
 
-static rb_status probe_selected(const rb_words *selectors, FILE *to) {
+static rb_status probe_selected(const rb_options *o, const rb_words *selectors, FILE *to) {
     rb_status status = RB_OK;
+    rb_open_options options = rb_open_choice(o);
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     if (!list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
     for (int i = 0; i < selectors->n; i++) {
@@ -56,7 +60,7 @@ static rb_status probe_selected(const rb_words *selectors, FILE *to) {
         char why[256] = "";
         int n = 0;
         RB_TRY(rb_device_select(selectors->at[i], &id));
-        RB_TRY(id.backend->probe(list, &n, why));
+        RB_TRY(id.backend->probe(&options, list, &n, why));
         if (id.index >= n) {
             status = rb_fail(RB_NO_DEVICE, "no device %s%s%s", selectors->at[i], why[0] ? ": " : "", why);
             goto cleanup;
@@ -70,7 +74,7 @@ cleanup:
 
 static rb_status work(void *context, FILE *to) {
     const probe_work_of *w = context;
-    return w->selectors ? probe_selected(w->selectors, to) : probe_backend(w->backend, to);
+    return w->selectors ? probe_selected(w->o, w->selectors, to) : probe_backend(w->o, w->backend, to);
 }
 
 /* --- in the parent --------------------------------------------------------------------------------------------------
@@ -114,11 +118,11 @@ rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n) {
     *rows = NULL;
     *n = 0;
     if (rb_given(o, RB_FLAG_DEVICE)) {
-        probe_work_of w = {.selectors = &o->flag[RB_FLAG_DEVICE]};
+        probe_work_of w = {.o = o, .selectors = &o->flag[RB_FLAG_DEVICE]};
         RB_TRY(probe(o, &w, &list));
     }
     for (const rb_backend *const *b = rb_backends(); *b && !rb_given(o, RB_FLAG_DEVICE); b++) {
-        probe_work_of w = {.backend = *b};
+        probe_work_of w = {.o = o, .backend = *b};
         if (rb_backend_only_named(*b)) continue;
         rb_status found = probe(o, &w, &list);
         if (found == RB_OK) continue;
