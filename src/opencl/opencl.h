@@ -4,11 +4,11 @@
  * tiles), its arguments and its number of work-groups. Parts that do not depend on each other run side by side in one
  * *launch*: a generated kernel that calls one function per part, chosen by the group's number. What depends on what
  * follows from the bytes that parts read and write, so a step has as few launches as its longest chain. Launches,
- * arguments and sizes are made once, by bind; a step enqueues them in order. Only the last part of a step (cl/finish.cl)
- * changes the cursor, and it runs alone.
+ * arguments and sizes are made once, by bind; a step enqueues them in order. Only the last part of a step
+ * (cl/finish.cl) changes the cursor, and it runs alone.
  *
- * Two kernel families from one source: in the cpu family (FAMILY_CPU) a work-group is one work-item that uses vectors of
- * 16 lanes; in the gpu family it is `device->local` items, a lane each. */
+ * Two kernel families from one source: in the cpu family (FAMILY_CPU) a work-group is one work-item that uses vectors
+ * of 16 lanes; in the gpu family it is `device->local` items, a lane each. */
 #ifndef RB_OPENCL_OPENCL_H
 #define RB_OPENCL_OPENCL_H
 
@@ -23,13 +23,14 @@ enum {
     RB__CL_MAX_ARGS = 12,
     RB__CL_TOGETHER = 5, /* parts in a launch: a device need not take more than 1 KB of arguments */
     RB__CL_LANES = 16,   /* of a vector of the cpu family */
+    RB__CL_TEXTS = 16,   /* files of cl/ at most */
     RB__CL_HEAD = -2,    /* rb__cl_arg.work: CTRL's head */
 };
 
 typedef struct rb__cl_arg {
-    const char *type;    /* as in OpenCL C: "__global const float *" */
-    int tensor, work;    /* of the variant; of the plan, or RB__CL_HEAD; -1 = neither: an int */
-    int value;           /* of an int */
+    const char *type; /* as in OpenCL C: "__global const float *" */
+    int tensor, work; /* of the variant; of the plan, or RB__CL_HEAD; -1 = neither: an int */
+    int value;        /* of an int */
     bool reads, writes;
 } rb__cl_arg;
 
@@ -48,13 +49,14 @@ typedef struct rb__cl_part {
     rb_text defines;  /* "#define NAME value" lines */
     rb__cl_arg args[RB__CL_MAX_ARGS];
     int n_args;
-    int groups;        /* work-groups, numbered from 0 */
-    int local_floats;  /* of local memory that a group wants (gpu family) */
-    double cost;       /* of a group, in multiply-adds of vectors, roughly: cheap parts go first in a launch */
-    int level;         /* of the launch it belongs to */
-    bool alone;        /* no other part beside it (library calls, the end of the step) */
+    int groups;       /* work-groups, numbered from 0 */
+    int local_floats; /* of local memory that a group wants (gpu family) */
+    double cost;      /* of a group, in multiply-adds of vectors, roughly: cheap parts go first in a launch */
+    int level;        /* of the launch it belongs to */
+    bool alone;       /* no other part beside it (library calls, the end of the step) */
     /* Instead of a kernel: enqueues a library's call. `state` is its own, freed by free(). */
-    rb_status (*call)(struct rb__cl_plan *plan, const struct rb__cl_part *part, cl_command_queue queue, cl_event *event);
+    rb_status (*call)(struct rb__cl_plan *plan, const struct rb__cl_part *part, cl_command_queue queue,
+                      cl_event *event);
     void *state;
 } rb__cl_part;
 
@@ -82,9 +84,9 @@ typedef struct rb__cl_plan {
     int n_launches;
     const char **providers; /* by op; NULL = own */
     /* what the last part of the step adds up */
-    int loss_rows, loss_op, n_loss_rows; /* WORK of pairs (loss, hit), -1 = none; the op they belong to */
+    int loss_rows, loss_op, n_loss_rows;     /* WORK of pairs (loss, hit), -1 = none; the op they belong to */
     int norm_blocks, norm_op, n_norm_blocks; /* WORK of pairs (gradient, parameters): sums of squares */
-    rb_status status;     /* of lowering: the first failure; after it every call is harmless */
+    rb_status status;                        /* of lowering: the first failure; after it every call is harmless */
 } rb__cl_plan;
 
 /* Programs that this device has built: kernels are found by their names, which hold a hash of their source. */
@@ -94,6 +96,11 @@ typedef struct rb__cl_built {
     int n_names;
     struct rb__cl_built *next;
 } rb__cl_built;
+
+typedef struct rb__cl_text { /* a file of cl/ */
+    const char *name;
+    char *text;
+} rb__cl_text;
 
 struct rb_device {
     cl_device_id id;
@@ -105,6 +112,7 @@ struct rb_device {
     bool gpu;  /* kernel family */
     int local; /* work-items of a group: 1 in the cpu family */
     enum { RB__CL_AUTO, RB__CL_OWN, RB__CL_CLBLAST } provider;
+    rb__cl_text texts[RB__CL_TEXTS];
     rb__cl_built *built;
     double build_seconds; /* spent in compilers so far */
 };

@@ -1,4 +1,5 @@
-/* plan.c: from parts to launches: what depends on what, side by side or one after another, kernels with their arguments.
+/* plan.c: from parts to launches: what depends on what, side by side or one after another, kernels with their
+ * arguments.
  *
  * The level of a part is one more than the highest level of an earlier part that wrote what it reads, read what it
  * writes, or wrote what it writes. Parts of one level share launches. The compiler's packing of activations reuses
@@ -183,8 +184,8 @@ static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
     cl_int error = CL_SUCCESS;
     if (!plan->views[tensor]) {
         cl_buffer_region region = {t->offset, t->bytes};
-        plan->views[tensor] = clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION,
-                                                &region, &error);
+        plan->views[tensor] =
+            clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     }
     *out = plan->views[tensor];
     return rb__cl_status(plan->device, error, t->name);

@@ -16,13 +16,30 @@
 
 enum { HASH = 10 }; /* characters of a hash in a name */
 
+/* A file of cl/, read once per device. */
+static rb_status source_text(rb_device *device, const char *name, const char **text) {
+    rb__cl_text *free_entry = NULL;
+    for (int i = 0; i < RB__CL_TEXTS && !free_entry; i++) {
+        rb__cl_text *entry = &device->texts[i];
+        if (!entry->text)
+            free_entry = entry;
+        else if (strcmp(entry->name, name) == 0)
+            return *text = entry->text, RB_OK;
+    }
+    if (!free_entry) return rb_fail(RB_INTERNAL, "opencl: more than %d kernel files", RB__CL_TEXTS);
+    rb_status status = rb__cl_source_find(name, &free_entry->text);
+    free_entry->name = name;
+    *text = free_entry->text;
+    return status;
+}
+
 /* "linear_3fa9c0d2e1": the function of a part. */
-static rb_status part_name(const rb__cl_part *part, char name[80]) {
+static rb_status part_name(rb_device *device, const rb__cl_part *part, char name[80]) {
     rb_text key = {0};
     char hex[65];
     const char *text = NULL;
     rb_status status = RB_OK;
-    RB_TRY(rb__cl_source_find(part->file, &text));
+    RB_TRY(source_text(device, part->file, &text));
     rb_text_append(&key, text);
     rb_text_append(&key, part->body);
     rb_text_append(&key, rb_text_string(&part->defines));
@@ -42,7 +59,7 @@ static rb_status launch_name(const rb__cl_plan *plan, rb__cl_launch *launch) {
     rb_status status = RB_OK;
     for (int k = 0; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
-        RB_TRY(part_name(part, name));
+        RB_TRY(part_name(plan->device, part, name));
         rb_text_printf(&key, "%s %d\n", name, part->local_floats);
         rb_text_printf(&words, "%s_", part->body);
     }
@@ -74,14 +91,14 @@ static void undefine(rb_text *source, const char *defines) {
     }
 }
 
-static rb_status write_function(rb_text *source, const rb__cl_part *part) {
+static rb_status write_function(rb_text *source, rb_device *device, const rb__cl_part *part) {
     char name[80], mark[96];
     const char *text;
     rb_status status = RB_OK;
-    RB_TRY(part_name(part, name));
+    RB_TRY(part_name(device, part, name));
     snprintf(mark, sizeof mark, "#define NAME %s\n", name);
     if (source->data && strstr(source->data, mark)) return RB_OK; /* another launch has it */
-    RB_TRY(rb__cl_source_find(part->file, &text));
+    RB_TRY(source_text(device, part->file, &text));
     rb_text_printf(source, "\n%s#define BODY_%s\n%s#line 1 \"%s\"\n", mark, part->body, rb_text_string(&part->defines),
                    part->file);
     rb_text_append(source, text);
@@ -112,7 +129,7 @@ static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb
     number = 0;
     for (int k = 0; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
-        RB_TRY(part_name(part, name));
+        RB_TRY(part_name(plan->device, part, name));
         rb_text_printf(source, "    %sif (group < end%d) {\n        %s(", k ? "} else " : "", k, name);
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "a%d, ", number++);
         if (k)
@@ -130,12 +147,12 @@ static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bo
     rb_status status = RB_OK;
     const char *text;
     for (int i = 0; i < 2; i++) {
-        RB_TRY(rb__cl_source_find(heads[i], &text));
+        RB_TRY(source_text(plan->device, heads[i], &text));
         rb_text_append(source, text);
     }
     for (int i = 0; i < plan->n_launches; i++)
         for (int k = 0; wanted[i] && k < plan->launches[i].count; k++)
-            RB_TRY(write_function(source, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
+            RB_TRY(write_function(source, plan->device, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
     for (int i = 0; i < plan->n_launches; i++)
         if (wanted[i]) RB_TRY(write_kernel(source, plan, &plan->launches[i]));
     RB_TRY(rb_text_status(source));
@@ -251,4 +268,5 @@ void rb__cl_built_free(rb_device *device) {
         free(built->names);
         free(built);
     }
+    for (int i = 0; i < RB__CL_TEXTS; i++) free(device->texts[i].text);
 }

@@ -1,4 +1,5 @@
-/* tuning.h: launch parameters of the opencl backend: safe for any device; they change speed and the grouping of sums. */
+/* tuning.h: launch parameters of the opencl backend: safe for any device; they change speed and the grouping of sums.
+ */
 #ifndef RB_OPENCL_TUNING_H
 #define RB_OPENCL_TUNING_H
 

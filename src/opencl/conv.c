@@ -1,0 +1,7 @@
+/* conv.c: parts of conv layers. */
+#include "opencl/opencl.h"
+
+void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *it) {
+    (void)it;
+    rb__cl_plan_fail(plan, rb_fail(RB_UNSUPPORTED, "todo"));
+}
