@@ -107,7 +107,9 @@ struct rb_device {
     cl_context context;
     cl_command_queue queue;
     cl_command_queue timed; /* with profiling; NULL until profile is called */
-    rb__cl_device about;    /* limits and quirks, device.h */
+    rb__cl_limits limits;
+    rb__quirks quirks;
+    rb_device_info info;
     char key[32];
     bool gpu;  /* kernel family */
     int local; /* work-items of a group: 1 in the cpu family */
@@ -184,8 +186,7 @@ void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 rb_status rb__cl_build(rb__cl_plan *plan);
 void rb__cl_built_free(rb_device *device);
 
-/* --- status.c ----------------------------------------------------------------------------------------------------- */
-const char *rb__cl_error_name(cl_int error);
+/* --- backend.c ---------------------------------------------------------------------------------------------------- */
 /* RB_OK for CL_SUCCESS, else a failure that says what was tried, on which device, with the error's name. */
 rb_status rb__cl_status(const rb_device *device, cl_int error, const char *what);
 

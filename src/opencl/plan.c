@@ -168,9 +168,9 @@ static rb_status allocate_works(rb__cl_plan *plan) {
     for (int i = 0; i < plan->n_works; i++) {
         cl_int error;
         size_t bytes = plan->works[i].bytes ? plan->works[i].bytes : 4;
-        if (bytes > device->about.quirks.max_alloc)
+        if (bytes > (size_t)device->quirks.max_alloc)
             return rb_fail(RB_MEMORY, "%s: scratch of %zu bytes is more than the largest allocation, %zu bytes",
-                           device->key, bytes, (size_t)device->about.quirks.max_alloc);
+                           device->key, bytes, (size_t)device->quirks.max_alloc);
         plan->works[i].memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
         rb_status status = rb__cl_status(device, error, "allocate scratch memory");
         if (status != RB_OK) return status;
