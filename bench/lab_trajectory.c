@@ -18,7 +18,12 @@ static const rb_case cases[] = {
      .weight_decay = 5e-2f,
      .expect = RB_EXPECT_ANYTHING,
      TINY},
-    {.name = "trajectory/l1", .title = "L1 1e-4: many weights near zero", .batch = 256, .l1 = 1e-4f, TINY},
+    {.name = "trajectory/l1",
+     .title = "L1 1e-4: many weights near zero",
+     .batch = 256,
+     .l1 = 1e-4f,
+     .layer_norms = true,
+     TINY},
     {0},
 };
 

@@ -12,6 +12,9 @@
 
 #include "regbench/status.h"
 
+/* Begins the `event` of an epoch after which a checkpoint was written. */
+#define RB_EVENT_CHECKPOINT "checkpoint"
+
 enum { RB_SCHEMA_VERSION = 1, RB_MAX_COLUMNS = 96 };
 
 typedef enum rb_table {
@@ -101,7 +104,8 @@ typedef struct rb_session_options {
 } rb_session_options;
 /* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock.
  * A resumed session's CSVs are built anew from events.jsonl, without the rows of runs that never got their row in runs
- * (they were interrupted) and of runs of which a line is damaged. */
+ * (they were interrupted) and of runs of which a line is damaged. Of an interrupted run that wrote checkpoints (rows of
+ * epochs with RB_EVENT_CHECKPOINT) the rows up to the last one stay: from there it goes on. */
 rb_status rb_session_open(const rb_session_options *options, rb_session **out);
 const char *rb_session_dir(const rb_session *s);
 const char *rb_session_id(const rb_session *s);

@@ -103,7 +103,7 @@ cleanup:
     return status;
 }
 
-static bool finite_epoch(const rb_epoch_result *e) {
+bool rb_epoch_finite(const rb_epoch_result *e) {
     return (!e->has_train || (isfinite(e->train_loss) && isfinite(e->param_l2))) &&
            (!e->has_val || isfinite(e->val_loss));
 }
@@ -128,6 +128,19 @@ static void judge(run *r) {
     }
 }
 
+/* What the epochs before have left behind. */
+static void go_on(run *r, const rb_epoch_result *from) {
+    r->steps = from->step;
+    r->trained = (double)from->epoch * (double)rb_trainer_rows(r->t, RB_SPLIT_TRAIN);
+    r->result->epochs_run = from->epoch;
+    r->result->steps = from->step;
+    r->result->train_s = from->train_s;
+    r->result->eval_s = from->eval_s;
+    r->result->val_acc_final = from->val_acc;
+    r->result->val_acc_best = from->val_acc_best;
+    r->result->best_epoch = from->best_epoch;
+}
+
 rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *result) {
     rb_status status = RB_OK;
     const rb_case *c = rb_trainer_case(t);
@@ -139,16 +152,17 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         status = rb_fail(RB_MEMORY, "out of memory for the metrics of %d steps", per_epoch);
         goto cleanup;
     }
-    if (options->trajectory && options->on_step) {
+    if (options->from) go_on(&r, options->from);
+    if (options->trajectory && options->on_step && !options->from) {
         rb_step_metrics start = {.loss = NAN, .grad_l2 = NAN};
         RB_TRY(rb_trainer_param_l2(t, &start.param_l2));
         if (options->on_step(options->context, 0, &start)) stopped(&r, RB_INTERRUPTED, "stopped on request");
     }
-    for (int epoch = 1; result->outcome == RB_OK; epoch++) {
+    for (int epoch = result->epochs_run + 1; result->outcome == RB_OK; epoch++) {
         if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs) break;
         int64_t left = options->max_steps ? options->max_steps - r.steps : per_epoch;
         int limit = left < per_epoch ? (int)left : per_epoch, done;
-        rb_epoch_result e = {.epoch = epoch, .lr = (double)c->lr, .param_l2 = NAN};
+        rb_epoch_result e = {.epoch = epoch, .lr = (double)c->lr, .val_loss = NAN, .val_acc = NAN, .param_l2 = NAN};
         RB_TRY(train_epoch(&r, epoch, limit, &done));
         summarize(&r, done, &e);
         e.partial = done < per_epoch;
@@ -157,11 +171,13 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         if (done == 0) break; /* stopped before its first step: there is nothing to say of this epoch */
         bool last = options->max_steps && r.steps >= options->max_steps;
         bool wanted =
-            !options->no_eval && (!options->max_steps || last) && finite_epoch(&e) && result->outcome == RB_OK;
+            !options->no_eval && (!options->max_steps || last) && rb_epoch_finite(&e) && result->outcome == RB_OK;
         if (wanted) RB_TRY(evaluate(&r, last ? RB_MAX_STEPS_ROWS : 0, &e));
         e.train_s = result->train_s;
         e.eval_s = result->eval_s;
-        if (!finite_epoch(&e)) {
+        e.val_acc_best = result->val_acc_best;
+        e.best_epoch = result->best_epoch;
+        if (!rb_epoch_finite(&e)) {
             bool foreseen = c->expect == RB_EXPECT_DIVERGES || c->expect == RB_EXPECT_ANYTHING;
             stopped(&r, RB_DIVERGED, "loss or parameters are no longer finite");
             result->foreseen = foreseen;
