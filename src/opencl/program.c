@@ -93,7 +93,7 @@ static void undefine(rb_text *source, const char *defines) {
 
 static rb_status write_function(rb_text *source, rb_device *device, const rb__cl_part *part) {
     char name[80], mark[96];
-    const char *text;
+    const char *text = NULL;
     rb_status status = RB_OK;
     RB_TRY(part_name(device, part, name));
     snprintf(mark, sizeof mark, "#define NAME %s\n", name);
@@ -145,7 +145,7 @@ cleanup:
 static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bool *wanted) {
     static const char *const heads[] = {"portable.h", "prelude.cl"};
     rb_status status = RB_OK;
-    const char *text;
+    const char *text = NULL;
     for (int i = 0; i < 2; i++) {
         RB_TRY(source_text(plan->device, heads[i], &text));
         rb_text_append(source, text);
