@@ -122,16 +122,12 @@ static void layout(const rb_device *device, rb_layout *out) {
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)device, (void)program, (void)variant;
+    (void)program, (void)variant;
     switch (op->kind) {
     case RB_OP_CONV:
     case RB_OP_CONV_DX:
     case RB_OP_CONV_DW:
-    case RB_OP_MAXPOOL:
-    case RB_OP_MAXPOOL_DX:
-    case RB_OP_AVGPOOL:
-    case RB_OP_AVGPOOL_DX:
-        return "conv todo";
+        return device->gpu ? "conv todo" : NULL;
     case RB_OP_BATCHNORM:
     case RB_OP_BATCHNORM_DX:
         return "batch normalization is not built for OpenCL yet";

@@ -16,6 +16,12 @@ enum {
     RB__CL_CHUNK = 256,
     /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's */
     RB__CL_OWN_ACTIVATIONS = 64 << 20,
+
+    /* convolutions of the cpu family */
+    RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
+    RB__CL_CONV_PLACES = 28,         /* of one vector, where they are places of a filter */
+    RB__CL_CONV_GROUPS = 128,        /* parts of the batch at most */
+    RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
 };
 
 #endif
