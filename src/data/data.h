@@ -85,6 +85,7 @@ rb_status rb__cifar_parse(rb__reader *r, int64_t rows, int classes, uint8_t *pix
 /* The embedded sample; `png` (bytes) otherwise a picture of the same layout, which tests damage. */
 rb_status rb__sample_read(rb_dataset *data);
 rb_status rb__sample_decode(const void *png, size_t bytes, rb_dataset *data);
+const unsigned char *rb__sample_png(size_t *bytes);
 /* Writes the members of a gzipped ustar archive whose last path component is in `names` (NULL ends) to `folder`; each
  * is written to a temporary name and renamed once the archive was read. RB_INPUT where damaged or a member is absent.
  */
