@@ -64,9 +64,10 @@ static rb_status choose_provider(const char *name, rb_device *device) {
 
 /* Work-items of a group: a power of two that the device takes. */
 static int group_size(const rb_device *device) {
-    int local = device->gpu ? RB__CL_GPU_LOCAL : 1;
+    int64_t local = 1;
+    while (device->gpu && 2 * local <= device->quirks.work_group) local *= 2;
     while (local > device->quirks.max_wg || (size_t)local > device->limits.item_sizes[0]) local /= 2;
-    return local < 1 ? 1 : local;
+    return local < 1 ? 1 : (int)local;
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
@@ -121,16 +122,17 @@ static void layout(const rb_device *device, rb_layout *out) {
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)device, (void)program, (void)variant;
+    (void)program, (void)variant;
     switch (op->kind) {
     case RB_OP_LINEAR:
     case RB_OP_LINEAR_DX:
     case RB_OP_LINEAR_DW:
     case RB_OP_LOSS_CE:
-        return "linear todo";
+        return device->gpu && op->kind != RB_OP_LOSS_CE ? NULL : "linear todo";
     case RB_OP_CONV:
     case RB_OP_CONV_DX:
     case RB_OP_CONV_DW:
+        return device->gpu ? NULL : "conv todo";
     case RB_OP_MAXPOOL:
     case RB_OP_MAXPOOL_DX:
     case RB_OP_AVGPOOL:
