@@ -1,7 +1,9 @@
 /* checkpoints.c: names of a session's checkpoints, and where an item goes on. */
 #include "cli/checkpoints.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -41,23 +43,68 @@ rb_status rb_checkpoint_folder(const char *session_dir) {
     return status;
 }
 
-static rb_status restore(rb_trainer *t, uint64_t seed, const char *path, rb_epoch_result *at) {
+/* "RUN_ID:EPOCH:STEP .." */
+static rb_status add_kept(const char *lineage, rb_kept_run **list, int *n) {
+    for (const char *at = lineage; *at; at += *at == ' ') {
+        rb_kept_run run = {0};
+        long long epoch, step;
+        int fields = sscanf(at, "%63[^: ]:%lld:%lld", run.run_id, &epoch, &step);
+        at += strcspn(at, " ");
+        if (fields != 3) continue;
+        run.epoch = epoch;
+        run.step = step;
+        rb_kept_run *more = realloc(*list, (size_t)(*n + 1) * sizeof *more);
+        if (!more) return rb_fail(RB_MEMORY, "out of memory for a list of runs");
+        *list = more;
+        more[(*n)++] = run;
+    }
+    return RB_OK;
+}
+
+rb_status rb_checkpoints_kept(const char *session_dir, rb_kept_run **out, int *n) {
+    rb_status status = RB_OK;
+    rb_text path = {0};
+    char lineage[2048];
+    *out = NULL;
+    *n = 0;
+    rb_text_printf(&path, "%s/checkpoints", session_dir);
+    DIR *folder = path.failed ? NULL : opendir(path.data);
+    for (struct dirent *entry; folder && status == RB_OK && (entry = readdir(folder));) {
+        rb_checkpoint *c;
+        rb_text_clear(&path);
+        rb_text_printf(&path, "%s/checkpoints/%s", session_dir, entry->d_name);
+        if (path.failed || rb_checkpoint_open(path.data, &c) != RB_OK) { /* told when its item comes */
+            rb_error_clear();
+            continue;
+        }
+        rb_checkpoint_lineage(c, lineage);
+        status = add_kept(lineage, out, n);
+        rb_checkpoint_close(c);
+    }
+    if (folder) closedir(folder);
+    if (status == RB_OK) status = rb_text_status(&path);
+    rb_text_free(&path);
+    return status;
+}
+
+static rb_status restore(rb_trainer *t, uint64_t seed, const char *path, rb_epoch_result *at, char lineage[2048]) {
     rb_status status = RB_OK;
     rb_checkpoint *c = NULL;
     RB_TRY(rb_checkpoint_open(path, &c));
     RB_TRY(rb_checkpoint_restore(c, t, seed));
     *at = rb_checkpoint_head_of(c)->at;
+    rb_checkpoint_lineage(c, lineage);
 cleanup:
     rb_checkpoint_close(c);
     return status;
 }
 
 rb_status rb_checkpoint_resume(rb_trainer *t, uint64_t seed, const char *own, const char *from, rb_epoch_result *at,
-                               const char **used) {
+                               char lineage[2048], const char **used) {
     rb_status status = RB_MISSING;
     *used = own;
     if (own) {
-        status = restore(t, seed, own, at);
+        status = restore(t, seed, own, at, lineage);
         if (status == RB_INPUT || status == RB_MISMATCH)
             rb_log(RB_LOG_WARN, "%s; the run begins anew", rb_error_last()->text);
         else if (status != RB_OK && status != RB_MISSING)
@@ -66,7 +113,7 @@ rb_status rb_checkpoint_resume(rb_trainer *t, uint64_t seed, const char *own, co
     }
     if (status != RB_OK && from) {
         *used = from;
-        status = restore(t, seed, from, at);
+        status = restore(t, seed, from, at, lineage);
         if (status != RB_OK) return status;
     }
     if (status != RB_OK)

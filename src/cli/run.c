@@ -26,6 +26,7 @@ typedef struct run_work {
     int epochs;
     int checkpoint_every; /* epochs, 0 = never */
     rb_text checkpoint;   /* its file */
+    char lineage[2048];   /* of the run, see checkpoint.h */
     const char *resumed;  /* the file with which the run began; NULL once the first row has said so */
     bool layers;
     double spoken;  /* when progress was last sent */
@@ -88,14 +89,15 @@ static bool wants_checkpoint(const run_work *w, const rb_epoch_result *e) {
 static rb_status write_checkpoint(run_work *w, const rb_epoch_result *e) {
     rb_checkpoint_head head = {.seed = (uint64_t)w->item->seed, .at = *e};
     snprintf(head.overrides, sizeof head.overrides, "%s", w->item->edit->overrides);
+    memcpy(head.lineage, w->lineage, sizeof head.lineage);
     snprintf(head.run_id, sizeof head.run_id, "%s", w->run_id);
     return rb_checkpoint_write(w->trainer, &head, rb_text_string(&w->checkpoint));
 }
 
 /* What happened in an epoch, in words: "checkpoint, resumed from FILE". */
-static void note_events(run_work *w, const rb_epoch_result *e, bool written, rb_row *row) {
+static void note_events(run_work *w, const rb_epoch_result *e, bool checkpoint, rb_row *row) {
     rb_text events = {0};
-    if (written) rb_text_append(&events, RB_EVENT_CHECKPOINT);
+    if (checkpoint) rb_text_append(&events, "checkpoint");
     if (w->resumed) rb_text_printf(&events, "%sresumed from %s", events.length ? ", " : "", w->resumed);
     if (e->has_train && !isfinite(e->train_loss)) rb_text_printf(&events, "%sdiverged", events.length ? ", " : "");
     if (e->partial && !rb_given(w->o, RB_FLAG_MAX_STEPS))
@@ -107,9 +109,8 @@ static void note_events(run_work *w, const rb_epoch_result *e, bool written, rb_
 
 static int on_epoch(void *context, const rb_epoch_result *e) {
     run_work *w = context;
-    bool written = wants_checkpoint(w, e);
+    bool checkpoint = wants_checkpoint(w, e);
     rb_row row;
-    if (written && (w->sent = write_checkpoint(w, e)) != RB_OK) return 1;
     if (w->layers && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
     rb_row_begin(&row, RB_TABLE_epochs);
     rb_row_text(&row, RB_COL(epochs, run_id), w->run_id);
@@ -126,10 +127,12 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
     }
-    note_events(w, e, written, &row);
+    note_events(w, e, checkpoint, &row);
     rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
     w->sent = rb_send_row(w->to, &row);
     rb_row_end(&row);
+    /* After the rows: who goes on from the file finds those of the epochs before. */
+    if (checkpoint && w->sent == RB_OK) w->sent = write_checkpoint(w, e);
     return w->sent != RB_OK;
 }
 
@@ -184,7 +187,7 @@ static rb_status resume(run_work *w, rb_epoch_result *at, rb_row *row) {
     RB_TRY(rb_checkpoint_name(w->session_dir, w->row, &w->checkpoint));
     if (w->checkpoint_every > 0) RB_TRY(rb_checkpoint_folder(w->session_dir));
     RB_TRY(rb_checkpoint_resume(w->trainer, (uint64_t)w->item->seed, again ? rb_text_string(&w->checkpoint) : NULL,
-                                rb_value(w->o, RB_FLAG_FROM), at, &w->resumed));
+                                rb_value(w->o, RB_FLAG_FROM), at, w->lineage, &w->resumed));
     rb_row_text(row, RB_COL(runs, resumed_from), w->resumed);
 cleanup:
     return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/text.h"
 #include "opencl/opencl.h"
 #include "opencl/tuning.h"
@@ -275,7 +276,8 @@ static rb_status submit(rb_bound *bound, int n_steps) {
     rb_device *device = bound->plan->device;
     rb_status status = RB_OK;
     for (int i = 0; i < n_steps; i++) {
-        RB_TRY(rb__cl_plan_enqueue(bound->plan, device->queue, NULL));
+        for (int k = 0; k < bound->plan->n_launches; k++)
+            RB_TRY(rb__cl_enqueue(bound->plan, &bound->plan->launches[k], device->queue, NULL));
         if (device->quirks.flush) RB_TRY(rb__cl_status(device, clFlush(device->queue), "flush the queue"));
         if (++bound->since_mark >= device->quirks.queue_bound) RB_TRY(bound_queue(bound));
     }
@@ -298,42 +300,51 @@ static size_t work_bytes(const rb_bound *bound) {
     return bytes;
 }
 
-/* Events' times, each op's parts in launches of their own. */
+static int launches(const rb_bound *bound) { return bound->plan->n_launches; }
+
+/* One launch with nothing beside it: its event's time, or where a library brings no event, the time until it is done.
+ */
+static rb_status time_launch(rb__cl_plan *plan, const rb__cl_launch *launch, int64_t *ns) {
+    rb_device *device = plan->device;
+    rb_status status = RB_OK;
+    cl_event event = NULL;
+    int64_t start = rb_clock_ns();
+    RB_TRY(rb__cl_enqueue(plan, launch, device->timed, launch->kernel ? &event : NULL));
+    RB_TRY(rb__cl_status(device, clFinish(device->timed), "profile"));
+    *ns = rb_clock_ns() - start;
+    if (event) {
+        cl_ulong from = 0, to = 0;
+        cl_int error = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL);
+        if (error == CL_SUCCESS) error = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL);
+        RB_TRY(rb__cl_status(device, error, "read a launch's time"));
+        *ns = (int64_t)(to - from);
+    }
+cleanup:
+    if (event) clReleaseEvent(event);
+    return status;
+}
+
+/* Each op's parts in launches of their own, one after another. */
 static rb_status profile(rb_bound *bound, int n_steps, int64_t *ns_per_op) {
     rb_status status = RB_OK;
-    rb_device *device = bound->plan->device;
-    rb_store *store = bound->plan->store;
-    cl_event *events = NULL;
-    cl_int error;
+    const rb__cl_plan *whole = bound->plan;
+    rb_device *device = whole->device;
     if (!device->timed) {
+        cl_int error;
         device->timed = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &error);
         RB_TRY(rb__cl_status(device, error, "make a queue with profiling"));
     }
-    if (!bound->apart) RB_TRY(rb__cl_plan_new(store, bound->plan->program, bound->plan->variant, true, &bound->apart));
-    rb__cl_plan *plan = bound->apart;
-    events = calloc((size_t)plan->n_launches + 1, sizeof *events);
-    if (!events) {
-        status = rb_fail(RB_MEMORY, "out of memory while profiling");
-        goto cleanup;
-    }
+    if (!bound->apart) RB_TRY(rb__cl_plan_new(whole->store, whole->program, whole->variant, true, &bound->apart));
     RB_TRY(wait_device(device));
-    for (int step = 0; step < n_steps; step++) {
-        RB_TRY(rb__cl_plan_enqueue(plan, device->timed, events));
-        RB_TRY(rb__cl_status(device, clFinish(device->timed), "profile"));
-        for (int i = 0; i < plan->n_launches; i++) {
-            cl_ulong start = 0, end = 0;
-            int op = plan->parts[plan->sequence[plan->launches[i].first]].op;
-            error = clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
-            if (error == CL_SUCCESS)
-                error = clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-            clReleaseEvent(events[i]);
-            events[i] = NULL;
-            RB_TRY(rb__cl_status(device, error, "read a launch's time"));
-            if (op >= 0) ns_per_op[op] += (int64_t)(end - start);
+    for (int step = 0; step < n_steps; step++)
+        for (int i = 0; i < bound->apart->n_launches; i++) {
+            const rb__cl_launch *launch = &bound->apart->launches[i];
+            int op = bound->apart->parts[bound->apart->sequence[launch->first]].op;
+            int64_t ns = 0;
+            RB_TRY(time_launch(bound->apart, launch, &ns));
+            if (op >= 0) ns_per_op[op] += ns;
         }
-    }
 cleanup:
-    free(events);
     return status;
 }
 
@@ -355,4 +366,6 @@ const rb_backend rb_backend_opencl = {.name = "opencl",
                                       .wait = wait_device,
                                       .provider = provider,
                                       .work_bytes = work_bytes,
-                                      .profile = profile};
+                                      .profile = profile,
+                                      .launches = launches,
+                                      .fma_peak = rb__cl_fma_peak};

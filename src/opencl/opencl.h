@@ -148,8 +148,7 @@ rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool i
 rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
                           rb__cl_plan **out);
 void rb__cl_plan_free(rb__cl_plan *plan);
-/* Enqueues one step. events: NULL, or one per launch. */
-rb_status rb__cl_plan_enqueue(rb__cl_plan *plan, cl_command_queue queue, cl_event *events);
+rb_status rb__cl_enqueue(rb__cl_plan *plan, const rb__cl_launch *launch, cl_command_queue queue, cl_event *event);
 
 /* --- lower.c and one file per op family --------------------------------------------------------------------------- */
 /* An op made ready: its operands and extents, and what a neighbour left to it. */
@@ -186,6 +185,11 @@ void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 /* Compiles what is not built yet and makes plan->launches[].kernel, arguments set. */
 rb_status rb__cl_build(rb__cl_plan *plan);
 void rb__cl_built_free(rb_device *device);
+/* A file of cl/ by itself, and the options it is compiled with. */
+rb_status rb__cl_source_with_prelude(rb_device *device, const char *file, rb_text *source, rb_text *options);
+
+/* --- peak.c ------------------------------------------------------------------------------------------------------- */
+rb_status rb__cl_fma_peak(rb_device *device, double seconds, double *gflop_per_s);
 
 /* --- backend.c ---------------------------------------------------------------------------------------------------- */
 /* RB_OK for CL_SUCCESS, else a failure that says what was tried, on which device, with the error's name. */

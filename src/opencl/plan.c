@@ -295,20 +295,12 @@ cleanup:
     return status;
 }
 
-rb_status rb__cl_plan_enqueue(rb__cl_plan *plan, cl_command_queue queue, cl_event *events) {
-    size_t local = (size_t)plan->device->local;
-    for (int i = 0; i < plan->n_launches; i++) {
-        const rb__cl_launch *launch = &plan->launches[i];
-        cl_event *event = events ? &events[i] : NULL;
-        if (!launch->kernel) {
-            const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
-            rb_status status = part->call(plan, part, queue, event);
-            if (status != RB_OK) return status;
-            continue;
-        }
-        size_t global = launch->groups * local;
-        cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
-        if (error != CL_SUCCESS) return rb__cl_status(plan->device, error, launch->name);
+rb_status rb__cl_enqueue(rb__cl_plan *plan, const rb__cl_launch *launch, cl_command_queue queue, cl_event *event) {
+    if (!launch->kernel) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
+        return part->call(plan, part, queue, event);
     }
-    return RB_OK;
+    size_t local = (size_t)plan->device->local, global = launch->groups * local;
+    cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
+    return error == CL_SUCCESS ? RB_OK : rb__cl_status(plan->device, error, launch->name);
 }

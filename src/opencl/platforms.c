@@ -256,7 +256,9 @@ rb_status rb__cl_describe(const rb__cl_limits *l, int index, const char *overrid
     memset(out, 0, sizeof *out);
     snprintf(out->key, sizeof out->key, "opencl:%d", index);
     snprintf(out->name, sizeof out->name, "%s", l->name);
-    snprintf(out->driver, sizeof out->driver, "%.80s %.40s", l->platform_name, l->driver);
+    bool named = strstr(l->driver, l->platform_name); /* Oclgrind */
+    snprintf(out->driver, sizeof out->driver, "%.80s%s%.40s", named ? "" : l->platform_name, named ? "" : " ",
+             l->driver);
     snprintf(out->isa, sizeof out->isa, "%.63s", l->c_version);
     snprintf(out->type, sizeof out->type, "%s", rb__cl_type_name(l->type));
     snprintf(out->platform, sizeof out->platform, "%s", l->platform_name);

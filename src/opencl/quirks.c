@@ -48,22 +48,22 @@ static const struct rule {
     cl_uint vendor;
     const char *settings;
 } rules[] = {
-    /* mad() is a multiplication and an addition there, fma() one instruction; it has a cache of its own; local memory
-     * is a piece of global memory on every CPU. */
-    {"PoCL", CL_DEVICE_TYPE_CPU, "Portable Computing Language", ANY, "mac=fma,cache=off"},
+    /* mad() is a multiplication and an addition there, fma() one instruction; programs are cached by PoCL itself. */
+    {"PoCL", ANY, "Portable Computing Language", ANY, "mac=fma,cache=off"},
     /* A kernel with a barrier runs in work-groups of one only. */
     {"Apple CPU", CL_DEVICE_TYPE_CPU, "Apple", ANY, "mac=expr,max_wg=1"},
+    /* Local memory is a piece of global memory. */
     {"CPU", CL_DEVICE_TYPE_CPU, NULL, ANY, "family=cpu,mac=expr,local_mem=0,max_wg=4096"},
-    {"rusticl", 0, "rusticl", ANY, "max_wg=256,local_mem=32768"},
     {"Apple GPU", CL_DEVICE_TYPE_GPU, "Apple", ANY, "max_wg=256,local_mem=32768"},
     /* The driver caches programs; what is enqueued waits until somebody flushes. */
-    {"NVIDIA", CL_DEVICE_TYPE_GPU, NULL, NVIDIA, "mac=fma,max_wg=1024,local_mem=32768,cache=off,flush=on"},
+    {"NVIDIA", CL_DEVICE_TYPE_GPU, "NVIDIA", NVIDIA, "mac=fma,max_wg=1024,local_mem=32768,cache=off,flush=on"},
     /* More than 256 work-items need an attribute that others dislike. */
-    {"AMD", CL_DEVICE_TYPE_GPU, NULL, AMD, "max_wg=256,local_mem=32768"},
+    {"AMD", CL_DEVICE_TYPE_GPU, "AMD", AMD, "max_wg=256,local_mem=32768"},
     /* Wrong results were seen in buffers beyond 4 GiB. */
-    {"Intel GPU", CL_DEVICE_TYPE_GPU, NULL, INTEL, "max_wg=256,local_mem=0,max_alloc=4294901760"},
-    /* No dedicated local memory. */
+    {"Intel GPU", CL_DEVICE_TYPE_GPU, "Intel", INTEL, "max_wg=256,local_mem=0,max_alloc=4294901760"},
+    /* No dedicated local memory, whoever's driver. */
     {"Mali", CL_DEVICE_TYPE_GPU, NULL, ARM, "max_wg=256,local_mem=0"},
+    {"rusticl", ANY, "rusticl", ANY, "max_wg=256,local_mem=32768"},
 };
 
 static bool matches(const struct rule *r, const rb__cl_limits *l) {
@@ -82,8 +82,8 @@ static rb_status unknown_name(const char *name) {
         rb_text_printf(&all, "%s%s", i ? ", " : "", names[i]);
     }
     const char *near = rb_text_nearest(name, names, RB__QUIRKS);
-    rb_status status = rb_fail(RB_USAGE, "unknown quirk \"%s\"%s%s%s; known: %s", name, near ? "; did you mean \"" : "",
-                               near ? near : "", near ? "\"?" : "", rb_text_string(&all));
+    rb_status status = near ? rb_fail(RB_USAGE, "unknown quirk \"%s\"; did you mean \"%s\"?", name, near)
+                            : rb_fail(RB_USAGE, "unknown quirk \"%s\"; known: %s", name, rb_text_string(&all));
     rb_text_free(&all);
     return status;
 }

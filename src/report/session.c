@@ -26,12 +26,6 @@ typedef struct past_run {
     bool done; /* need not be done again */
 } past_run;
 
-/* A run that wrote checkpoints, the last one here: a killed run's rows up to it stay. */
-typedef struct resumable {
-    char run_id[64];
-    int64_t epoch, step;
-} resumable;
-
 struct rb_session {
     char *dir, id[16], machine[65];
     int lock;
@@ -47,8 +41,8 @@ struct rb_session {
     bool next_damaged;   /* a damaged line came before the next run's first */
     char (*damaged)[64]; /* run_ids */
     int n_damaged;
-    struct resumable *resumable;
-    int n_resumable;
+    const rb_kept_run *kept; /* while it is opened */
+    int n_kept;
 };
 
 const char *rb_session_dir(const rb_session *s) { return s->dir; }
@@ -288,29 +282,6 @@ static rb_status remember_env(rb_session *s, const char *env_id) {
     return RB_OK;
 }
 
-static const resumable *find_resumable(const rb_session *s, const char *run_id) {
-    for (int i = s->n_resumable - 1; i >= 0; i--)
-        if (strcmp(s->resumable[i].run_id, run_id) == 0) return &s->resumable[i];
-    return NULL;
-}
-
-static rb_status remember_checkpoint(rb_session *s, const rb_row *row) {
-    const char *run_id = rb_row_get_text(row, RB_COL(epochs, run_id)),
-               *event = rb_row_get_text(row, RB_COL(epochs, event));
-    if (strncmp(event, RB_EVENT_CHECKPOINT, strlen(RB_EVENT_CHECKPOINT)) != 0) return RB_OK;
-    resumable *r = (resumable *)find_resumable(s, run_id);
-    if (!r) {
-        resumable *more = realloc(s->resumable, (size_t)(s->n_resumable + 1) * sizeof *more);
-        if (!more) return rb_fail(RB_MEMORY, "out of memory");
-        s->resumable = more;
-        r = &s->resumable[s->n_resumable++];
-        snprintf(r->run_id, sizeof r->run_id, "%s", run_id);
-    }
-    r->epoch = row->cells[RB_COL(epochs, epoch)].u.i;
-    r->step = row->cells[RB_COL(epochs, step)].u.i;
-    return RB_OK;
-}
-
 /* What later questions need of a row; for new rows and old ones alike. */
 static rb_status remember(rb_session *s, const rb_row *row) {
     int column = rb_column_find(row->table, "run_id");
@@ -318,7 +289,6 @@ static rb_status remember(rb_session *s, const rb_row *row) {
     int number = dash ? atoi(dash + 1) : 0;
     if (number > s->last_number) s->last_number = number;
     if (row->table == RB_TABLE_runs) return remember_run(s, row);
-    if (row->table == RB_TABLE_epochs) return remember_checkpoint(s, row);
     if (row->table == RB_TABLE_env) return remember_env(s, rb_row_get_text(row, RB_COL(env, env_id)));
     return RB_OK;
 }
@@ -343,13 +313,16 @@ cleanup:
     return status;
 }
 
-/* Does a row of an interrupted run lie before its last checkpoint? */
+/* Does a row of an interrupted run lie before the checkpoint from which it goes on? */
 static bool before_checkpoint(const rb_session *s, const rb_row *row, const char *run_id) {
-    const resumable *r = find_resumable(s, run_id);
-    if (!r) return false;
-    if (row->table == RB_TABLE_epochs) return row->cells[RB_COL(epochs, epoch)].u.i <= r->epoch;
-    if (row->table == RB_TABLE_layers) return row->cells[RB_COL(layers, epoch)].u.i <= r->epoch;
-    return row->table == RB_TABLE_steps && row->cells[RB_COL(steps, step)].u.i <= r->step;
+    for (int i = 0; i < s->n_kept; i++) {
+        const rb_kept_run *k = &s->kept[i];
+        if (strcmp(k->run_id, run_id) != 0) continue;
+        if (row->table == RB_TABLE_epochs) return row->cells[RB_COL(epochs, epoch)].u.i <= k->epoch;
+        if (row->table == RB_TABLE_layers) return row->cells[RB_COL(layers, epoch)].u.i <= k->epoch;
+        return row->table == RB_TABLE_steps && row->cells[RB_COL(steps, step)].u.i <= k->step;
+    }
+    return false;
 }
 
 /* Rows of a run that never got its row in runs were left by an interrupted item. */
@@ -385,6 +358,8 @@ rb_status rb_session_open(const rb_session_options *options, rb_session **out) {
     RB_TRY(describe(s, options));
     if (old) {
         RB_TRY(rb__journal_read(&s->journal, follow, s));
+        s->kept = options->kept;
+        s->n_kept = options->n_kept;
         RB_TRY(rb__journal_rebuild(&s->journal, is_whole, s));
     }
     *out = s;
@@ -433,7 +408,6 @@ void rb_session_close(rb_session *s) {
     free(s->runs);
     free(s->env_ids);
     free(s->damaged);
-    free(s->resumable);
     free(s->dir);
     free(s);
 }

@@ -1,7 +1,7 @@
 /* checkpoint.c: a trainer's state into a file and back: tensors, generator, epoch, and whose run it is.
  *
- * Texts of the file's head: case, overrides, workload (rb_case_describe: what decides the work), run_id, seed, epoch,
- * step, best_epoch, best (1: the copy of the best epoch is in the file) and the figures of `reals`. The tensor
+ * Texts of the file's head: case, overrides, workload (rb_case_describe: what decides the work), run_id, lineage, seed,
+ * epoch, step, best_epoch, best (1: the copy of the best epoch is in the file) and the figures of `reals`. The tensor
  * `generator` (627) is the mt19937: 624 words, index of the next one, whether a normal is cached, that normal. */
 #include "regbench/checkpoint.h"
 
@@ -29,7 +29,7 @@ static const struct {
     {"train_loss", offsetof(rb_epoch_result, train_loss)}, {"val_loss", offsetof(rb_epoch_result, val_loss)},
     {"val_acc", offsetof(rb_epoch_result, val_acc)},       {"val_acc_best", offsetof(rb_epoch_result, val_acc_best)},
     {"param_l2", offsetof(rb_epoch_result, param_l2)}};
-enum { REALS = sizeof reals / sizeof *reals, TEXTS = 9 + REALS };
+enum { REALS = sizeof reals / sizeof *reals, TEXTS = 10 + REALS };
 
 static const rb__tensor_out generator_tensor = {.name = "generator", .type = RB__F64, .n_dims = 1, .dims = {GENERATOR}};
 
@@ -87,6 +87,7 @@ rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, con
                                                  {"overrides", head->overrides},
                                                  {"workload", rb_text_string(&workload)},
                                                  {"run_id", head->run_id},
+                                                 {"lineage", head->lineage},
                                                  {"seed", numbers[0]},
                                                  {"epoch", numbers[1]},
                                                  {"step", numbers[2]},
@@ -126,6 +127,7 @@ rb_status rb_checkpoint_open(const char *path, rb_checkpoint **out) {
     snprintf(h->case_name, sizeof h->case_name, "%s", text_of(c, "case"));
     snprintf(h->overrides, sizeof h->overrides, "%s", text_of(c, "overrides"));
     snprintf(h->run_id, sizeof h->run_id, "%s", text_of(c, "run_id"));
+    snprintf(h->lineage, sizeof h->lineage, "%s", text_of(c, "lineage"));
     h->seed = strtoull(text_of(c, "seed"), NULL, 10);
     h->best = strcmp(text_of(c, "best"), "1") == 0;
     h->at.epoch = atoi(text_of(c, "epoch"));
@@ -152,6 +154,18 @@ void rb_checkpoint_close(rb_checkpoint *c) {
 }
 
 const rb_checkpoint_head *rb_checkpoint_head_of(const rb_checkpoint *c) { return &c->head; }
+
+void rb_checkpoint_lineage(const rb_checkpoint *c, char out[2048]) {
+    const rb_checkpoint_head *h = &c->head;
+    char last[128];
+    const char *before = h->lineage;
+    snprintf(last, sizeof last, "%s:%d:%lld", h->run_id, h->at.epoch, (long long)h->at.step);
+    while (*before && strlen(before) + strlen(last) + 2 > 2048) { /* the oldest gives way */
+        before += strcspn(before, " ");
+        before += *before == ' ';
+    }
+    snprintf(out, 2048, "%.1900s%s%s", before, *before ? " " : "", last);
+}
 
 rb_status rb_checkpoint_case(const rb_checkpoint *c, rb_case_edit *edit) {
     rb_status status = RB_OK;
