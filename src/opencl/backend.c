@@ -133,12 +133,7 @@ static const char *supports(rb_device *device, const rb_program *program, const 
     case RB_OP_CONV:
     case RB_OP_CONV_DX:
     case RB_OP_CONV_DW:
-        return device->gpu ? NULL : "conv todo";
-    case RB_OP_MAXPOOL:
-    case RB_OP_MAXPOOL_DX:
-    case RB_OP_AVGPOOL:
-    case RB_OP_AVGPOOL_DX:
-        return "conv todo";
+        return NULL;
     case RB_OP_BATCHNORM:
     case RB_OP_BATCHNORM_DX:
         return "batch normalization is not built for OpenCL yet";

@@ -13,6 +13,12 @@ enum {
     RB__CL_SPLIT_BYTES = 64 << 20,
     RB__CL_SUM_PIECES = 64,     /* added by one item; more of them are added in two rounds */
     RB__CL_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
+
+    /* convolutions of the cpu family */
+    RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
+    RB__CL_CONV_PLACES = 28,         /* of one vector, where they are places of a filter */
+    RB__CL_CONV_GROUPS = 128,        /* parts of the batch at most */
+    RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
 };
 
 /* Tiles of products in the gpu family: what an item has, and how much of the depth is loaded at a time. A tile fits a
