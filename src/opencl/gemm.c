@@ -204,8 +204,10 @@ void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_in(plan, part, g.pass == FORWARD || (g.pass == DX && it->op->act != RB_ACT_NONE) ? it->in[2] : -1);
     if (parts >= 0)
         rb__cl_work_out(part, parts, "__global float *");
-    else
+    else if (it->op->flags & RB_OPF_ACCUMULATE)
         rb__cl_inout(plan, part, it->out[0]);
+    else
+        rb__cl_out(plan, part, it->out[0]);
     rb__cl_out(plan, part, g.ones && parts < 0 ? it->out[1] : -1);
     rb__cl_int(part, it->N);
     int tiles = up(g.pass == DW ? g.rows + g.ones : it->N * g.pixels, g.bm); /* of rows, in this variant */

@@ -13,6 +13,15 @@ enum {
     RB__CL_SPLIT_BYTES = 64 << 20,
     RB__CL_SUM_PIECES = 64,     /* added by one item; more of them are added in two rounds */
     RB__CL_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
+    /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
+     * features of a group at most, batch rows that lie in scratch at a time */
+    RB__CL_TILE_ROWS = 8,
+    RB__CL_TILE_VECTORS = 2,
+    RB__CL_ROWS = 16,
+    RB__CL_STRIP = 48,
+    RB__CL_CHUNK = 256,
+    /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's */
+    RB__CL_OWN_ACTIVATIONS = 64 << 20,
 
     /* convolutions of the cpu family */
     RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
