@@ -42,6 +42,8 @@ typedef uchar vb;
 #define MAC(a, b, c) ((a) * (b) + (c))
 #endif
 
+#define UNROLL _Pragma("unroll")
+
 /* Vectors at multiples of LANES elements from the start of a tensor. */
 #define LOAD(p)     (*(__global const vf *)(p))
 #define STORE(p, v) (*(__global vf *)(p) = (v))

@@ -177,6 +177,7 @@ void rb__cl_lower(rb__cl_plan *plan); /* all ops; failures in plan->status */
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
+void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
