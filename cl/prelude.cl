@@ -16,6 +16,7 @@ typedef uchar16 vb;
 #define TO_BYTE(v)  convert_uchar16(v)
 #define AS_INT(v)   as_int16(v)
 #define SUM(v)      sum16(v)
+#define LANE_NUMBERS (vi)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #else
 /* A work-group is LOCAL items, each one lane. */
 #define LANES      1
@@ -29,6 +30,7 @@ typedef uchar vb;
 #define TO_BYTE(v)  convert_uchar(v)
 #define AS_INT(v)   as_int(v)
 #define SUM(v)      (v)
+#define LANE_NUMBERS 0
 #endif
 
 /* Which form becomes one instruction differs by compiler; see src/opencl/quirks.def. */
@@ -75,11 +77,13 @@ static float sum16(float16 v) {
      : ACT == 2 ? ((x) <= (T)(0.0f) ? (T)(0.0f) : (x))                                                                 \
      : ACT == 3 ? ((x) <= (T)(0.0f) ? (x) * (T)(SLOPE) : (x))                                                          \
                 : (x))
-#define DERIVE(T, dy, y)                                                                                               \
-    (ACT == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                     \
-     : ACT == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                     \
-     : ACT == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(SLOPE))                                                    \
-                : (dy))
+#define DERIVE(T, dy, y) DERIVE_OF(ACT, SLOPE, T, dy, y)
+/* The same for an activation of another op than the one that is compiled. */
+#define DERIVE_OF(act, slope, T, dy, y)                                                                                \
+    ((act) == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                   \
+     : (act) == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                   \
+     : (act) == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(slope))                                                  \
+                  : (dy))
 
 /* A cursor is slot, base, wrap, step (program.h). Row k of the step's batch is order[POSITION(head, k)], -1 = none. */
 #define SLOT(head)        ((head)[CURSOR])
