@@ -18,7 +18,7 @@
 #define TAP(t) ((t) / R * PITCH + (t) % R * C)
 
 #if defined(BODY_conv_dw_sparse) || defined(BODY_conv_dx_sparse)
-/* Values and offsets of one image; returns nothing of what lies behind channel K. */
+/* Values and offsets of one image. */
 static void LOCAL_NAME(locate)(__global const float *dpooled, __global const uchar *index, __global const float *pooled,
                                const int n, float *values, int *offsets) {
     int at = 0;

@@ -16,7 +16,7 @@
 #define PUT(p, v) STORE(p, v)
 #define GET(p)    LOAD(p)
 #define EACH(i)   FOR_FLAT(i, count)
-#define LANE(i)   ((vi)((i) % LD) + (vi)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#define LANE(i)   ((vi)((i) % LD) + LANE_NUMBERS)
 #define AT(i, ld) (i)
 #endif
 #define PAD_ZERO(i, v) (C == LD ? (v) : (LANE(i) < C ? (v) : (T)(0.0f)))

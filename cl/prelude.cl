@@ -49,13 +49,17 @@ typedef uchar vb;
 #if LANES == 1
 #define LOAD_ANY(p)     (*(p))
 #define STORE_ANY(p, v) (*(p) = (v))
+#define LOAD_BYTES(p)   (*(p))
 #elif defined(__clang__)
 typedef float16 vf_any __attribute__((aligned(4)));
+typedef uchar16 vb_any __attribute__((aligned(1)));
 #define LOAD_ANY(p)     (*(__global const vf_any *)(p))
 #define STORE_ANY(p, v) (*(__global vf_any *)(p) = (v))
+#define LOAD_BYTES(p)   (*(__global const vb_any *)(p))
 #else
 #define LOAD_ANY(p)     vload16(0, (p))
 #define STORE_ANY(p, v) vstore16((v), 0, (p))
+#define LOAD_BYTES(p)   vload16(0, (p))
 #endif
 
 static float sum16(float16 v) {
@@ -69,6 +73,26 @@ static float sum16(float16 v) {
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define LOCAL_NAME(f) JOIN(NAME, f)
+
+/* F(0) F(1) .. F(n - 1), and F(m, 0) .. F(m, n - 1): tiles whose indices are literals stay in registers. */
+#define REPEAT_1(F)     F(0)
+#define REPEAT_2(F)     REPEAT_1(F) F(1)
+#define REPEAT_3(F)     REPEAT_2(F) F(2)
+#define REPEAT_4(F)     REPEAT_3(F) F(3)
+#define REPEAT_5(F)     REPEAT_4(F) F(4)
+#define REPEAT_6(F)     REPEAT_5(F) F(5)
+#define REPEAT_7(F)     REPEAT_6(F) F(6)
+#define REPEAT_8(F)     REPEAT_7(F) F(7)
+#define REPEAT_9(F)     REPEAT_8(F) F(8)
+#define REPEAT_10(F)    REPEAT_9(F) F(9)
+#define REPEAT_11(F)    REPEAT_10(F) F(10)
+#define REPEAT_12(F)    REPEAT_11(F) F(11)
+#define REPEAT(n, F)    JOIN(REPEAT, n)(F)
+#define ACROSS_1(F, m)  F(m, 0)
+#define ACROSS_2(F, m)  ACROSS_1(F, m) F(m, 1)
+#define ACROSS_3(F, m)  ACROSS_2(F, m) F(m, 2)
+#define ACROSS_4(F, m)  ACROSS_3(F, m) F(m, 3)
+#define ACROSS(n, F, m) JOIN(ACROSS, n)(F, m)
 
 /* act(x) and dy act'(y), from the saved output y; T: float or vf. ACT: 0 none, 1 sigmoid, 2 relu, 3 leaky relu.
  * relu(NaN) is NaN; a NaN gradient shows even where y = 0. */

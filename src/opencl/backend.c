@@ -88,11 +88,6 @@ static void layout(const rb_device *device, rb_layout *out) {
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
     (void)program, (void)variant;
     switch (op->kind) {
-    case RB_OP_LINEAR:
-    case RB_OP_LINEAR_DX:
-    case RB_OP_LINEAR_DW:
-    case RB_OP_LOSS_CE:
-        return "linear todo";
     case RB_OP_CONV:
     case RB_OP_CONV_DX:
     case RB_OP_CONV_DW:

@@ -1,9 +1,8 @@
 /* conv_merge.c: what convolutions of the cpu family take over from their neighbours: the batch from the data set, the
  * pooling behind them, and in their gradients that pooling's gradient.
  *
- * Only done where the tensors in between are of no use to anybody else. Memory of a tensor that is no longer written may
- * belong to others at that time; all operands of a merged op are still alive where it now reads or writes them, because
- * the ops that it replaces stood beside it. */
+ * Only done where the tensors in between are of no use to anybody else. A merged gradient reads what would be dead by
+ * then, whose place in the store may have a new owner: only where every activation has memory of its own. */
 #include "opencl/opencl.h"
 
 static bool is_conv(const rb__cl_item *it) { return it->op->kind == RB_OP_CONV; }
@@ -25,6 +24,7 @@ static rb__cl_item *writer(const rb__cl_plan *plan, rb__cl_item *items, int t) {
 }
 
 static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
+    if (gather->idle) return;
     const int n = plan->variant->n_ops, x = gather->out[0];
     for (int i = 0; i < n; i++)
         for (int k = 0; k < RB_OP_MAX_IN; k++)
@@ -80,6 +80,7 @@ void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items) {
     if (plan->device->gpu) return;
     for (int i = 0; i < n; i++)
         if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
+    if (!plan->own) return;
     for (int i = 0; i < n; i++)
         if (items[i].op->kind == RB_OP_MAXPOOL_DX || items[i].op->kind == RB_OP_AVGPOOL_DX)
             merge_pool_dx(plan, items, &items[i]);

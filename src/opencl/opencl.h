@@ -21,7 +21,7 @@
 
 enum {
     RB__CL_MAX_ARGS = 12,
-    RB__CL_TOGETHER = 5, /* parts in a launch: a device need not take more than 1 KB of arguments */
+    RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
     RB__CL_LANES = 16,   /* of a vector of the cpu family */
     RB__CL_TEXTS = 16,   /* files of cl/ at most */
     RB__CL_HEAD = -2,    /* rb__cl_arg.work: CTRL's head */
@@ -50,9 +50,11 @@ typedef struct rb__cl_part {
     rb__cl_arg args[RB__CL_MAX_ARGS];
     int n_args;
     int groups;       /* work-groups, numbered from 0 */
+    int rows;         /* group g has the batch rows from g * rows on, and of activations touches no others; 0: any */
     int local_floats; /* of local memory that a group wants (gpu family) */
     double cost;      /* of a group, in multiply-adds of vectors, roughly: cheap parts go first in a launch */
     int level;        /* of the launch it belongs to */
+    int chain;        /* first part of the chain it belongs to, itself if none: see plan.c */
     bool alone;       /* no other part beside it (library calls, the end of the step) */
     /* Instead of a kernel: enqueues a library's call. `state` is its own, freed by free(). */
     rb_status (*call)(struct rb__cl_plan *plan, const struct rb__cl_part *part, cl_command_queue queue,
@@ -74,12 +76,13 @@ typedef struct rb__cl_plan {
     const rb_variant *variant;
     bool strict; /* activations come from or go to outside (tests of single ops): nothing may be merged away */
     bool apart;  /* one part per launch: for profiles */
+    bool own;    /* every activation has memory of its own instead of its place in the store */
     rb__cl_part *parts;
     int n_parts, room_parts;
     int *sequence; /* part numbers in the order of launches */
     rb__cl_work *works;
     int n_works, room_works;
-    cl_mem *views; /* by tensor: the part of its segment's buffer; made when first used */
+    cl_mem *views; /* by tensor: the part of its segment's buffer, or its own memory; made when first used */
     rb__cl_launch *launches;
     int n_launches;
     const char **providers; /* by op; NULL = own */
@@ -136,11 +139,14 @@ void rb__cl_inout(rb__cl_plan *plan, rb__cl_part *part, int tensor);
 void rb__cl_work_in(rb__cl_part *part, int work, const char *type);
 void rb__cl_work_out(rb__cl_part *part, int work, const char *type);
 void rb__cl_int(rb__cl_part *part, int value);
+/* Groups of ROWS of the batch's n rows each: a part that treats every row by itself. */
+void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n);
 /* CTRL's head as an argument `__global const int *`, and CURSOR, where the variant's cursor stands in it. */
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part);
 int rb__cl_work_new(rb__cl_plan *plan, size_t bytes);
 void rb__cl_plan_fail(rb__cl_plan *plan, rb_status status);
 
+bool rb__cl_goes_on(const rb__cl_plan *plan, const rb__cl_launch *launch, int k);
 /* idle: no group has anything to do. */
 rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle);
 rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
@@ -161,13 +167,15 @@ typedef struct rb__cl_item {
     bool idle;         /* a neighbour does this op's work */
     const struct rb__cl_item *gather; /* reads its batch from the data set itself */
     const struct rb__cl_item *loss;   /* LINEAR: goes on with this loss */
-    const struct rb__cl_item *pool;   /* CONV: goes on with this pooling; gradients: reads through it */
-    const struct rb__cl_item *pool_dx;
+    const struct rb__cl_item *pool;    /* CONV: goes on with this pooling; gradients: the pooling behind the layer */
+    const struct rb__cl_item *pool_dx; /* gradients: read what this op would make of its inputs */
 } rb__cl_item;
 
 void rb__cl_lower(rb__cl_plan *plan); /* all ops; failures in plan->status */
 /* merge.c: neighbours that one part does better together; not called where plan->strict. */
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
+/* conv_merge.c: the same for convolutions of the cpu family. */
+void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items);
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
@@ -176,7 +184,9 @@ void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *item);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count);
-/* #define ACT (0 none, 1 sigmoid, 2 relu, 3 leaky) and SLOPE. */
+/* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
+int rb__cl_act(rb_act act);
+/* #define ACT and SLOPE. */
 void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 
 /* --- program.c ---------------------------------------------------------------------------------------------------- */

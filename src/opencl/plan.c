@@ -3,12 +3,18 @@
  *
  * The level of a part is one more than the highest level of an earlier part that wrote what it reads, read what it
  * writes, or wrote what it writes. Parts of one level share launches. The compiler's packing of activations reuses
- * addresses, so conflicts are found by bytes, not by tensors. */
+ * addresses, so conflicts are found by bytes, not by tensors; small networks get memory without reuse instead.
+ *
+ * Parts that treat every batch row by itself, in equal groups of rows, may follow each other within one level: they are
+ * a *chain*, whose functions a group calls one after another on its rows. So a network's forward and backward way
+ * through the activations is one launch, and the rows stay in the cache. */
 #include "opencl/opencl.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "opencl/tuning.h"
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
 
@@ -99,20 +105,37 @@ int rb__cl_work_new(rb__cl_plan *plan, size_t bytes) {
     return plan->n_works++;
 }
 
-/* --- levels ------------------------------------------------------------------------------------------------------- */
-
-static bool conflict(const rb__cl_plan *plan, const rb__cl_arg *a, const rb__cl_arg *b) {
-    if (!(a->writes && (b->writes || b->reads)) && !(b->writes && a->reads)) return false;
-    if (a->work >= 0 || b->work >= 0) return a->work == b->work;
-    const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
-    return s->segment == t->segment && s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes;
+void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n) {
+    int rows = plan->device->gpu ? plan->device->local : RB__CL_ROWS;
+    rb__cl_define(part, "ROWS", rows);
+    part->groups = (n + rows - 1) / rows;
+    part->rows = plan->device->gpu ? 0 : rows; /* a group of the gpu family would want barriers between parts */
 }
 
-static bool depends(const rb__cl_plan *plan, const rb__cl_part *later, const rb__cl_part *earlier) {
+/* --- levels ------------------------------------------------------------------------------------------------------- */
+
+typedef enum relation { FREE, ROW_BY_ROW, AFTER } relation;
+
+static relation compare_args(const rb__cl_plan *plan, const rb__cl_part *p, const rb__cl_arg *a, const rb__cl_part *q,
+                             const rb__cl_arg *b) {
+    if (!(a->writes && (b->writes || b->reads)) && !(b->writes && a->reads)) return FREE;
+    if (a->work >= 0 || b->work >= 0) return a->work == b->work ? AFTER : FREE;
+    const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
+    if (s->segment != t->segment) return FREE;
+    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && p->rows && p->rows == q->rows) return ROW_BY_ROW;
+    if (s->segment == RB_SEG_ACT && plan->own) return a->tensor == b->tensor ? AFTER : FREE;
+    return s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes ? AFTER : FREE;
+}
+
+static relation compare_parts(const rb__cl_plan *plan, const rb__cl_part *later, const rb__cl_part *earlier) {
+    relation most = FREE;
+    if (plan->apart || later->alone || earlier->alone) return AFTER;
     for (int i = 0; i < later->n_args; i++)
-        for (int j = 0; j < earlier->n_args; j++)
-            if (conflict(plan, &later->args[i], &earlier->args[j])) return true;
-    return false;
+        for (int j = 0; j < earlier->n_args; j++) {
+            relation r = compare_args(plan, later, &later->args[i], earlier, &earlier->args[j]);
+            if (r > most) most = r;
+        }
+    return most;
 }
 
 static void set_levels(rb__cl_plan *plan) {
@@ -120,11 +143,31 @@ static void set_levels(rb__cl_plan *plan) {
         rb__cl_part *part = &plan->parts[i];
         part->level = 0;
         for (int j = 0; j < i; j++) {
-            const rb__cl_part *other = &plan->parts[j];
-            bool after = part->alone || other->alone || plan->apart || depends(plan, part, other);
-            if (after && other->level >= part->level) part->level = other->level + 1;
+            relation r = compare_parts(plan, part, &plan->parts[j]);
+            int least = r == FREE ? 0 : plan->parts[j].level + (r == AFTER);
+            if (part->level < least) part->level = least;
         }
     }
+}
+
+/* Parts of a level that go by the same rows; costs become those of the whole chain. */
+static void make_chains(rb__cl_plan *plan) {
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb__cl_part *part = &plan->parts[i];
+        part->chain = i;
+        for (int j = 0; j < i && part->rows; j++)
+            if (plan->parts[j].level == part->level && plan->parts[j].rows == part->rows && !plan->apart) {
+                part->chain = plan->parts[j].chain;
+                plan->parts[part->chain].cost += part->cost;
+                break;
+            }
+    }
+}
+
+static bool goes_before(const rb__cl_plan *plan, int a, int b) {
+    int p = plan->parts[a].chain, q = plan->parts[b].chain;
+    if (p == q) return a < b;
+    return plan->parts[p].cost != plan->parts[q].cost ? plan->parts[p].cost < plan->parts[q].cost : p < q;
 }
 
 /* Launches of one level: cheap groups first, because a device's threads take the first groups in the largest portions.
@@ -134,19 +177,30 @@ static void cut_level(rb__cl_plan *plan, int level, int *filled) {
     for (int i = 0; i < plan->n_parts; i++) {
         if (plan->parts[i].level != level) continue;
         int at = (*filled)++;
-        for (; at > first && plan->parts[plan->sequence[at - 1]].cost > plan->parts[i].cost; at--)
+        for (; at > first && goes_before(plan, i, plan->sequence[at - 1]); at--)
             plan->sequence[at] = plan->sequence[at - 1];
         plan->sequence[at] = i;
     }
-    for (int at = first; at < *filled; at += RB__CL_TOGETHER) {
-        int count = *filled - at < RB__CL_TOGETHER ? *filled - at : RB__CL_TOGETHER;
-        plan->launches[plan->n_launches++] = (rb__cl_launch){.first = at, .count = count};
+    for (int at = first, args = 0; at < *filled; at++) {
+        args += plan->parts[plan->sequence[at]].n_args + 1;
+        if (at == first || args > RB__CL_TOGETHER) {
+            plan->launches[plan->n_launches++] = (rb__cl_launch){.first = at};
+            args = plan->parts[plan->sequence[at]].n_args + 1;
+        }
+        plan->launches[plan->n_launches - 1].count++;
     }
+}
+
+/* Part k of a launch goes on with the groups of the part before it. */
+bool rb__cl_goes_on(const rb__cl_plan *plan, const rb__cl_launch *launch, int k) {
+    const int *at = &plan->sequence[launch->first + k];
+    return k > 0 && plan->parts[at[0]].chain == plan->parts[at[-1]].chain;
 }
 
 static rb_status make_launches(rb__cl_plan *plan) {
     int levels = 0, filled = 0;
     set_levels(plan);
+    make_chains(plan);
     plan->sequence = calloc((size_t)plan->n_parts + 1, sizeof *plan->sequence);
     plan->launches = calloc((size_t)plan->n_parts + 1, sizeof *plan->launches);
     if (!plan->sequence || !plan->launches) return rb_fail(RB_MEMORY, "out of memory while binding");
@@ -156,7 +210,8 @@ static rb_status make_launches(rb__cl_plan *plan) {
     for (int i = 0; i < plan->n_launches; i++) {
         rb__cl_launch *launch = &plan->launches[i];
         for (int k = 0; k < launch->count; k++)
-            launch->groups += (size_t)plan->parts[plan->sequence[launch->first + k]].groups;
+            if (!rb__cl_goes_on(plan, launch, k))
+                launch->groups += (size_t)plan->parts[plan->sequence[launch->first + k]].groups;
     }
     return RB_OK;
 }
@@ -178,14 +233,17 @@ static rb_status allocate_works(rb__cl_plan *plan) {
     return RB_OK;
 }
 
-/* The bytes of a tensor as a buffer of their own: layouts align tensors as the device wants it. */
+/* The bytes of a tensor as a buffer: layouts align tensors as the device wants it. */
 static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
     const rb_tensor *t = &plan->variant->tensors[tensor];
     cl_int error = CL_SUCCESS;
     if (!plan->views[tensor]) {
         cl_buffer_region region = {t->offset, t->bytes};
-        plan->views[tensor] =
-            clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+        if (plan->own && t->segment == RB_SEG_ACT)
+            plan->views[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, t->bytes, NULL, &error);
+        else
+            plan->views[tensor] =
+                clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     }
     *out = plan->views[tensor];
     return rb__cl_status(plan->device, error, t->name);
@@ -219,9 +277,10 @@ rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool i
             number++;
         }
     }
-    for (int k = 0; k < launch->count; k++, number++) {
+    for (int k = 0; k < launch->count; k++) {
+        if (rb__cl_goes_on(plan, launch, k)) continue;
         end += idle ? 0 : plan->parts[plan->sequence[launch->first + k]].groups;
-        rb_status status = rb__cl_status(plan->device, clSetKernelArg(launch->kernel, number, sizeof end, &end),
+        rb_status status = rb__cl_status(plan->device, clSetKernelArg(launch->kernel, number++, sizeof end, &end),
                                          "set a kernel's argument");
         if (status != RB_OK) return status;
     }
@@ -241,6 +300,14 @@ static bool is_strict(const rb_variant *v) {
         if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
     }
     return false;
+}
+
+/* Bytes of all activations if none shared memory with another. */
+static size_t own_bytes(const rb_variant *v) {
+    size_t bytes = 0;
+    for (int t = 0; t < v->n_tensors; t++)
+        if (v->tensors[t].segment == RB_SEG_ACT) bytes += v->tensors[t].bytes;
+    return bytes;
 }
 
 void rb__cl_plan_free(rb__cl_plan *plan) {
@@ -276,6 +343,7 @@ rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_v
     plan->variant = variant;
     plan->apart = apart;
     plan->strict = is_strict(variant);
+    plan->own = !plan->strict && own_bytes(variant) <= RB__CL_OWN_ACTIVATIONS;
     plan->loss_rows = plan->norm_blocks = -1;
     plan->views = calloc((size_t)variant->n_tensors + 1, sizeof(cl_mem));
     plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);

@@ -60,7 +60,7 @@ static rb_status launch_name(const rb__cl_plan *plan, rb__cl_launch *launch) {
     for (int k = 0; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
         RB_TRY(part_name(plan->device, part, name));
-        rb_text_printf(&key, "%s %d\n", name, part->local_floats);
+        rb_text_printf(&key, "%s %d %d\n", name, part->local_floats, rb__cl_goes_on(plan, launch, k));
         rb_text_printf(&words, "%s_", part->body);
     }
     RB_TRY(rb_text_status(&key));
@@ -120,20 +120,26 @@ static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb
         if (part->local_floats > floats) floats = part->local_floats;
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "%sa%d, ", part->args[i].type, number++);
     }
-    for (int k = 0; k < launch->count; k++) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
+    for (int k = 0; k < launch->count; k++)
+        if (!rb__cl_goes_on(plan, launch, k)) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
     rb_text_append(source, ") {\n    const int group = (int)get_group_id(0);\n");
     if (floats)
         rb_text_printf(source, "    __local float shared[%d];\n", floats);
     else
         rb_text_append(source, "    __local float *shared = 0;\n");
     number = 0;
-    for (int k = 0; k < launch->count; k++) {
+    for (int k = 0, own = 0, before = -1; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
         RB_TRY(part_name(plan->device, part, name));
-        rb_text_printf(source, "    %sif (group < end%d) {\n        %s(", k ? "} else " : "", k, name);
+        if (!rb__cl_goes_on(plan, launch, k)) {
+            rb_text_printf(source, "    %sif (group < end%d) {\n", k ? "} else " : "", k);
+            before = k ? own : -1;
+            own = k;
+        }
+        rb_text_printf(source, "        %s(", name);
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "a%d, ", number++);
-        if (k)
-            rb_text_printf(source, "shared, group - end%d);\n", k - 1);
+        if (before >= 0)
+            rb_text_printf(source, "shared, group - end%d);\n", before);
         else
             rb_text_append(source, "shared, group);\n");
     }
