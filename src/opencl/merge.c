@@ -22,4 +22,5 @@ static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_ite
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items) {
     for (int i = 0; i < plan->variant->n_ops; i++)
         if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
+    rb__cl_merge_conv(plan, items);
 }

@@ -168,13 +168,15 @@ typedef struct rb__cl_item {
     bool idle;         /* a neighbour does this op's work */
     const struct rb__cl_item *gather; /* reads its batch from the data set itself */
     const struct rb__cl_item *loss;   /* LINEAR: goes on with this loss */
-    const struct rb__cl_item *pool;   /* CONV: goes on with this pooling; gradients: reads through it */
-    const struct rb__cl_item *pool_dx;
+    const struct rb__cl_item *pool;    /* CONV: goes on with this pooling; gradients: the pooling behind the layer */
+    const struct rb__cl_item *pool_dx; /* gradients: read what this op would make of its inputs */
 } rb__cl_item;
 
 void rb__cl_lower(rb__cl_plan *plan); /* all ops; failures in plan->status */
 /* merge.c: neighbours that one part does better together; not called where plan->strict. */
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
+/* conv_merge.c: the same for convolutions of the cpu family. */
+void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items);
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
@@ -184,7 +186,9 @@ void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *item);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count);
-/* #define ACT (0 none, 1 sigmoid, 2 relu, 3 leaky) and SLOPE. */
+/* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
+int rb__cl_act(rb_act act);
+/* #define ACT and SLOPE. */
 void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 
 /* --- program.c ---------------------------------------------------------------------------------------------------- */
