@@ -261,6 +261,17 @@ static void fill_data(rig *r, stream *s) {
         else
             ((int32_t *)values)[i] = stream_int(s, 0, spec->classes - 1);
     must(backend->put(r->store, y->segment, y->offset, y->bytes, values));
+    if (spec->soft_labels) { /* rows that sum to 1 */
+        const rb_tensor *soft = &r->program->soft;
+        float *shares = test_malloc(soft->bytes);
+        for (int64_t i = 0; i < soft->dims[0]; i++) {
+            double sum = 0, draw[64];
+            for (int k = 0; k < spec->classes; k++) sum += draw[k] = 0.1 + stream_unit(s);
+            for (int k = 0; k < spec->classes; k++) shares[i * spec->classes + k] = (float)(draw[k] / sum);
+        }
+        rig_put(r, soft, shares);
+        test_free(shares);
+    }
     test_free(values);
 }
 

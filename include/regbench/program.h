@@ -206,6 +206,11 @@ typedef struct rb_program {
 rb_status rb_program_compile(const rb_spec *spec, const rb_layout *layout, rb_program **out);
 void rb_program_free(rb_program *program);
 
+/* The optimizer's state: how many tensors as large as PARAM (0; 1: momentum; 2: Adam's moments), and where that of
+ * parameter tensor `param` is in number k of them. */
+int rb_program_states(const rb_program *program);
+rb_tensor rb_program_state(const rb_program *program, const rb_tensor *param, int k);
+
 /* The canonical, contiguous, unfused fp32 layout: PyTorch's. */
 rb_layout rb_layout_canonical(void);
 

@@ -51,30 +51,36 @@ cleanup:
     return status;
 }
 
-/* Parameters (and momentum) of the reference, rounded to float, to both sides: the next step starts from the same
- * state. */
+/* A tensor of the reference, rounded to float, to both sides. */
+static rb_status align_tensor(const rb_backend *backend, rb_trainer *here, const rb_tensor *s, rb_trainer *there,
+                              const rb_tensor *t) {
+    rb_status status = RB_OK;
+    const rb_program *p = rb_trainer_program(here), *q = rb_trainer_program(there);
+    float *values = malloc(sizeof *values * (size_t)rb_tensor_count(s));
+    if (!values) return rb_fail(RB_MEMORY, "out of memory while comparing %s", s->name);
+    RB_TRY(rb_tensor_get(&rb_backend_reference64, rb_trainer_store(there), q, t, values));
+    RB_TRY(rb_tensor_put(&rb_backend_reference64, rb_trainer_store(there), q, t, values));
+    RB_TRY(rb_tensor_put(backend, rb_trainer_store(here), p, s, values));
+cleanup:
+    free(values);
+    return status;
+}
+
+/* Parameters, optimizer state and BN statistics: the next step starts from the same state. */
 static rb_status align(const rb_backend *backend, rb_trainer *here, rb_trainer *there) {
     rb_status status = RB_OK;
     const rb_program *p = rb_trainer_program(here), *q = rb_trainer_program(there);
-    float *values = NULL;
-    for (int i = 0; i < p->n_params; i++)
-        for (int state = 0; state < (p->spec.momentum != 0 ? 2 : 1); state++) {
-            rb_tensor s = p->params[i].tensor, t = q->params[i].tensor;
-            if (state) {
-                s.segment = t.segment = RB_SEG_STATE;
-                s.offset += p->momentum_all.offset;
-                t.offset += q->momentum_all.offset;
-            }
-            values = malloc(sizeof *values * (size_t)rb_tensor_count(&s));
-            if (!values) return rb_fail(RB_MEMORY, "out of memory while comparing %s", s.name);
-            RB_TRY(rb_tensor_get(&rb_backend_reference64, rb_trainer_store(there), q, &t, values));
-            RB_TRY(rb_tensor_put(&rb_backend_reference64, rb_trainer_store(there), q, &t, values));
-            RB_TRY(rb_tensor_put(backend, rb_trainer_store(here), p, &s, values));
-            free(values);
-            values = NULL;
+    for (int i = 0; i < p->n_params; i++) {
+        RB_TRY(align_tensor(backend, here, &p->params[i].tensor, there, &q->params[i].tensor));
+        for (int k = 0; k < rb_program_states(p); k++) {
+            rb_tensor s = rb_program_state(p, &p->params[i].tensor, k),
+                      t = rb_program_state(q, &q->params[i].tensor, k);
+            RB_TRY(align_tensor(backend, here, &s, there, &t));
         }
+    }
+    for (int i = 0; i < p->n_buffers; i++)
+        RB_TRY(align_tensor(backend, here, &p->buffers[i].tensor, there, &q->buffers[i].tensor));
 cleanup:
-    free(values);
     return status;
 }
 
