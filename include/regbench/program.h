@@ -179,6 +179,7 @@ typedef struct rb_spec {
     int64_t n_train; /* entries of the training order */
     int64_t n_eval;  /* largest number of rows of an evaluation pass */
     int window;      /* largest number of steps between two decision points */
+    int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
     bool attack;      /* compile the ATTACK variants */

@@ -15,7 +15,7 @@ static double distance(double got, double expected) {
 /* One batch, one epoch. */
 static rb_status step(rb_trainer *t, rb_step_metrics *m) {
     rb_status status = RB_OK;
-    RB_TRY(rb_trainer_begin_epoch(t));
+    RB_TRY(rb_trainer_begin_window(t));
     RB_TRY(rb_trainer_submit(t, 1));
     RB_TRY(rb_trainer_metrics(t, 0, 1, m));
 cleanup:
@@ -101,6 +101,7 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
     small.n_train = small.n_valid = 0;
     small.batch = rows;
     small.in_order = true;
+    small.window_epochs = 1;
     RB_TRY(rb_backend_reference64.open(0, NULL, &reference));
     RB_TRY(rb_trainer_new(backend, device, &small, &few, seed, &here));
     RB_TRY(rb_trainer_new(&rb_backend_reference64, reference, &small, &few, seed, &there));
