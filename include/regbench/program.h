@@ -51,6 +51,9 @@ typedef enum rb_order { RB_NCHW, RB_NHWC } rb_order;
 enum {
     RB_FUSE_ACT = 1u << 0,    /* LINEAR, CONV, BATCHNORM or ADD + ACT: epilogue */
     RB_FUSE_ACT_DX = 1u << 1, /* ACT_DX into the op that wrote its dy: epilogue of a gradient */
+    RB_FUSE_ACT_BN = 1u << 2, /* ACT_DX into the BATCHNORM_DX that reads it, before RB_FUSE_ACT_DX is tried */
+    RB_FUSE_ADD = 1u << 3,    /* BATCHNORM + ADD: the sum of a residual block is batch norm's epilogue, before ACT */
+    RB_FUSE_COPY = 1u << 4,   /* no COPY between gradients that never differ while both are needed */
 };
 
 /* What a backend states about memory; the compiler follows it. Padding is in elements of the innermost dimension. */
