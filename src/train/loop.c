@@ -164,12 +164,11 @@ static void judge(run *r) {
     }
 }
 
-/* Epochs decided at once from `epoch` on: with W to a window up to 1, W + 1, 2 W + 1, .. and the last. */
+/* Epochs decided at once from `epoch` on, where a window begins: the first alone, then W at a time, then the rest. */
 static int epochs_at_once(const rb_case *c, int epoch) {
-    int most = c->window_epochs;
-    if (most <= 1 || epoch == 1) return 1;
-    int n = most - (epoch - 2) % most, left = c->epochs - epoch + 1;
-    return n < left ? n : left;
+    int left = c->epochs - epoch + 1;
+    if (c->window_epochs <= 1 || epoch == 1) return 1;
+    return c->window_epochs < left ? c->window_epochs : left;
 }
 
 /* Epoch number k of the window that begins with epoch `first`, of whose steps `done` are finished. */
