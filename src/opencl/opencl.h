@@ -20,7 +20,7 @@
 #include "regbench/backend.h"
 
 enum {
-    RB__CL_MAX_ARGS = 12,
+    RB__CL_MAX_ARGS = 16,
     RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
     RB__CL_LANES = 16,     /* of a vector of the cpu family */
     RB__CL_TEXTS = 24,     /* files of cl/ at most */
