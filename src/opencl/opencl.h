@@ -22,9 +22,9 @@
 enum {
     RB__CL_MAX_ARGS = 12,
     RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
-    RB__CL_LANES = 16,   /* of a vector of the cpu family */
-    RB__CL_TEXTS = 16,   /* files of cl/ at most */
-    RB__CL_HEAD = -2,    /* rb__cl_arg.work: CTRL's head */
+    RB__CL_LANES = 16,     /* of a vector of the cpu family */
+    RB__CL_TEXTS = 16,     /* files of cl/ at most */
+    RB__CL_HEAD = -2,      /* rb__cl_arg.work: CTRL's head */
 };
 
 typedef struct rb__cl_arg {
@@ -125,7 +125,8 @@ struct rb_device {
 struct rb_store {
     rb_device *device;
     size_t bytes[RB_SEGMENTS];
-    cl_mem buffer[RB_SEGMENTS]; /* NULL where bytes is 0 */
+    cl_mem buffer[RB_SEGMENTS];        /* NULL where bytes is 0 */
+    unsigned char *pages[RB_SEGMENTS]; /* what a buffer uses, where the device is this host's processors */
 };
 
 /* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */
