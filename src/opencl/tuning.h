@@ -10,9 +10,9 @@ enum {
     /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
      * features of a group at most, batch rows that lie in scratch at a time */
     RB__CL_TILE_ROWS = 8,
-    RB__CL_TILE_VECTORS = 2,
+    RB__CL_TILE_VECTORS = 3,
     RB__CL_ROWS = 16,
-    RB__CL_STRIP = 48,
+    RB__CL_STRIP = 48, /* a multiple of 16 */
     RB__CL_CHUNK = 256,
     /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's */
     RB__CL_OWN_ACTIVATIONS = 64 << 20,
