@@ -433,7 +433,7 @@ static void norms_are_those_of_the_values(void **state) {
         assert_ok(place_open(&p, devices[d], &c, 5));
         const rb_program *program = rb_trainer_program(p.t);
         assert_true(program->n_params <= 8);
-        assert_ok(rb_trainer_begin_epoch(p.t));
+        assert_ok(rb_trainer_begin_window(p.t));
         assert_ok(rb_trainer_submit(p.t, 3));
         assert_ok(rb_trainer_metrics(p.t, 2, 1, &m));
         assert_ok(rb_trainer_norms(p.t, norms));

@@ -66,9 +66,10 @@ static rb_status choose_provider(const char *name, rb_device *device) {
 
 /* Work-items of a group: a power of two that the device takes. */
 static int group_size(const rb_device *device) {
-    int local = device->gpu ? RB__CL_GPU_LOCAL : 1;
+    int64_t local = 1;
+    while (device->gpu && 2 * local <= device->quirks.work_group) local *= 2;
     while (local > device->quirks.max_wg || (size_t)local > device->limits.item_sizes[0]) local /= 2;
-    return local < 1 ? 1 : local;
+    return local < 1 ? 1 : (int)local;
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
@@ -123,12 +124,8 @@ static void layout(const rb_device *device, rb_layout *out) {
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)program, (void)variant;
+    (void)device, (void)program, (void)variant;
     switch (op->kind) {
-    case RB_OP_CONV:
-    case RB_OP_CONV_DX:
-    case RB_OP_CONV_DW:
-        return device->gpu ? "conv todo" : NULL;
     case RB_OP_BATCHNORM:
     case RB_OP_BATCHNORM_DX:
         return "batch normalization is not built for OpenCL yet";
