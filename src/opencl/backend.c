@@ -132,6 +132,8 @@ static const char *supports(rb_device *device, const rb_program *program, const 
     case RB_OP_DROPOUT:
     case RB_OP_DROPOUT_DX:
         return "dropout is not built for OpenCL yet";
+    case RB_OP_LOSS_CE:
+        return op->in[3] >= 0 ? "soft labels are not built for OpenCL yet" : NULL;
     case RB_OP_LOSS_MSE:
         return "the mean squared error is not built for OpenCL yet";
     case RB_OP_UPDATE:
