@@ -15,6 +15,13 @@
 #define PUT_ANY(p, v) vstore16(v, 0, p)
 #endif
 
+/* BLOCK images at a time, so that a panel of large weights serves all of them; each group some of the panels (`apart`
+ * groups share a part of the batch). */
+#define FOR_BLOCKS(first, last)                                                                                        \
+    for (int first = group / apart * each, end = min(first + each, N), last = min(first + BLOCK, end); first < end;    \
+         first = last, last = min(first + BLOCK, end))
+#define FOR_PANELS(j, columns) for (int j = group % apart * NW; j < columns; j += apart * NW)
+
 #ifdef BODY_conv_pack
 /* w as panels of NW columns. FLIP: for dx: columns are input channels, taps in the order of conv_dx: by classes of
  * (r,s) modulo STRIDE, falling, then k. A group is a tap. */
@@ -78,10 +85,12 @@ static void LOCAL_NAME(tile)(vf sum[M][NV], const float *a, __global const float
 #if GATHER
 #if BYTES
 typedef uchar LOCAL_NAME(value);
-#define VALUE(v) NORMALIZE(float, (float)(v))
+#define VALUE(v)  NORMALIZE(float, (float)(v))
+#define VALUES(p) NORMALIZE(vf, TO_FLOAT(LOAD_BYTES(p)))
 #else
 typedef float LOCAL_NAME(value);
-#define VALUE(v) (v)
+#define VALUE(v)  (v)
+#define VALUES(p) LOAD_ANY(p)
 #endif
 #define X_PARAMETERS __global const int *head, __global const LOCAL_NAME(value) *data, __global const int *order
 #define X_ARGUMENTS  head, data, order
@@ -93,9 +102,17 @@ static void LOCAL_NAME(load)(X_PARAMETERS, const int n, float *image) {
 #if GATHER
     const int row = order[POSITION(head, n)]; /* -1: no such row: zeros */
     __global const LOCAL_NAME(value) *from = data + (size_t)max(row, 0) * (H * W * C);
-    for (int h = 0; h < H; h++)
-        for (int i = 0; i < W * C; i++)
-            image[((h + PAD) * WP + PAD) * C + i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
+    for (int h = 0; h < H; h++) {
+        float *to = image + ((h + PAD) * WP + PAD) * C;
+#if W * C >= LANES
+        for (int i = 0; i < W * C; i += LANES) {
+            const int at = min(i, W * C - LANES); /* the last vector overlaps the one before */
+            PUT_ANY(to + at, row < 0 ? (vf)(0.0f) : VALUES(from + h * W * C + at));
+        }
+#else
+        for (int i = 0; i < W * C; i++) to[i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
+#endif
+    }
 #else
     __global const float *from = x + (size_t)n * (H * W * LDX);
     for (int h = 0; h < H; h++) {
@@ -125,6 +142,9 @@ static void LOCAL_NAME(activate)(float *y, const int rows, const int j) {
 /* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of windows of BAND x BAND) a window has. Where
  * something is left to do to them (STAGED), they stay in private memory; KEEP: somebody wants them in y. */
 #define STAGED (POOL || ACT == 1)
+#define FOR_BANDS(n, top)                                                                                              \
+    for (int n = first; n < last; n++)                                                                                 \
+        for (int top = 0; top < P; top += BAND)
 static void NAME(X_PARAMETERS, __global const float *w, __global const float *bias,
 #if KEEP
                  __global float *y,
@@ -135,16 +155,16 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
 #if POOL == 1
                  __global uchar *index,
 #endif
-                 const int N, const int each, __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
+                 const int N, const int each, const int apart, __local float *shared, int group) {
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
 #if STAGED
     float band[BAND * Q * NW] __attribute__((aligned(64)));
 #endif
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = group * each; n < min((group + 1) * each, N); n++) {
-        LOCAL_NAME(load)(X_ARGUMENTS, n, image);
-        for (int j = 0; j < LDW; j += NW)
-            for (int top = 0; top < P; top += BAND) {
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        for (int n = first; n < last; n++) LOCAL_NAME(load)(X_ARGUMENTS, n, images + (n - first) * IMAGE);
+        FOR_PANELS(j, LDW) FOR_BANDS(n, top) {
+                const float *image = images + (n - first) * IMAGE;
                 for (int p = top; p < min(top + BAND, P); p += TILE_P)
                     for (int q = 0; q < Q; q += TILE_Q) {
                         vf sum[M][NV];
@@ -186,7 +206,7 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
                     for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
 #endif
 #if POOL
-                if (top + BAND > P) break; /* rows that no window covers */
+                if (top + BAND > P) continue; /* rows that no window covers */
                 size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
                 for (int q = 0; q < Q / BAND; q++, at += LDY)
                     for (int v = 0; v < NW; v += LANES) {
@@ -216,6 +236,7 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
     }
 }
 #undef STAGED
+#undef FOR_BANDS
 #endif
 
 #if defined(BODY_conv_dx) || defined(BODY_conv_dw)
@@ -269,12 +290,14 @@ static void LOCAL_NAME(spread)(DY_PARAMETERS, const int n, float *to, const int 
 #define FIRST(a) (((a) - PAD % STRIDE + STRIDE) % STRIDE)
 #define START(a) ((FIRST(a) + PAD - (a)) / STRIDE)
 static void NAME(DY_PARAMETERS, __global const float *packed, __global const float *saved, __global float *dx,
-                 const int N, const int each, __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = group * each; n < min((group + 1) * each, N); n++) {
+                 const int N, const int each, const int apart, __local float *shared, int group) {
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        for (int n = first; n < last; n++) {
+            float *image = images + (n - first) * IMAGE;
 #if THROUGH
-        LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
+            LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
 #else
         __global const float *from = dy + (size_t)n * (P * Q * LDY);
         for (int p = 0; p < P; p++)
@@ -282,13 +305,15 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
                 for (int k = 0; k < K; k += LANES)
                     PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
 #endif
+        }
         int taps = 0; /* of the classes before */
         for (int a = 0; a < STRIDE; a++)
             for (int b = 0; b < STRIDE; b++) {
                 const int runs = TAPS(a), run = TAPS(b) * K;
                 /* of the image: where the first pixel's taps begin */
                 const int above = LEFT + START(a) - TAPS(a) + 1, left = LEFT + START(b) - TAPS(b) + 1;
-                for (int j = 0; j < LDX; j += NW)
+                FOR_PANELS(j, LDX)
+                  for (int n = first; n < last; n++)
                     for (int p = 0; FIRST(a) + p * STRIDE < H; p += TILE_P)
                         for (int q = 0; FIRST(b) + q * STRIDE < W; q += TILE_Q) {
                             vf sum[M][NV];
@@ -297,7 +322,7 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
                                 UNROLL
                                 for (int v = 0; v < NV; v++) sum[m][v] = (vf)(0.0f);
                             }
-                            LOCAL_NAME(tile)(sum, image + ((p + above) * WP + q + left) * K,
+                            LOCAL_NAME(tile)(sum, images + (n - first) * IMAGE + ((p + above) * WP + q + left) * K,
                                              packed + ((size_t)(j / NW) * R * R + taps) * K * NW, runs, run);
                             UNROLL
                             for (int m = 0; m < M; m++) {
@@ -341,7 +366,7 @@ typedef __global const float *LOCAL_NAME(gradient);
 #define LOAD_DY(p) LOAD(p)
 #endif
 static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __global float *sums, const int rows,
-                             const int begin) {
+                             const int n, const int begin) {
     vf sum[M][NV];
     UNROLL
     for (int m = 0; m < M; m++) {
@@ -349,8 +374,8 @@ static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __glob
         for (int v = 0; v < NV; v++)
             sum[m][v] = begin || m >= rows ? (vf)(0.0f) : LOAD(sums + m * LDW + v * LANES);
     }
-    for (int p = 0; p < P; p++) {
-        const float *a = image + p * (STRIDE * WP * C);
+    for (int i = 0; i < n * P; i++) {
+        const float *a = image + i / P * IMAGE + i % P * (STRIDE * WP * C);
         _Pragma("nounroll")
         for (int q = 0; q < Q; q++, a += STRIDE * C, dy += LDY) {
             vf g[NV];
@@ -372,36 +397,42 @@ static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __glob
     }
 }
 
-static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each,
+static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each, const int apart,
                  __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
+    __global float *sums = partials + (size_t)(group / apart) * ((R * RUN + 1) * LDW);
 #if THROUGH
-    float from[P * Q * LDY] __attribute__((aligned(64)));
-    for (int i = 0; i < P * Q * LDY; i++) from[i] = 0.0f;
+    float from[BLOCK * P * Q * LDY] __attribute__((aligned(64)));
+    for (int i = 0; i < BLOCK * P * Q * LDY; i++) from[i] = 0.0f;
 #endif
-    const int part = group / APART, first = part * each;
-    __global float *sums = partials + (size_t)part * ((R * RUN + 1) * LDW);
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = first; n < min(first + each, N); n++) {
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        const int begin = first == group / apart * each, n = last - first;
 #if THROUGH
-        LOCAL_NAME(spread)(DY_ARGUMENTS, n, from, Q * LDY, LDY);
+        for (int i = 0; i < n; i++)
+            LOCAL_NAME(spread)(DY_ARGUMENTS, first + i, from + i * (P * Q * LDY), Q * LDY, LDY);
 #else
-        __global const float *from = dy + (size_t)n * (P * Q * LDY);
+        __global const float *from = dy + (size_t)first * (P * Q * LDY);
 #endif
-        LOCAL_NAME(load)(X_ARGUMENTS, n, image);
-        for (int j = group % APART * NW; j < LDW; j += APART * NW) {
+        for (int i = 0; i < n; i++) LOCAL_NAME(load)(X_ARGUMENTS, first + i, images + i * IMAGE);
+        FOR_PANELS(j, LDW) {
             for (int r = 0; r < (WHOLE ? 1 : R); r++)
                 for (int i = 0; i < (WHOLE ? M : RUN); i += M)
-                    LOCAL_NAME(tile)(image + r * (WP * C) + i, from + j, sums + (r * RUN + i) * LDW + j,
-                                     WHOLE ? M : RUN - i, n == first);
+                    LOCAL_NAME(tile)(images + r * (WP * C) + i, from + j, sums + (r * RUN + i) * LDW + j,
+                                     WHOLE ? M : RUN - i, n, begin);
             for (int v = j; v < j + NW; v += LANES) {
-                vf a = (vf)(0.0f), b = (vf)(0.0f);
-                for (int i = 0; i < P * Q; i++) {
-                    if (i % 2) b += LOAD_DY(from + i * LDY + v);
-                    else a += LOAD_DY(from + i * LDY + v);
+                vf total[4]; /* an addition takes several cycles */
+                UNROLL
+                for (int k = 0; k < 4; k++) total[k] = (vf)(0.0f);
+                int i = 0;
+                for (; i + 4 <= n * P * Q; i += 4) {
+                    UNROLL
+                    for (int k = 0; k < 4; k++) total[k] += LOAD_DY(from + (i + k) * LDY + v);
                 }
+                for (; i < n * P * Q; i++) total[0] += LOAD_DY(from + i * LDY + v);
+                total[0] = (total[0] + total[1]) + (total[2] + total[3]);
                 __global float *db = sums + R * RUN * LDW + v;
-                STORE(db, n == first ? a + b : LOAD(db) + (a + b));
+                STORE(db, begin ? total[0] : LOAD(db) + total[0]);
             }
         }
     }
@@ -412,7 +443,8 @@ static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const in
 #endif
 
 #ifdef BODY_conv_sum
-/* dw and db from `parts` partials of WEIGHTS + LDW values. */
+/* dw and db from `parts` partials. */
+#define WEIGHTS (R * R * C * LDW)
 static void NAME(__global const float *partials, __global float *dw, __global float *db, const int parts,
                  __local float *shared, int group) {
     FOR_FLAT(i, WEIGHTS + LDW) {
@@ -424,8 +456,11 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
             STORE(db + (i - WEIGHTS), sum);
     }
 }
+#undef WEIGHTS
 #endif
 #undef NW
+#undef FOR_BLOCKS
+#undef FOR_PANELS
 #undef UNROLL
 #undef PUT_ANY
 #undef M
@@ -435,6 +470,7 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
 #undef TILE_STEP
 #undef PITCH
 #undef VALUE
+#undef VALUES
 #undef X_PARAMETERS
 #undef X_ARGUMENTS
 #undef DY_PARAMETERS
