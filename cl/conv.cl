@@ -1,7 +1,7 @@
 /* conv.cl: convolutions of the cpu family and their gradients, direct, channels innermost, as register tiles.
  *
  * y[n,p,q,k] = act(b[k] + sum over r,s,c of x[n, p*STRIDE+r-PAD, q*STRIDE+s-PAD, c] w[r,s,c,k]), dx and dw accordingly.
- * A group takes `each` images, one after the other. An image is first copied densely into a zero border in private
+ * A group takes `each` images, BLOCK of them at a time. An image is first copied densely into a zero border in private
  * memory, so that tiles know no edges and the (s,c) of one filter row are one contiguous run. A tile is M rows (pixels;
  * in dw places of a filter) times NV vectors of channels, sums in registers: M and NV are literals. Rows of a tile that
  * stand behind the last one are computed from whatever lies there and not stored. Every sum is in an order that the
@@ -164,75 +164,75 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
     FOR_BLOCKS(first, last) {
         for (int n = first; n < last; n++) LOCAL_NAME(load)(X_ARGUMENTS, n, images + (n - first) * IMAGE);
         FOR_PANELS(j, LDW) FOR_BANDS(n, top) {
-                const float *image = images + (n - first) * IMAGE;
-                for (int p = top; p < min(top + BAND, P); p += TILE_P)
-                    for (int q = 0; q < Q; q += TILE_Q) {
-                        vf sum[M][NV];
+            const float *image = images + (n - first) * IMAGE;
+            for (int p = top; p < min(top + BAND, P); p += TILE_P)
+                for (int q = 0; q < Q; q += TILE_Q) {
+                    vf sum[M][NV];
+                    UNROLL
+                    for (int v = 0; v < NV; v++) {
+#if BIAS
+                        const vf start = LOAD(bias + j + v * LANES);
+#else
+                        const vf start = (vf)(0.0f);
+#endif
+                        UNROLL
+                        for (int m = 0; m < M; m++) sum[m][v] = start;
+                    }
+                    LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C,
+                                     w + (size_t)(j / NW) * PANEL, R, R * C);
+                    UNROLL
+                    for (int m = 0; m < M; m++) {
+                        if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
                         UNROLL
                         for (int v = 0; v < NV; v++) {
-#if BIAS
-                            const vf start = LOAD(bias + j + v * LANES);
-#else
-                            const vf start = (vf)(0.0f);
-#endif
-                            UNROLL
-                            for (int m = 0; m < M; m++) sum[m][v] = start;
-                        }
-                        LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C,
-                                         w + (size_t)(j / NW) * PANEL, R, R * C);
-                        UNROLL
-                        for (int m = 0; m < M; m++) {
-                            if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
-                            UNROLL
-                            for (int v = 0; v < NV; v++) {
-                                if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
+                            if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
 #if STAGED
-                                *(vf *)(band + ((p - top + m / TILE_Q) * Q + q + m % TILE_Q) * NW + v * LANES) =
-                                    sum[m][v];
+                            *(vf *)(band + ((p - top + m / TILE_Q) * Q + q + m % TILE_Q) * NW + v * LANES) =
+                                sum[m][v];
 #else
-                                STORE(y + ((size_t)(n * P + p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j +
-                                          v * LANES,
-                                      sum[m][v]);
+                            STORE(y + ((size_t)(n * P + p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j +
+                                      v * LANES,
+                                  sum[m][v]);
 #endif
-                            }
                         }
                     }
+                }
 #if ACT == 1
-                LOCAL_NAME(activate)(band, min(BAND, P - top) * Q, j);
+            LOCAL_NAME(activate)(band, min(BAND, P - top) * Q, j);
 #endif
 #if STAGED && KEEP
-                __global float *out = y + ((size_t)n * P + top) * (Q * LDY) + j;
-                for (int i = 0; i < min(BAND, P - top) * Q; i++)
-                    for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
+            __global float *out = y + ((size_t)n * P + top) * (Q * LDY) + j;
+            for (int i = 0; i < min(BAND, P - top) * Q; i++)
+                for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
 #endif
 #if POOL
-                if (top + BAND > P) continue; /* rows that no window covers */
-                size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
-                for (int q = 0; q < Q / BAND; q++, at += LDY)
-                    for (int v = 0; v < NW; v += LANES) {
-                        const float *corner = band + q * BAND * NW + v;
+            if (top + BAND > P) continue; /* rows that no window covers */
+            size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
+            for (int q = 0; q < Q / BAND; q++, at += LDY)
+                for (int v = 0; v < NW; v += LANES) {
+                    const float *corner = band + q * BAND * NW + v;
 #if POOL == 1
-                        vf best = *(vf *)corner;
-                        vi where = (vi)(0);
-                        UNROLL
-                        for (int i = 1; i < BAND * BAND; i++) {
-                            const vf value = *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
-                            const vi wins = (value > best) | ((value != value) & (best == best));
-                            best = wins ? value : best;
-                            where = wins ? (vi)(i) : where;
-                        }
-                        STORE(pooled + at + v, best);
-                        *(__global vb *)(index + at + v) = TO_BYTE(where);
-#else
-                        vf total = (vf)(0.0f);
-                        UNROLL
-                        for (int i = 0; i < BAND * BAND; i++)
-                            total += *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
-                        STORE(pooled + at + v, total * (vf)(1.0f / (BAND * BAND)));
-#endif
+                    vf best = *(vf *)corner;
+                    vi where = (vi)(0);
+                    UNROLL
+                    for (int i = 1; i < BAND * BAND; i++) {
+                        const vf value = *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                        const vi wins = (value > best) | ((value != value) & (best == best));
+                        best = wins ? value : best;
+                        where = wins ? (vi)(i) : where;
                     }
+                    STORE(pooled + at + v, best);
+                    *(__global vb *)(index + at + v) = TO_BYTE(where);
+#else
+                    vf total = (vf)(0.0f);
+                    UNROLL
+                    for (int i = 0; i < BAND * BAND; i++)
+                        total += *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                    STORE(pooled + at + v, total * (vf)(1.0f / (BAND * BAND)));
 #endif
-            }
+                }
+#endif
+        }
     }
 }
 #undef STAGED
@@ -299,11 +299,11 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
 #if THROUGH
             LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
 #else
-        __global const float *from = dy + (size_t)n * (P * Q * LDY);
-        for (int p = 0; p < P; p++)
-            for (int q = 0; q < Q; q++)
-                for (int k = 0; k < K; k += LANES)
-                    PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
+            __global const float *from = dy + (size_t)n * (P * Q * LDY);
+            for (int p = 0; p < P; p++)
+                for (int q = 0; q < Q; q++)
+                    for (int k = 0; k < K; k += LANES)
+                        PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
 #endif
         }
         int taps = 0; /* of the classes before */
@@ -312,8 +312,7 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
                 const int runs = TAPS(a), run = TAPS(b) * K;
                 /* of the image: where the first pixel's taps begin */
                 const int above = LEFT + START(a) - TAPS(a) + 1, left = LEFT + START(b) - TAPS(b) + 1;
-                FOR_PANELS(j, LDX)
-                  for (int n = first; n < last; n++)
+                FOR_PANELS(j, LDX) for (int n = first; n < last; n++)
                     for (int p = 0; FIRST(a) + p * STRIDE < H; p += TILE_P)
                         for (int q = 0; FIRST(b) + q * STRIDE < W; q += TILE_Q) {
                             vf sum[M][NV];
