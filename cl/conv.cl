@@ -139,7 +139,7 @@ static void LOCAL_NAME(activate)(float *y, const int rows, const int j) {
     }
 }
 
-/* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of windows of BAND x BAND) a window has. Where
+/* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of BAND x BAND values) a window has. Where
  * something is left to do to them (STAGED), they stay in private memory; KEEP: somebody wants them in y. */
 #define STAGED (POOL || ACT == 1)
 #define FOR_BANDS(n, top)                                                                                              \
@@ -353,8 +353,8 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
 #endif
 
 #ifdef BODY_conv_dw
-/* Partial sums of a part of the batch: (R,R,C,LDW), then of the bias (LDW). A tile's rows are M neighbouring (s,c) of one
- * r, or (WHOLE) all (r,s,c) of a small filter. */
+/* Partial sums of a part of the batch: (R,R,C,LDW), then of the bias (LDW). A tile's rows are M neighbouring (s,c) of
+ * one r, or (WHOLE) all (r,s,c) of a small filter. */
 #define RUN (R * C)
 #define AT(m) (WHOLE ? (m) / RUN * (WP * C) + (m) % RUN : (m))
 #if THROUGH

@@ -42,6 +42,8 @@ typedef uchar vb;
 #define MAC(a, b, c) ((a) * (b) + (c))
 #endif
 
+#define UNROLL _Pragma("unroll")
+
 /* Vectors at multiples of LANES elements from the start of a tensor. */
 #define LOAD(p)     (*(__global const vf *)(p))
 #define STORE(p, v) (*(__global vf *)(p) = (v))
@@ -60,6 +62,13 @@ typedef uchar16 vb_any __attribute__((aligned(1)));
 #define LOAD_ANY(p)     vload16(0, (p))
 #define STORE_ANY(p, v) vstore16((v), 0, (p))
 #define LOAD_BYTES(p)   vload16(0, (p))
+#endif
+
+#define CACHE_LINE 64
+#if defined(__clang__) /* PoCL's prefetch() does nothing */
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define PREFETCH(p) prefetch((p), 1)
 #endif
 
 static float sum16(float16 v) {

@@ -7,6 +7,7 @@
 #include "cli/child.h"
 #include "cli/verb.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "regbench/backend.h"
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
@@ -23,6 +24,11 @@ static rb_status send_device(FILE *to, const rb_backend *backend, const rb_devic
     if (info->threads) rb_row_int(&row, RB_COL(devices, threads), info->threads);
     if (info->memory) rb_row_int(&row, RB_COL(devices, memory_mib), (int64_t)(info->memory >> 20));
     if (info->max_alloc) rb_row_int(&row, RB_COL(devices, max_alloc_mib), (int64_t)(info->max_alloc >> 20));
+    rb_row_text(&row, RB_COL(devices, type), info->type);
+    rb_row_text(&row, RB_COL(devices, platform), info->platform);
+    rb_row_text(&row, RB_COL(devices, vendor), info->vendor);
+    rb_row_text(&row, RB_COL(devices, version), info->version);
+    rb_row_text(&row, RB_COL(devices, details), info->details);
     rb_status status = rb_send_row(to, &row);
     rb_row_end(&row);
     return status;
@@ -164,10 +170,34 @@ cleanup:
     return status;
 }
 
+/* What does not fit into a table, for people: a line for each thing. */
+static rb_status print_details(const rb_row *rows, int n) {
+    rb_status status = RB_OK;
+    rb_text text = {0};
+    for (int i = 0; i < n; i++) {
+        const char *at = rb_row_get_text(&rows[i], RB_COL(devices, details));
+        if (!at[0]) continue;
+        rb_text_printf(&text, "\n%s\n", rb_row_get_text(&rows[i], RB_COL(devices, device_key)));
+        rb_text_printf(&text, "  vendor=%s\n", rb_row_get_text(&rows[i], RB_COL(devices, vendor)));
+        rb_text_printf(&text, "  version=%s\n", rb_row_get_text(&rows[i], RB_COL(devices, version)));
+        while (*at) {
+            const char *end = strstr(at, "; ");
+            size_t length = end ? (size_t)(end - at) : strlen(at);
+            rb_text_printf(&text, "  %.*s\n", (int)length, at);
+            at += end ? length + 2 : length;
+        }
+    }
+    RB_TRY(rb_text_status(&text));
+    RB_TRY(rb_print_text(rb_text_string(&text)));
+cleanup:
+    rb_text_free(&text);
+    return status;
+}
+
 rb_status rb_verb_devices(const rb_options *o) {
-    static const int columns[] = {RB_COL(devices, device_key), RB_COL(devices, backend), RB_COL(devices, device),
-                                  RB_COL(devices, driver),     RB_COL(devices, isa),     RB_COL(devices, threads),
-                                  RB_COL(devices, memory_mib)};
+    static const int columns[] = {RB_COL(devices, device_key), RB_COL(devices, backend),   RB_COL(devices, device),
+                                  RB_COL(devices, type),       RB_COL(devices, driver),    RB_COL(devices, isa),
+                                  RB_COL(devices, threads),    RB_COL(devices, memory_mib)};
     rb_status status = RB_OK;
     rb_format format = rb_output_format(o);
     rb_row *rows = NULL;
@@ -175,6 +205,7 @@ rb_status rb_verb_devices(const rb_options *o) {
     RB_TRY(rb_no_names(o));
     RB_TRY(rb_device_rows(o, &rows, &n));
     RB_TRY(rb_print_table(RB_TABLE_devices, format, rows, n, columns, sizeof columns / sizeof *columns));
+    if (format == RB_FORMAT_MD && rb_given(o, RB_FLAG_VERBOSE)) RB_TRY(print_details(rows, n));
     if (n == 0) rb_log(RB_LOG_INFO, "no device found; `-d reference` always works, slowly");
 cleanup:
     rb_device_rows_free(rows, n);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+#include "core/pages.h"
 #include "core/text.h"
 #include "opencl/opencl.h"
 #include "opencl/tuning.h"
@@ -17,6 +19,14 @@ struct rb_bound {
     int since_mark;     /* steps */
 };
 
+rb_status rb__cl_status(const rb_device *device, cl_int error, const char *what) {
+    if (error == CL_SUCCESS) return RB_OK;
+    bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
+                  error == CL_INVALID_BUFFER_SIZE || error == CL_OUT_OF_RESOURCES;
+    return rb_fail_native(memory ? RB_MEMORY : RB_DEVICE, error, "%s: %s: %s (%d)", device->key, what,
+                          rb__cl_error_name(error), (int)error);
+}
+
 static void close_device(rb_device *device) {
     if (!device) return;
     rb__cl_built_free(device);
@@ -27,39 +37,64 @@ static void close_device(rb_device *device) {
 }
 
 static rb_status probe(const rb_open_options *options, rb_device_info *list, int *n, char why[256]) {
-    (void)options;
-    cl_platform_id p;
-    cl_device_id d;
-    *n = 0;
-    why[0] = 0;
-    if (clGetPlatformIDs(1, &p, NULL) || clGetDeviceIDs(p, CL_DEVICE_TYPE_ALL, 1, &d, NULL)) return RB_OK;
-    memset(list, 0, sizeof *list);
-    snprintf(list->key, sizeof list->key, "opencl:0");
-    clGetDeviceInfo(d, CL_DEVICE_NAME, sizeof list->name, list->name, NULL);
-    *n = 1;
-    return RB_OK;
+    rb_status status = RB_OK;
+    rb__cl_limits *limits = NULL;
+    RB_TRY(rb__cl_devices(&limits, n, why));
+    for (int i = 0; i < *n; i++) RB_TRY(rb__cl_describe(&limits[i], i, options ? options->quirks : NULL, &list[i]));
+cleanup:
+    free(limits);
+    return status;
+}
+
+static rb_status choose_provider(const char *name, rb_device *device) {
+    static const char *const names[] = {"auto", "own", "clblast"};
+    if (!name) name = "auto";
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            device->provider = i == 0 ? RB__CL_AUTO : i == 1 ? RB__CL_OWN : RB__CL_CLBLAST;
+#ifndef REGBENCH_HAVE_CLBLAST
+            if (device->provider == RB__CL_CLBLAST)
+                return rb_fail(RB_USAGE, "provider \"clblast\": this build has no CLBlast; install it and build again, "
+                                         "or use own");
+#endif
+            return RB_OK;
+        }
+    const char *nearest = rb_text_nearest(name, names, 3);
+    return rb_fail(RB_USAGE, "unknown provider \"%s\" of opencl%s%s%s; known: auto, own, clblast", name,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* Work-items of a group: a power of two that the device takes. */
+static int group_size(const rb_device *device) {
+    int64_t local = 1;
+    while (device->gpu && 2 * local <= device->quirks.work_group) local *= 2;
+    while (local > device->quirks.max_wg || (size_t)local > device->limits.item_sizes[0]) local /= 2;
+    return local < 1 ? 1 : (int)local;
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
     rb_status status = RB_OK;
     cl_int error;
+    rb__cl_limits *list = NULL;
+    int n;
+    char why[256];
     rb_device *device = calloc(1, sizeof *device);
     *out = NULL;
-    (void)options;
     if (!device) return rb_fail(RB_MEMORY, "out of memory while opening an OpenCL device");
+    RB_TRY(rb__cl_devices(&list, &n, why));
+    if (index >= n) {
+        status = rb_fail(RB_NO_DEVICE, "no device opencl:%d: there are %d", index, n);
+        goto cleanup;
+    }
+    device->limits = list[index];
+    device->id = list[index].device;
     snprintf(device->key, sizeof device->key, "opencl:%d", index);
-    clGetPlatformIDs(1, &device->about.platform, NULL);
-    clGetDeviceIDs(device->about.platform, CL_DEVICE_TYPE_ALL, 1, &device->about.id, NULL);
-    device->about.align = 128;
-    device->about.quirks.max_alloc = (size_t)1 << 40;
-    device->about.quirks.queue_bound = 64;
-    device->about.quirks.max_wg = 4096;
-    device->gpu = getenv("CLGPU") != NULL;
-
-    device->id = device->about.id;
-    device->local = device->gpu ? RB__CL_GPU_LOCAL : 1;
-    while ((size_t)device->local > device->about.quirks.max_wg) device->local /= 2;
-    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->about.platform, 0};
+    RB_TRY(rb__cl_quirks(&device->limits, options ? options->quirks : NULL, &device->quirks, NULL));
+    RB_TRY(rb__cl_describe(&device->limits, index, options ? options->quirks : NULL, &device->info));
+    RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    device->gpu = device->quirks.family == RB__FAMILY_GPU;
+    device->local = group_size(device);
+    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->limits.platform, 0};
     device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &error);
     RB_TRY(rb__cl_status(device, error, "make a context"));
     device->queue = clCreateCommandQueue(device->context, device->id, 0, &error);
@@ -67,31 +102,30 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     *out = device;
     device = NULL;
 cleanup:
+    free(list);
     close_device(device);
     return status;
 }
 
-static void info(const rb_device *device, rb_device_info *out) {
-    memset(out, 0, sizeof *out);
-    snprintf(out->key, sizeof out->key, "%s", device->key);
+static void info(const rb_device *device, rb_device_info *out) { *out = device->info; }
+
+/* Sub-buffers begin at multiples of the device's alignment; vectors of 16 floats at multiples of 64. */
+static int device_align(const rb_device *device) {
+    return device->limits.align > 128 ? (int)device->limits.align : 128;
 }
 
 static void layout(const rb_device *device, rb_layout *out) {
     *out = (rb_layout){.order = RB_NHWC,
                        .out_last = true,
                        .channel_align = RB__CL_LANES,
-                       .align = (int)device->about.align,
+                       .align = device_align(device),
                        .real_bytes = 4,
                        .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)program, (void)variant;
+    (void)device, (void)program, (void)variant;
     switch (op->kind) {
-    case RB_OP_CONV:
-    case RB_OP_CONV_DX:
-    case RB_OP_CONV_DW:
-        return device->gpu ? "conv todo" : NULL;
     case RB_OP_BATCHNORM:
     case RB_OP_BATCHNORM_DX:
         return "batch normalization is not built for OpenCL yet";
@@ -115,6 +149,7 @@ static void store_free(rb_store *store) {
     if (!store) return;
     for (int s = 0; s < RB_SEGMENTS; s++)
         if (store->buffer[s]) clReleaseMemObject(store->buffer[s]);
+    for (int s = 0; s < RB_SEGMENTS; s++) rb_pages_free(store->pages[s], store->bytes[s] + 3);
     free(store);
 }
 
@@ -127,25 +162,37 @@ static rb_status clear(rb_store *store, int segment) {
         "clear a segment");
 }
 
+/* Processors that share the host's memory take ours: drivers' own allocations come without huge pages, and rows
+ * gathered from a large data set wait for address translations then (a first layer took 1.4 times as long). */
+static rb_status make_buffer(rb_store *store, int segment) {
+    rb_device *device = store->device;
+    size_t bytes = (store->bytes[segment] + 3) / 4 * 4;
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (device->quirks.zero_copy ? CL_MEM_ALLOC_HOST_PTR : 0);
+    cl_int error;
+    if (device->quirks.zero_copy && !device->gpu) {
+        flags = CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR;
+        store->pages[segment] = rb_pages_new(store->bytes[segment] + 3);
+        if (!store->pages[segment]) return rb_fail(RB_MEMORY, "%s: no memory for %zu bytes", device->key, bytes);
+    }
+    store->buffer[segment] = clCreateBuffer(device->context, flags, bytes, store->pages[segment], &error);
+    return rb__cl_status(device, error, "allocate a segment");
+}
+
 static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], rb_store **out) {
     rb_status status = RB_OK;
     rb_store *store = calloc(1, sizeof *store);
     *out = NULL;
     if (!store) return rb_fail(RB_MEMORY, "out of memory while making a store");
     store->device = device;
-    cl_mem_flags flags = CL_MEM_READ_WRITE | (device->about.quirks.zero_copy ? CL_MEM_ALLOC_HOST_PTR : 0);
     for (int s = 0; s < RB_SEGMENTS; s++) {
-        cl_int error;
         store->bytes[s] = bytes[s];
         if (bytes[s] == 0) continue;
-        if (bytes[s] > device->about.quirks.max_alloc) {
-            status =
-                rb_fail(RB_MEMORY, "%s: segment %s needs %zu bytes, the largest allocation is %zu bytes", device->key,
-                        rb_segment_name((rb_segment)s), bytes[s], (size_t)device->about.quirks.max_alloc);
+        if (bytes[s] > (size_t)device->quirks.max_alloc) {
+            status = rb_fail(RB_MEMORY, "%s: segment %s needs %zu bytes, the largest allocation is %zu bytes",
+                             device->key, rb_segment_name((rb_segment)s), bytes[s], (size_t)device->quirks.max_alloc);
             goto cleanup;
         }
-        store->buffer[s] = clCreateBuffer(device->context, flags, (bytes[s] + 3) / 4 * 4, NULL, &error);
-        RB_TRY(rb__cl_status(device, error, "allocate a segment"));
+        RB_TRY(make_buffer(store, s));
         RB_TRY(clear(store, s)); /* also the first touch, where a driver allocates lazily */
     }
     RB_TRY(rb__cl_status(device, clFinish(device->queue), "make a store"));
@@ -164,7 +211,7 @@ static rb_status transfer(rb_store *store, rb_segment segment, size_t offset, si
     if (status != RB_OK || bytes == 0) return status;
     cl_mem buffer = store->buffer[segment];
     cl_int error;
-    if (!device->about.quirks.zero_copy) {
+    if (!device->quirks.zero_copy) {
         error = from ? clEnqueueWriteBuffer(device->queue, buffer, CL_TRUE, offset, bytes, from, 0, NULL, NULL)
                      : clEnqueueReadBuffer(device->queue, buffer, CL_TRUE, offset, bytes, to, 0, NULL, NULL);
         return rb__cl_status(device, error, from ? "write a buffer" : "read a buffer");
@@ -230,9 +277,10 @@ static rb_status submit(rb_bound *bound, int n_steps) {
     rb_device *device = bound->plan->device;
     rb_status status = RB_OK;
     for (int i = 0; i < n_steps; i++) {
-        RB_TRY(rb__cl_plan_enqueue(bound->plan, device->queue, NULL));
-        if (device->about.quirks.flush) RB_TRY(rb__cl_status(device, clFlush(device->queue), "flush the queue"));
-        if (++bound->since_mark >= device->about.quirks.queue_bound) RB_TRY(bound_queue(bound));
+        for (int k = 0; k < bound->plan->n_launches; k++)
+            RB_TRY(rb__cl_enqueue(bound->plan, &bound->plan->launches[k], device->queue, NULL));
+        if (device->quirks.flush) RB_TRY(rb__cl_status(device, clFlush(device->queue), "flush the queue"));
+        if (++bound->since_mark >= device->quirks.queue_bound) RB_TRY(bound_queue(bound));
     }
     RB_TRY(rb__cl_status(device, clFlush(device->queue), "flush the queue"));
 cleanup:
@@ -253,42 +301,51 @@ static size_t work_bytes(const rb_bound *bound) {
     return bytes;
 }
 
-/* Events' times, each op's parts in launches of their own. */
+static int launches(const rb_bound *bound) { return bound->plan->n_launches; }
+
+/* One launch with nothing beside it: its event's time, or where a library brings no event, the time until it is done.
+ */
+static rb_status time_launch(rb__cl_plan *plan, const rb__cl_launch *launch, int64_t *ns) {
+    rb_device *device = plan->device;
+    rb_status status = RB_OK;
+    cl_event event = NULL;
+    int64_t start = rb_clock_ns();
+    RB_TRY(rb__cl_enqueue(plan, launch, device->timed, launch->kernel ? &event : NULL));
+    RB_TRY(rb__cl_status(device, clFinish(device->timed), "profile"));
+    *ns = rb_clock_ns() - start;
+    if (event) {
+        cl_ulong from = 0, to = 0;
+        cl_int error = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL);
+        if (error == CL_SUCCESS) error = clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL);
+        RB_TRY(rb__cl_status(device, error, "read a launch's time"));
+        *ns = (int64_t)(to - from);
+    }
+cleanup:
+    if (event) clReleaseEvent(event);
+    return status;
+}
+
+/* Each op's parts in launches of their own, one after another. */
 static rb_status profile(rb_bound *bound, int n_steps, int64_t *ns_per_op) {
     rb_status status = RB_OK;
-    rb_device *device = bound->plan->device;
-    rb_store *store = bound->plan->store;
-    cl_event *events = NULL;
-    cl_int error;
+    const rb__cl_plan *whole = bound->plan;
+    rb_device *device = whole->device;
     if (!device->timed) {
+        cl_int error;
         device->timed = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &error);
         RB_TRY(rb__cl_status(device, error, "make a queue with profiling"));
     }
-    if (!bound->apart) RB_TRY(rb__cl_plan_new(store, bound->plan->program, bound->plan->variant, true, &bound->apart));
-    rb__cl_plan *plan = bound->apart;
-    events = calloc((size_t)plan->n_launches + 1, sizeof *events);
-    if (!events) {
-        status = rb_fail(RB_MEMORY, "out of memory while profiling");
-        goto cleanup;
-    }
+    if (!bound->apart) RB_TRY(rb__cl_plan_new(whole->store, whole->program, whole->variant, true, &bound->apart));
     RB_TRY(wait_device(device));
-    for (int step = 0; step < n_steps; step++) {
-        RB_TRY(rb__cl_plan_enqueue(plan, device->timed, events));
-        RB_TRY(rb__cl_status(device, clFinish(device->timed), "profile"));
-        for (int i = 0; i < plan->n_launches; i++) {
-            cl_ulong start = 0, end = 0;
-            int op = plan->parts[plan->sequence[plan->launches[i].first]].op;
-            error = clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
-            if (error == CL_SUCCESS)
-                error = clGetEventProfilingInfo(events[i], CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-            clReleaseEvent(events[i]);
-            events[i] = NULL;
-            RB_TRY(rb__cl_status(device, error, "read a launch's time"));
-            if (op >= 0) ns_per_op[op] += (int64_t)(end - start);
+    for (int step = 0; step < n_steps; step++)
+        for (int i = 0; i < bound->apart->n_launches; i++) {
+            const rb__cl_launch *launch = &bound->apart->launches[i];
+            int op = bound->apart->parts[bound->apart->sequence[launch->first]].op;
+            int64_t ns = 0;
+            RB_TRY(time_launch(bound->apart, launch, &ns));
+            if (op >= 0) ns_per_op[op] += ns;
         }
-    }
 cleanup:
-    free(events);
     return status;
 }
 
@@ -310,4 +367,6 @@ const rb_backend rb_backend_opencl = {.name = "opencl",
                                       .wait = wait_device,
                                       .provider = provider,
                                       .work_bytes = work_bytes,
-                                      .profile = profile};
+                                      .profile = profile,
+                                      .launches = launches,
+                                      .fma_peak = rb__cl_fma_peak};

@@ -233,7 +233,7 @@ static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
 
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *it) {
     if (plan->device->gpu)
-        rb__cl_plan_fail(plan, rb_fail(RB_UNSUPPORTED, "todo"));
+        rb__cl_lower_gemm(plan, it);
     else if (it->op->kind == RB_OP_CONV)
         lower_forward(plan, it);
     else if (it->op->kind == RB_OP_CONV_DX)

@@ -22,9 +22,9 @@
 enum {
     RB__CL_MAX_ARGS = 12,
     RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
-    RB__CL_LANES = 16,   /* of a vector of the cpu family */
-    RB__CL_TEXTS = 16,   /* files of cl/ at most */
-    RB__CL_HEAD = -2,    /* rb__cl_arg.work: CTRL's head */
+    RB__CL_LANES = 16,     /* of a vector of the cpu family */
+    RB__CL_TEXTS = 16,     /* files of cl/ at most */
+    RB__CL_HEAD = -2,      /* rb__cl_arg.work: CTRL's head */
 };
 
 typedef struct rb__cl_arg {
@@ -110,7 +110,9 @@ struct rb_device {
     cl_context context;
     cl_command_queue queue;
     cl_command_queue timed; /* with profiling; NULL until profile is called */
-    rb__cl_device about;    /* limits and quirks, device.h */
+    rb__cl_limits limits;
+    rb__quirks quirks;
+    rb_device_info info;
     char key[32];
     bool gpu;  /* kernel family */
     int local; /* work-items of a group: 1 in the cpu family */
@@ -123,7 +125,8 @@ struct rb_device {
 struct rb_store {
     rb_device *device;
     size_t bytes[RB_SEGMENTS];
-    cl_mem buffer[RB_SEGMENTS]; /* NULL where bytes is 0 */
+    cl_mem buffer[RB_SEGMENTS];        /* NULL where bytes is 0 */
+    unsigned char *pages[RB_SEGMENTS]; /* what a buffer uses, where the device is this host's processors */
 };
 
 /* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */
@@ -147,13 +150,14 @@ int rb__cl_work_new(rb__cl_plan *plan, size_t bytes);
 void rb__cl_plan_fail(rb__cl_plan *plan, rb_status status);
 
 bool rb__cl_goes_on(const rb__cl_plan *plan, const rb__cl_launch *launch, int k);
+/* The bytes of a tensor as a buffer of the plan's. */
+rb_status rb__cl_view(rb__cl_plan *plan, int tensor, cl_mem *out);
 /* idle: no group has anything to do. */
 rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle);
 rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
                           rb__cl_plan **out);
 void rb__cl_plan_free(rb__cl_plan *plan);
-/* Enqueues one step. events: NULL, or one per launch. */
-rb_status rb__cl_plan_enqueue(rb__cl_plan *plan, cl_command_queue queue, cl_event *events);
+rb_status rb__cl_enqueue(rb__cl_plan *plan, const rb__cl_launch *launch, cl_command_queue queue, cl_event *event);
 
 /* --- lower.c and one file per op family --------------------------------------------------------------------------- */
 /* An op made ready: its operands and extents, and what a neighbour left to it. */
@@ -165,8 +169,8 @@ typedef struct rb__cl_item {
     int D;             /* linear: elements of an input row, padding included */
     int ldx, ldy, ldw; /* elements from one row or pixel of the input side, output side, of weights to the next */
     bool idle;         /* a neighbour does this op's work */
-    const struct rb__cl_item *gather; /* reads its batch from the data set itself */
-    const struct rb__cl_item *loss;   /* LINEAR: goes on with this loss */
+    const struct rb__cl_item *gather;  /* reads its batch from the data set itself */
+    const struct rb__cl_item *loss;    /* LINEAR: goes on with this loss */
     const struct rb__cl_item *pool;    /* CONV: goes on with this pooling; gradients: the pooling behind the layer */
     const struct rb__cl_item *pool_dx; /* gradients: read what this op would make of its inputs */
 } rb__cl_item;
@@ -177,7 +181,12 @@ void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
 /* conv_merge.c: the same for convolutions of the cpu family. */
 void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items);
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *item);
+#ifdef REGBENCH_HAVE_CLBLAST
+bool rb__cl_clblast_takes(const rb__cl_plan *plan, const rb__cl_item *item); /* the device asks for it, and it can */
+void rb__cl_lower_clblast(rb__cl_plan *plan, rb__cl_item *item);
+#endif
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
+void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
@@ -193,9 +202,13 @@ void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 /* Compiles what is not built yet and makes plan->launches[].kernel, arguments set. */
 rb_status rb__cl_build(rb__cl_plan *plan);
 void rb__cl_built_free(rb_device *device);
+/* A file of cl/ by itself, and the options it is compiled with. */
+rb_status rb__cl_source_with_prelude(rb_device *device, const char *file, rb_text *source, rb_text *options);
 
-/* --- status.c ----------------------------------------------------------------------------------------------------- */
-const char *rb__cl_error_name(cl_int error);
+/* --- peak.c ------------------------------------------------------------------------------------------------------- */
+rb_status rb__cl_fma_peak(rb_device *device, double seconds, double *gflop_per_s);
+
+/* --- backend.c ---------------------------------------------------------------------------------------------------- */
 /* RB_OK for CL_SUCCESS, else a failure that says what was tried, on which device, with the error's name. */
 rb_status rb__cl_status(const rb_device *device, cl_int error, const char *what);
 

@@ -223,9 +223,9 @@ static rb_status allocate_works(rb__cl_plan *plan) {
     for (int i = 0; i < plan->n_works; i++) {
         cl_int error;
         size_t bytes = plan->works[i].bytes ? plan->works[i].bytes : 4;
-        if (bytes > device->about.quirks.max_alloc)
+        if (bytes > (size_t)device->quirks.max_alloc)
             return rb_fail(RB_MEMORY, "%s: scratch of %zu bytes is more than the largest allocation, %zu bytes",
-                           device->key, bytes, (size_t)device->about.quirks.max_alloc);
+                           device->key, bytes, (size_t)device->quirks.max_alloc);
         plan->works[i].memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
         rb_status status = rb__cl_status(device, error, "allocate scratch memory");
         if (status != RB_OK) return status;
@@ -233,8 +233,8 @@ static rb_status allocate_works(rb__cl_plan *plan) {
     return RB_OK;
 }
 
-/* The bytes of a tensor as a buffer: layouts align tensors as the device wants it. */
-static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
+/* Layouts align tensors as the device wants its sub-buffers. */
+rb_status rb__cl_view(rb__cl_plan *plan, int tensor, cl_mem *out) {
     const rb_tensor *t = &plan->variant->tensors[tensor];
     cl_int error = CL_SUCCESS;
     if (!plan->views[tensor]) {
@@ -263,7 +263,7 @@ rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool i
             } else if (arg->work == RB__CL_HEAD) {
                 memory = plan->store->buffer[RB_SEG_CTRL];
             } else if (arg->tensor >= 0) {
-                rb_status status = view(plan, arg->tensor, &memory);
+                rb_status status = rb__cl_view(plan, arg->tensor, &memory);
                 if (status != RB_OK) return status;
             } else if (strchr(arg->type, '*')) {
                 memory = plan->store->buffer[RB_SEG_CTRL]; /* any: it is not touched */
@@ -363,20 +363,12 @@ cleanup:
     return status;
 }
 
-rb_status rb__cl_plan_enqueue(rb__cl_plan *plan, cl_command_queue queue, cl_event *events) {
-    size_t local = (size_t)plan->device->local;
-    for (int i = 0; i < plan->n_launches; i++) {
-        const rb__cl_launch *launch = &plan->launches[i];
-        cl_event *event = events ? &events[i] : NULL;
-        if (!launch->kernel) {
-            const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
-            rb_status status = part->call(plan, part, queue, event);
-            if (status != RB_OK) return status;
-            continue;
-        }
-        size_t global = launch->groups * local;
-        cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
-        if (error != CL_SUCCESS) return rb__cl_status(plan->device, error, launch->name);
+rb_status rb__cl_enqueue(rb__cl_plan *plan, const rb__cl_launch *launch, cl_command_queue queue, cl_event *event) {
+    if (!launch->kernel) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
+        return part->call(plan, part, queue, event);
     }
-    return RB_OK;
+    size_t local = (size_t)plan->device->local, global = launch->groups * local;
+    cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
+    return error == CL_SUCCESS ? RB_OK : rb__cl_status(plan->device, error, launch->name);
 }

@@ -148,14 +148,21 @@ cleanup:
     return status;
 }
 
-static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bool *wanted) {
+static rb_status write_prelude(rb_text *source, rb_device *device) {
     static const char *const heads[] = {"portable.h", "prelude.cl"};
     rb_status status = RB_OK;
     const char *text = NULL;
     for (int i = 0; i < 2; i++) {
-        RB_TRY(source_text(plan->device, heads[i], &text));
+        RB_TRY(source_text(device, heads[i], &text));
         rb_text_append(source, text);
     }
+cleanup:
+    return status;
+}
+
+static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bool *wanted) {
+    rb_status status = RB_OK;
+    RB_TRY(write_prelude(source, plan->device));
     for (int i = 0; i < plan->n_launches; i++)
         for (int k = 0; wanted[i] && k < plan->launches[i].count; k++)
             RB_TRY(write_function(source, plan->device, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
@@ -169,8 +176,22 @@ cleanup:
 /* No option may hide a NaN or an infinity; reassociation would change sums. */
 static void write_options(rb_text *options, const rb_device *device) {
     rb_text_append(options, "-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros -cl-denorms-are-zero");
-    rb_text_printf(options, " -D%s -DLOCAL=%d -DMAC_%s", device->gpu ? "FAMILY_GPU" : "FAMILY_CPU", device->local,
-                   rb__cl_mac_name(&device->about.quirks));
+    char mac[32];
+    rb__cl_quirk_value(RB__QUIRK_mac, device->quirks.mac, mac);
+    rb_text_printf(options, " -D%s -DLOCAL=%d -DMAC_%s", device->gpu ? "FAMILY_GPU" : "FAMILY_CPU", device->local, mac);
+}
+
+rb_status rb__cl_source_with_prelude(rb_device *device, const char *file, rb_text *source, rb_text *options) {
+    rb_status status = RB_OK;
+    const char *text = NULL;
+    RB_TRY(write_prelude(source, device));
+    RB_TRY(source_text(device, file, &text));
+    rb_text_append(source, text);
+    write_options(options, device);
+    RB_TRY(rb_text_status(source));
+    RB_TRY(rb_text_status(options));
+cleanup:
+    return status;
 }
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
