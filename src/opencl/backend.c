@@ -123,7 +123,7 @@ static void layout(const rb_device *device, rb_layout *out) {
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)program, (void)variant;
+    (void)device, (void)program, (void)variant;
     switch (op->kind) {
     case RB_OP_BATCHNORM:
     case RB_OP_BATCHNORM_DX:
