@@ -76,7 +76,14 @@ static void LOCAL_NAME(tile)(vf sum[M][NV], const float *a, __global const float
 #if defined(BODY_conv) || defined(BODY_conv_dw)
 /* One image from x into the middle of `image`. */
 #if GATHER
-#define X_PARAMETERS __global const int *head, __global const uchar *data, __global const int *order
+#if BYTES
+typedef uchar LOCAL_NAME(value);
+#define VALUE(v) NORMALIZE(float, (float)(v))
+#else
+typedef float LOCAL_NAME(value);
+#define VALUE(v) (v)
+#endif
+#define X_PARAMETERS __global const int *head, __global const LOCAL_NAME(value) *data, __global const int *order
 #define X_ARGUMENTS  head, data, order
 #else
 #define X_PARAMETERS __global const float *x
@@ -84,12 +91,11 @@ static void LOCAL_NAME(tile)(vf sum[M][NV], const float *a, __global const float
 #endif
 static void LOCAL_NAME(load)(X_PARAMETERS, const int n, float *image) {
 #if GATHER
-    const int row = order[POSITION(head, n)];
-    __global const uchar *from = data + (size_t)max(row, 0) * (H * W * C);
+    const int row = order[POSITION(head, n)]; /* -1: no such row: zeros */
+    __global const LOCAL_NAME(value) *from = data + (size_t)max(row, 0) * (H * W * C);
     for (int h = 0; h < H; h++)
         for (int i = 0; i < W * C; i++)
-            image[((h + PAD) * WP + PAD) * C + i] =
-                row < 0 ? 0.0f : NORMALIZE(float, (float)(from[h * W * C + i]));
+            image[((h + PAD) * WP + PAD) * C + i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
 #else
     __global const float *from = x + (size_t)n * (H * W * LDX);
     for (int h = 0; h < H; h++) {
@@ -107,49 +113,153 @@ static void LOCAL_NAME(load)(X_PARAMETERS, const int n, float *image) {
 #endif
 
 #ifdef BODY_conv
-static void NAME(X_PARAMETERS, __global const float *w, __global const float *bias, __global float *y, const int N,
-                 const int each, __local float *shared, int group) {
+/* `rows` rows of NW columns: the activation that is too much code to stand in a tile's end. */
+static void LOCAL_NAME(activate)(float *y, const int rows, const int j) {
+    for (int i = 0; i < rows * NW; i += LANES) {
+        const vi lane = (vi)(j + i % NW) + LANE_NUMBERS;
+        const vf v = *(vf *)(y + i);
+        *(vf *)(y + i) = lane < (vi)(K) ? ACTIVATE(vf, v) : (vf)(0.0f);
+    }
+}
+
+/* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of windows of BAND x BAND) a window has. Where
+ * something is left to do to them (STAGED), they stay in private memory; KEEP: somebody wants them in y. */
+#define STAGED (POOL || ACT == 1)
+static void NAME(X_PARAMETERS, __global const float *w, __global const float *bias,
+#if KEEP
+                 __global float *y,
+#endif
+#if POOL
+                 __global float *pooled,
+#endif
+#if POOL == 1
+                 __global uchar *index,
+#endif
+                 const int N, const int each, __local float *shared, int group) {
     float image[IMAGE + SLACK] __attribute__((aligned(64)));
+#if STAGED
+    float band[BAND * Q * NW] __attribute__((aligned(64)));
+#endif
     for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
     for (int n = group * each; n < min((group + 1) * each, N); n++) {
         LOCAL_NAME(load)(X_ARGUMENTS, n, image);
-        __global float *out = y + (size_t)n * (P * Q * LDY);
         for (int j = 0; j < LDW; j += NW)
-            for (int p = 0; p < P; p += TILE_P)
-                for (int q = 0; q < Q; q += TILE_Q) {
-                    vf sum[M][NV];
-                    UNROLL
-                    for (int v = 0; v < NV; v++) {
-#if BIAS
-                        const vf start = LOAD(bias + j + v * LANES);
-#else
-                        const vf start = (vf)(0.0f);
-#endif
-                        UNROLL
-                        for (int m = 0; m < M; m++) sum[m][v] = start;
-                    }
-                    LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C, w + (size_t)(j / NW) * PANEL, R, R * C);
-                    UNROLL
-                    for (int m = 0; m < M; m++) {
-                        if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
+            for (int top = 0; top < P; top += BAND) {
+                for (int p = top; p < min(top + BAND, P); p += TILE_P)
+                    for (int q = 0; q < Q; q += TILE_Q) {
+                        vf sum[M][NV];
                         UNROLL
                         for (int v = 0; v < NV; v++) {
-                            /* an exponential is too much code to stand here M * NV times: below */
-                            if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
-                            STORE(out + ((p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j + v * LANES, sum[m][v]);
+#if BIAS
+                            const vf start = LOAD(bias + j + v * LANES);
+#else
+                            const vf start = (vf)(0.0f);
+#endif
+                            UNROLL
+                            for (int m = 0; m < M; m++) sum[m][v] = start;
+                        }
+                        LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C,
+                                         w + (size_t)(j / NW) * PANEL, R, R * C);
+                        UNROLL
+                        for (int m = 0; m < M; m++) {
+                            if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
+                            UNROLL
+                            for (int v = 0; v < NV; v++) {
+                                if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
+#if STAGED
+                                *(vf *)(band + ((p - top + m / TILE_Q) * Q + q + m % TILE_Q) * NW + v * LANES) =
+                                    sum[m][v];
+#else
+                                STORE(y + ((size_t)(n * P + p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j +
+                                          v * LANES,
+                                      sum[m][v]);
+#endif
+                            }
                         }
                     }
-                }
 #if ACT == 1
-        for (int i = 0; i < P * Q; i++)
-            for (int j = 0; j < LDY; j += LANES) {
-                const vi lane = (vi)(j) + (vi)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-                const vf v = LOAD(out + i * LDY + j);
-                STORE(out + i * LDY + j, lane < (vi)(K) ? ACTIVATE(vf, v) : (vf)(0.0f));
-            }
+                LOCAL_NAME(activate)(band, min(BAND, P - top) * Q, j);
 #endif
+#if STAGED && KEEP
+                __global float *out = y + ((size_t)n * P + top) * (Q * LDY) + j;
+                for (int i = 0; i < min(BAND, P - top) * Q; i++)
+                    for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
+#endif
+#if POOL
+                if (top + BAND > P) break; /* rows that no window covers */
+                size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
+                for (int q = 0; q < Q / BAND; q++, at += LDY)
+                    for (int v = 0; v < NW; v += LANES) {
+                        const float *corner = band + q * BAND * NW + v;
+#if POOL == 1
+                        vf best = *(vf *)corner;
+                        vi where = (vi)(0);
+                        UNROLL
+                        for (int i = 1; i < BAND * BAND; i++) {
+                            const vf value = *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                            const vi wins = (value > best) | ((value != value) & (best == best));
+                            best = wins ? value : best;
+                            where = wins ? (vi)(i) : where;
+                        }
+                        STORE(pooled + at + v, best);
+                        *(__global vb *)(index + at + v) = TO_BYTE(where);
+#else
+                        vf total = (vf)(0.0f);
+                        UNROLL
+                        for (int i = 0; i < BAND * BAND; i++)
+                            total += *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                        STORE(pooled + at + v, total * (vf)(1.0f / (BAND * BAND)));
+#endif
+                    }
+#endif
+            }
     }
 }
+#undef STAGED
+#endif
+
+#if defined(BODY_conv_dx) || defined(BODY_conv_dw)
+/* dy of an image as the product wants it: in rows of `pitch` values, pixels of `deep`. Where no neighbour has merged
+ * (THROUGH 0) as it lies; else from the gradient of what windows of WINDOW x WINDOW made of it: 1: their maximum
+ * (`other`: the pooled values), 2: their mean (`other`: y). What no window covers stays as it is: zero. */
+#if THROUGH == 1
+#define DY_PARAMETERS __global const float *dy, __global const uchar *index, __global const float *other
+#define DY_ARGUMENTS  dy, index, other
+#elif THROUGH == 2
+#define DY_PARAMETERS __global const float *dy, __global const float *other
+#define DY_ARGUMENTS  dy, other
+#else
+#define DY_PARAMETERS __global const float *dy
+#define DY_ARGUMENTS  dy
+#endif
+#if THROUGH
+static void LOCAL_NAME(spread)(DY_PARAMETERS, const int n, float *to, const int pitch, const int deep) {
+    const int high = P / WINDOW, wide = Q / WINDOW;
+    size_t at = (size_t)n * (high * wide * LDY);
+    for (int p = 0; p < high; p++)
+        for (int q = 0; q < wide; q++)
+            for (int k = 0; k < LDY; k += LANES, at += LANES) {
+                float *corner = to + p * WINDOW * pitch + q * WINDOW * deep + k;
+                vf g = LOAD(dy + at);
+#if THROUGH == 1
+                const vf best = LOAD(other + at);
+                const vi where = TO_INT(*(__global const vb *)(index + at));
+                g = DERIVE_OF(THROUGH_ACT, THROUGH_SLOPE, vf, g, best);
+                for (int i = 0; i < WINDOW * WINDOW; i++)
+                    PUT_ANY(corner + i / WINDOW * pitch + i % WINDOW * deep,
+                            where == (vi)(i) ? g : (vf)(0.0f));
+#else
+                g *= (vf)(1.0f / (WINDOW * WINDOW));
+                __global const float *y = other + ((size_t)(n * P + p * WINDOW) * Q + q * WINDOW) * LDY + k;
+                for (int i = 0; i < WINDOW * WINDOW; i++) {
+                    const vf saved = LOAD(y + (i / WINDOW * Q + i % WINDOW) * LDY);
+                    PUT_ANY(corner + i / WINDOW * pitch + i % WINDOW * deep,
+                            DERIVE_OF(THROUGH_ACT, THROUGH_SLOPE, vf, g, saved));
+                }
+#endif
+            }
+}
+#endif
 #endif
 
 #ifdef BODY_conv_dx
@@ -158,16 +268,20 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
 #define TAPS(a)  ((R - (a) + STRIDE - 1) / STRIDE)
 #define FIRST(a) (((a) - PAD % STRIDE + STRIDE) % STRIDE)
 #define START(a) ((FIRST(a) + PAD - (a)) / STRIDE)
-static void NAME(__global const float *dy, __global const float *packed, __global const float *saved,
-                 __global float *dx, const int N, const int each, __local float *shared, int group) {
+static void NAME(DY_PARAMETERS, __global const float *packed, __global const float *saved, __global float *dx,
+                 const int N, const int each, __local float *shared, int group) {
     float image[IMAGE + SLACK] __attribute__((aligned(64)));
     for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
     for (int n = group * each; n < min((group + 1) * each, N); n++) {
+#if THROUGH
+        LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
+#else
         __global const float *from = dy + (size_t)n * (P * Q * LDY);
         for (int p = 0; p < P; p++)
             for (int q = 0; q < Q; q++)
                 for (int k = 0; k < K; k += LANES)
                     PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
+#endif
         int taps = 0; /* of the classes before */
         for (int a = 0; a < STRIDE; a++)
             for (int b = 0; b < STRIDE; b++) {
@@ -219,7 +333,14 @@ static void NAME(__global const float *dy, __global const float *packed, __globa
  * r, or (WHOLE) all (r,s,c) of a small filter. */
 #define RUN (R * C)
 #define AT(m) (WHOLE ? (m) / RUN * (WP * C) + (m) % RUN : (m))
-static void LOCAL_NAME(tile)(const float *image, __global const float *dy, __global float *sums, const int rows,
+#if THROUGH
+typedef const float *LOCAL_NAME(gradient);
+#define LOAD_DY(p) (*(const vf *)(p))
+#else
+typedef __global const float *LOCAL_NAME(gradient);
+#define LOAD_DY(p) LOAD(p)
+#endif
+static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __global float *sums, const int rows,
                              const int begin) {
     vf sum[M][NV];
     UNROLL
@@ -234,7 +355,7 @@ static void LOCAL_NAME(tile)(const float *image, __global const float *dy, __glo
         for (int q = 0; q < Q; q++, a += STRIDE * C, dy += LDY) {
             vf g[NV];
             UNROLL
-            for (int v = 0; v < NV; v++) g[v] = LOAD(dy + v * LANES);
+            for (int v = 0; v < NV; v++) g[v] = LOAD_DY(dy + v * LANES);
             UNROLL
             for (int m = 0; m < M; m++) {
                 const vf x = (vf)(a[AT(m)]);
@@ -251,14 +372,22 @@ static void LOCAL_NAME(tile)(const float *image, __global const float *dy, __glo
     }
 }
 
-static void NAME(X_PARAMETERS, __global const float *dy, __global float *partials, const int N, const int each,
+static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each,
                  __local float *shared, int group) {
     float image[IMAGE + SLACK] __attribute__((aligned(64)));
+#if THROUGH
+    float from[P * Q * LDY] __attribute__((aligned(64)));
+    for (int i = 0; i < P * Q * LDY; i++) from[i] = 0.0f;
+#endif
     const int part = group / APART, first = part * each;
     __global float *sums = partials + (size_t)part * ((R * RUN + 1) * LDW);
     for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
     for (int n = first; n < min(first + each, N); n++) {
+#if THROUGH
+        LOCAL_NAME(spread)(DY_ARGUMENTS, n, from, Q * LDY, LDY);
+#else
         __global const float *from = dy + (size_t)n * (P * Q * LDY);
+#endif
         LOCAL_NAME(load)(X_ARGUMENTS, n, image);
         for (int j = group % APART * NW; j < LDW; j += APART * NW) {
             for (int r = 0; r < (WHOLE ? 1 : R); r++)
@@ -268,8 +397,8 @@ static void NAME(X_PARAMETERS, __global const float *dy, __global float *partial
             for (int v = j; v < j + NW; v += LANES) {
                 vf a = (vf)(0.0f), b = (vf)(0.0f);
                 for (int i = 0; i < P * Q; i++) {
-                    if (i % 2) b += LOAD(from + i * LDY + v);
-                    else a += LOAD(from + i * LDY + v);
+                    if (i % 2) b += LOAD_DY(from + i * LDY + v);
+                    else a += LOAD_DY(from + i * LDY + v);
                 }
                 __global float *db = sums + R * RUN * LDW + v;
                 STORE(db, n == first ? a + b : LOAD(db) + (a + b));
@@ -279,6 +408,7 @@ static void NAME(X_PARAMETERS, __global const float *dy, __global float *partial
 }
 #undef RUN
 #undef AT
+#undef LOAD_DY
 #endif
 
 #ifdef BODY_conv_sum
@@ -304,5 +434,8 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
 #undef IMAGE
 #undef TILE_STEP
 #undef PITCH
+#undef VALUE
 #undef X_PARAMETERS
 #undef X_ARGUMENTS
+#undef DY_PARAMETERS
+#undef DY_ARGUMENTS

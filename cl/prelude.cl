@@ -103,11 +103,13 @@ static float sum16(float16 v) {
      : ACT == 2 ? ((x) <= (T)(0.0f) ? (T)(0.0f) : (x))                                                                 \
      : ACT == 3 ? ((x) <= (T)(0.0f) ? (x) * (T)(SLOPE) : (x))                                                          \
                 : (x))
-#define DERIVE(T, dy, y)                                                                                               \
-    (ACT == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                     \
-     : ACT == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                     \
-     : ACT == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(SLOPE))                                                    \
-                : (dy))
+#define DERIVE(T, dy, y) DERIVE_OF(ACT, SLOPE, T, dy, y)
+/* The same for an activation of another op than the one that is compiled. */
+#define DERIVE_OF(act, slope, T, dy, y)                                                                                \
+    ((act) == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                   \
+     : (act) == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                   \
+     : (act) == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(slope))                                                  \
+                  : (dy))
 
 /* A cursor is slot, base, wrap, step (program.h). Row k of the step's batch is order[POSITION(head, k)], -1 = none. */
 #define SLOT(head)        ((head)[CURSOR])

@@ -76,8 +76,10 @@ static void check_inputs(rig *r, stream *s, tally *n) {
     }
 }
 
+enum { F32 = 1, REGRESSION = 2, SOFT = 4 };
+
 /* All gradients of a model whose last layer is added here. */
-static void check_model_of(const rb_layer *layers, int C, int H, int W, int batch, bool f32) {
+static void check_model_of(const rb_layer *layers, int C, int H, int W, int batch, int flags) {
     rb_layer whole[20];
     int length = rb_layer_count(layers);
     memcpy(whole, layers, sizeof *layers * (size_t)length);
@@ -85,7 +87,8 @@ static void check_model_of(const rb_layer *layers, int C, int H, int W, int batc
     whole[length + 1] = (rb_layer)RB_END;
     rb_spec s = spec_of(whole, C, H, W, 4, batch);
     s.attack = true;
-    if (f32) s.x_dtype = RB_F32;
+    if (flags & F32) s.x_dtype = RB_F32;
+    s.regression = flags & REGRESSION, s.soft_labels = flags & SOFT;
     rig r;
     stream choice = {(uint64_t)(C + 10 * H + 100 * W + 1000 * batch)};
     tally n = {0};
@@ -97,14 +100,14 @@ static void check_model_of(const rb_layer *layers, int C, int H, int W, int batc
     if (n.kinks * 20 > n.checked || n.nonzero * 3 < n.checked)
         fail_msg("%d checked, of which %d not zero; %d kinks", n.checked, n.nonzero, n.kinks);
 }
-#define CHECK(C, H, W, batch, ...) check_model_of((const rb_layer[]){__VA_ARGS__, RB_END}, C, H, W, batch, false)
+#define CHECK(C, H, W, batch, ...) check_model_of((const rb_layer[]){__VA_ARGS__, RB_END}, C, H, W, batch, 0)
 
 static void test_linear(void **state) {
     (void)state;
     CHECK(1, 1, 1, 1, RB_LINEAR(1));
     CHECK(2, 3, 5, 7, RB_LINEAR(6));
     CHECK(1, 5, 7, 3, RB_LINEAR(5, .no_bias = true), RB_LINEAR(3));
-    check_model_of((const rb_layer[]){RB_LINEAR(9), RB_END}, 3, 2, 2, 3, true);
+    check_model_of((const rb_layer[]){RB_LINEAR(9), RB_END}, 3, 2, 2, 3, F32);
     CHECK(5, 15, 15, 2, RB_LINEAR(3)); /* 1125 inputs: more than one chunk of sums */
 }
 
@@ -172,6 +175,40 @@ static void test_residual(void **state) {
     CHECK(1, 2, 3, 3, RB_LINEAR(6, .tag = "in"), RB_ADD("in"));
 }
 
+static void test_batchnorm(void **state) {
+    (void)state;
+    for (int batch = 2; batch <= 7; batch += 5) {
+        CHECK(1, 3, 3, batch + 1, RB_LINEAR(6), RB_BATCHNORM, RB_SIGMOID); /* two rows alone become -1 and 1 */
+        CHECK(2, 3, 5, batch, RB_CONV(3, .kernel = 2), RB_BATCHNORM, RB_RELU, RB_CONV(2, .kernel = 2), RB_BATCHNORM);
+    }
+    CHECK(3, 2, 3, 5, RB_BATCHNORM, RB_LINEAR(5), RB_RELU, RB_BATCHNORM, RB_LINEAR(6), RB_BATCHNORM,
+          RB_LEAKY_RELU(0.1f));
+    CHECK(2, 4, 4, 1, RB_CONV(3, .kernel = 3, .no_bias = true), RB_BATCHNORM); /* one row of four pixels */
+    /* as the second writer of a gradient, which adds; in a residual block of each kind */
+    CHECK(1, 2, 3, 5, RB_LINEAR(6, .tag = "in"), RB_BATCHNORM, RB_ADD("in"));
+    CHECK(2, 4, 5, 3, RB_CONV(3, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU_TAG("in"),
+          RB_CONV(3, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU,
+          RB_CONV(3, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_ADD("in"), RB_RELU_TAG("block"),
+          RB_CONV(4, .kernel = 3, .pad = 1, .stride = 2, .no_bias = true), RB_BATCHNORM_TAG("main"),
+          RB_CONV(4, .kernel = 1, .stride = 2, .no_bias = true, .from = "block"), RB_BATCHNORM, RB_ADD("main"),
+          RB_RELU);
+}
+
+static void test_dropout(void **state) {
+    (void)state;
+    CHECK(1, 3, 5, 5, RB_LINEAR(17), RB_DROPOUT(0.3f), RB_SIGMOID);
+    CHECK(2, 4, 3, 3, RB_DROPOUT(0.2f), RB_CONV(3, .kernel = 2), RB_DROPOUT(0.5f), RB_RELU);
+    CHECK(1, 2, 3, 4, RB_LINEAR(6, .tag = "in"), RB_DROPOUT(0.4f), RB_ADD("in"));
+}
+
+static void test_losses(void **state) {
+    (void)state;
+    const rb_layer *layers = (const rb_layer[]){RB_LINEAR(9), RB_LEAKY_RELU(0.01f), RB_END};
+    check_model_of(layers, 1, 3, 2, 5, F32 | REGRESSION);
+    check_model_of(layers, 2, 1, 1, 1, REGRESSION);
+    check_model_of(layers, 1, 3, 2, 5, SOFT);
+}
+
 static void test_near_refuses(void **state) {
     (void)state;
     assert_true(near(1, 1 + 5e-7, 1e-6) && near(0, 9e-7, 1e-6) && near(2e6, 2e6 + 1, 1e-6));
@@ -184,6 +221,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_near_refuses), cmocka_unit_test(test_linear),      cmocka_unit_test(test_conv),
         cmocka_unit_test(test_pools),        cmocka_unit_test(test_activations), cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_batchnorm),    cmocka_unit_test(test_dropout),     cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

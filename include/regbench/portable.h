@@ -56,4 +56,7 @@ RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0
 /* A word as a float in [0,1): its top 24 bits. */
 RB_FN float rb_unit(rb_u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
 
+/* What dropout multiplies an element by, from the element's word: 0 with probability p, else 1/(1-p). */
+RB_FN float rb_dropout_factor(rb_u32 word, float p) { return rb_unit(word) < p ? 0.0f : 1.0f / (1.0f - p); }
+
 #endif

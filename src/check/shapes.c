@@ -32,29 +32,65 @@ LAYERS(residual, RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(
        RB_CONV(20, .kernel = 1, .stride = 2, .from = "block"), RB_ADD("main"), RB_RELU, RB_AVGPOOL(3), RB_LINEAR(5));
 LAYERS(conv_wide, RB_CONV(5, .kernel = 3, .stride = 2, .pad = 1), RB_RELU, RB_CONV(4, .kernel = 2), RB_LINEAR(3));
 LAYERS(sums, RB_LINEAR(19), RB_RELU_TAG("a"), RB_SIGMOID, RB_ADD("a"), RB_ADD("a"), RB_LINEAR(4));
+/* Nothing linear with a bias stands right before a batch norm, nor two rows of features: such gradients are zero but
+ * for rounding, and there is nothing to compare. */
+LAYERS(norm_plain, RB_LINEAR(17, .no_bias = true), RB_BATCHNORM, RB_RELU, RB_LINEAR(16), RB_RELU, RB_BATCHNORM,
+       RB_LINEAR(9), RB_LEAKY_RELU(0.1f), RB_BATCHNORM, RB_SIGMOID, RB_LINEAR(5));
+LAYERS(norm_bare, RB_BATCHNORM, RB_LINEAR(3));
+LAYERS(norm_conv, RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU, RB_MAXPOOL(2),
+       RB_CONV(33, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_LEAKY_RELU(0.1f),
+       RB_CONV(5, .kernel = 2, .no_bias = true), RB_BATCHNORM, RB_AVGPOOL(2), RB_LINEAR(7));
+LAYERS(norm_residual, RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU_TAG("in"),
+       RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU,
+       RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_ADD("in"), RB_RELU_TAG("block"),
+       RB_CONV(24, .kernel = 3, .stride = 2, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU,
+       RB_CONV(24, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM_TAG("main"),
+       RB_CONV(24, .kernel = 1, .stride = 2, .no_bias = true, .from = "block"), RB_BATCHNORM, RB_ADD("main"), RB_RELU,
+       RB_AVGPOOL(3), RB_LINEAR(5));
+LAYERS(norm_twice, RB_LINEAR(10, .tag = "in"), RB_BATCHNORM, RB_ADD("in"), RB_LINEAR(3)); /* its gradient adds */
+LAYERS(drop_plain, RB_LINEAR(30), RB_RELU, RB_DROPOUT(0.2f), RB_LINEAR(21), RB_DROPOUT(0.5f), RB_LEAKY_RELU(0.01f),
+       RB_LINEAR(4));
+LAYERS(drop_conv, RB_CONV(19, .kernel = 3), RB_DROPOUT(0.3f), RB_RELU, RB_CONV(6, .kernel = 2, .no_bias = true),
+       RB_BATCHNORM, RB_DROPOUT(0.9f), RB_LINEAR(6));
+LAYERS(drop_twice, RB_DROPOUT(0.25f), RB_LINEAR(11, .tag = "in"), RB_DROPOUT(0.4f), RB_ADD("in"), RB_LINEAR(2));
+LAYERS(toy, RB_LINEAR(30), RB_LEAKY_RELU(0.01f), RB_LINEAR(50), RB_LEAKY_RELU(0.01f), RB_LINEAR(1));
+LAYERS(toy_drop, RB_LINEAR(30), RB_DROPOUT(0.4f), RB_LEAKY_RELU(0.01f), RB_LINEAR(50), RB_DROPOUT(0.2f),
+       RB_LEAKY_RELU(0.01f), RB_LINEAR(1));
 LAYERS(act_alone, RB_RELU, RB_LINEAR(6), RB_SIGMOID, RB_SIGMOID, RB_LEAKY_RELU(0.5f), RB_LINEAR(3));
 
 const rb_check_shape rb_check_shapes[] = {
-    {"linear, one row", linear_small, 1, 1, 1, 3, 1, 2, 1, 0, 1, 0, 0, 0, 0},
-    {"linear, batch 7, tail 3", linear_plain, 1, 5, 7, 10, 7, 10, 5, 0, 1, 0.9f, 0, 0, 0},
-    {"linear without bias", linear_no_bias, 3, 3, 3, 5, 12, 25, 13, 0.5f, 0.5f, 0, 0.1f, 0, 0},
-    {"linear, sigmoid", linear_sigmoid, 1, 4, 4, 7, 16, 33, 16, 0, 1, 0, 0, 1e-2f, 0},
-    {"linear, leaky relu", linear_leaky, 2, 3, 5, 2, 13, 14, 27, 0.5f, 0.25f, 0.5f, 0.01f, 1e-3f, 1e-2f},
-    {"linear, wide", linear_wide, 1, 28, 28, 40, 37, 70, 40, 0, 1, 0, 0, 0, 1e-3f},
-    {"LeNet", lenet, 1, 28, 28, 10, 6, 11, 7, 0, 1, 0, 0, 0, 0},
-    {"CNN, grey", cnn, 1, 28, 28, 10, 5, 8, 6, 0, 1, 0.9f, 0, 0, 0},
-    {"CNN, colour", cnn, 3, 32, 32, 10, 3, 5, 4, 0, 1, 0, 0, 0, 0},
-    {"convolution 1x1", conv_one, 2, 3, 5, 4, 4, 9, 3, 0, 1, 0, 0, 0, 0},
-    {"convolution, 1x1 image", conv_one, 17, 1, 1, 4, 3, 4, 3, 0, 1, 0, 0, 0, 0},
-    {"convolution with strides", conv_stride, 3, 13, 11, 6, 5, 7, 6, 0.5f, 0.5f, 0, 0, 0, 0},
-    {"convolution 5x5, wide padding", conv_five, 2, 6, 9, 11, 3, 4, 5, 0, 1, 0, 0, 0, 0},
-    {"convolution without activation", conv_bare, 1, 7, 5, 3, 2, 3, 3, 0, 1, 0, 0, 0, 0},
-    {"overlapping pools", pool_overlap, 3, 11, 12, 4, 3, 5, 4, 0, 1, 0, 0, 0, 0},
-    {"pools on the input", pool_bare, 2, 7, 9, 3, 5, 6, 5, 0, 1, 0, 0, 0, 0},
-    {"pools that leave a rest", pool_floor, 1, 15, 13, 10, 4, 7, 9, 0, 1, 0, 0, 0, 0},
-    {"residual blocks", residual, 3, 6, 6, 5, 3, 5, 4, 0, 1, 0.9f, 0, 0, 0},
-    {"wide image with strides", conv_wide, 2, 5, 67, 3, 3, 4, 3, 0, 1, 0, 0, 0, 0},
-    {"one value added twice", sums, 1, 4, 5, 4, 9, 11, 10, 0, 1, 0, 0, 0, 0},
-    {"activations alone", act_alone, 1, 3, 7, 3, 9, 11, 10, 0.5f, 0.5f, 0, 0, 0, 0},
+    {"linear, one row", linear_small, 1, 1, 1, 3, 1, 2, 1, 0, 1, 0, 0, 0, 0, 0},
+    {"linear, batch 7, tail 3", linear_plain, 1, 5, 7, 10, 7, 10, 5, 0, 1, 0.9f, 0, 0, 0, 0},
+    {"linear without bias", linear_no_bias, 3, 3, 3, 5, 12, 25, 13, 0.5f, 0.5f, 0, 0.1f, 0, 0, 0},
+    {"linear, sigmoid", linear_sigmoid, 1, 4, 4, 7, 16, 33, 16, 0, 1, 0, 0, 1e-2f, 0, 0},
+    {"linear, leaky relu", linear_leaky, 2, 3, 5, 2, 13, 14, 27, 0.5f, 0.25f, 0.5f, 0.01f, 1e-3f, 1e-2f, 0},
+    {"linear, wide", linear_wide, 1, 28, 28, 40, 37, 70, 40, 0, 1, 0, 0, 0, 1e-3f, 0},
+    {"LeNet", lenet, 1, 28, 28, 10, 6, 11, 7, 0, 1, 0, 0, 0, 0, 0},
+    {"CNN, grey", cnn, 1, 28, 28, 10, 5, 8, 6, 0, 1, 0.9f, 0, 0, 0, 0},
+    {"CNN, colour", cnn, 3, 32, 32, 10, 3, 5, 4, 0, 1, 0, 0, 0, 0, 0},
+    {"convolution 1x1", conv_one, 2, 3, 5, 4, 4, 9, 3, 0, 1, 0, 0, 0, 0, 0},
+    {"convolution, 1x1 image", conv_one, 17, 1, 1, 4, 3, 4, 3, 0, 1, 0, 0, 0, 0, 0},
+    {"convolution with strides", conv_stride, 3, 13, 11, 6, 5, 7, 6, 0.5f, 0.5f, 0, 0, 0, 0, 0},
+    {"convolution 5x5, wide padding", conv_five, 2, 6, 9, 11, 3, 4, 5, 0, 1, 0, 0, 0, 0, 0},
+    {"convolution without activation", conv_bare, 1, 7, 5, 3, 2, 3, 3, 0, 1, 0, 0, 0, 0, 0},
+    {"overlapping pools", pool_overlap, 3, 11, 12, 4, 3, 5, 4, 0, 1, 0, 0, 0, 0, 0},
+    {"pools on the input", pool_bare, 2, 7, 9, 3, 5, 6, 5, 0, 1, 0, 0, 0, 0, 0},
+    {"pools that leave a rest", pool_floor, 1, 15, 13, 10, 4, 7, 9, 0, 1, 0, 0, 0, 0, 0},
+    {"residual blocks", residual, 3, 6, 6, 5, 3, 5, 4, 0, 1, 0.9f, 0, 0, 0, 0},
+    {"wide image with strides", conv_wide, 2, 5, 67, 3, 3, 4, 3, 0, 1, 0, 0, 0, 0, 0},
+    {"one value added twice", sums, 1, 4, 5, 4, 9, 11, 10, 0, 1, 0, 0, 0, 0, 0},
+    {"activations alone", act_alone, 1, 3, 7, 3, 9, 11, 10, 0.5f, 0.5f, 0, 0, 0, 0, 0},
+    {"batch norm of features", norm_plain, 1, 4, 5, 5, 17, 47, 21, 0, 1, 0.9f, 0, 0, 0, 0},
+    {"batch norm on the input", norm_bare, 19, 1, 1, 3, 5, 12, 6, 0.5f, 0.5f, 0, 0, 0, 0, 0}, /* a tail of two rows */
+    {"batch norm of channels", norm_conv, 3, 13, 11, 7, 5, 8, 6, 0, 1, 0, 0, 0, 0, 0},
+    {"residual blocks with batch norm", norm_residual, 3, 6, 6, 5, 3, 5, 4, 0, 1, 0, 0, 0, 0, RB_SHAPE_ADAM},
+    {"batch norm added to its input", norm_twice, 1, 4, 3, 3, 6, 9, 7, 0, 1, 0, 0, 0, 0, 0},
+    {"dropout", drop_plain, 1, 5, 5, 4, 9, 14, 10, 0, 1, 0, 0, 0, 0, 0},
+    {"dropout of channels", drop_conv, 2, 7, 5, 6, 4, 7, 5, 0, 1, 0, 0, 0, 0, 0},
+    {"dropout of the input, added to its input", drop_twice, 3, 3, 5, 2, 5, 8, 6, 0, 1, 0, 0, 0, 0, 0},
+    {"regression, Adam", toy, 1, 1, 1, 1, 10, 10, 40, 0, 1, 0, 0, 0, 0, RB_SHAPE_ADAM | RB_SHAPE_REGRESSION},
+    {"regression with dropout, penalties", toy_drop, 1, 1, 1, 1, 10, 10, 40, 0, 1, 0, 0.1f, 1e-3f, 1e-2f,
+     RB_SHAPE_ADAM | RB_SHAPE_REGRESSION},
+    {"regression of five columns", linear_plain, 3, 3, 5, 10, 7, 17, 12, 0, 1, 0.9f, 0, 0, 0, RB_SHAPE_REGRESSION},
     {0},
 };

@@ -4,6 +4,11 @@
 
 #include "regbench/program.h"
 
+enum {
+    RB_SHAPE_ADAM = 1u << 0,
+    RB_SHAPE_REGRESSION = 1u << 1, /* f32 inputs and targets, mean squared error */
+};
+
 typedef struct rb_check_shape {
     const char *name;
     const rb_layer *layers;
@@ -11,6 +16,7 @@ typedef struct rb_check_shape {
     int batch, n_train, n_eval; /* n_train % batch gives the tail */
     float mean, stddev;         /* of u8 data */
     float momentum, weight_decay, l1, l2;
+    uint32_t flags; /* RB_SHAPE_* */
 } rb_check_shape;
 
 /* Ends with an entry whose name is NULL. */

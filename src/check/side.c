@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "regbench/portable.h"
 #include "regbench/rng.h"
 
 void rb__side_free(rb_side *s) {
@@ -20,36 +21,89 @@ static rb_status put_tensor(rb_side *s, const rb_tensor *t, const void *canonica
     return rb_tensor_put(s->backend, s->store, s->program, t, canonical);
 }
 
-/* Compiles, allocates, fills: rows of random bytes, labels, parameters, momentum, orders with one absent row. */
+/* Rows and their labels or targets. */
+static rb_status fill_data(rb_side *s, const rb_check_shape *shape, rb_mt19937 *g) {
+    rb_status status = RB_OK;
+    const rb_program *p = s->program;
+    int64_t nx = rb_tensor_count(&p->data_x), ny = rb_tensor_count(&p->data_y), n = nx > ny ? nx : ny;
+    void *values = malloc((size_t)n * sizeof(float));
+    if (!values) return rb_fail(RB_MEMORY, "out of memory while checking ops");
+    if (shape->flags & RB_SHAPE_REGRESSION)
+        rb_uniform(g, values, nx, -2, 2);
+    else
+        for (int64_t i = 0; i < nx; i++) ((unsigned char *)values)[i] = (unsigned char)rb_mt19937_u32(g);
+    RB_TRY(put_tensor(s, &p->data_x, values));
+    if (shape->flags & RB_SHAPE_REGRESSION)
+        rb_uniform(g, values, ny, -2, 2);
+    else
+        for (int64_t i = 0; i < ny; i++)
+            ((int32_t *)values)[i] = (int32_t)(rb_mt19937_u32(g) % (uint32_t)shape->classes);
+    RB_TRY(put_tensor(s, &p->data_y, values));
+cleanup:
+    free(values);
+    return status;
+}
+
+/* Parameters, BN statistics, and an optimizer's state that is not zero, laid out as PARAM. */
+static rb_status fill_params(rb_side *s, rb_mt19937 *g) {
+    rb_status status = RB_OK;
+    const rb_program *p = s->program;
+    float *values = NULL;
+    for (int i = 0; i < p->n_params + p->n_buffers; i++) {
+        const rb_param *q = i < p->n_params ? &p->params[i] : &p->buffers[i - p->n_params];
+        bool weight = q->role == RB_WEIGHT || q->role == RB_BIAS;
+        double bound = weight ? 1.5 / sqrt(q->fan_in) : 0.5;
+        double centre = q->role == RB_GAMMA || q->role == RB_RUNNING_VAR ? 1.0 : 0.0;
+        int64_t n = rb_tensor_count(&q->tensor);
+        values = malloc(sizeof *values * (size_t)n);
+        if (!values) {
+            status = rb_fail(RB_MEMORY, "out of memory while checking ops");
+            goto cleanup;
+        }
+        rb_uniform(g, values, n, centre - bound, centre + bound);
+        if (weight && n > 2) values[1] = 0.0f; /* sign(0) = 0 */
+        RB_TRY(put_tensor(s, &q->tensor, values));
+        for (int k = 0; k < (i < p->n_params ? rb_program_states(p) : 0); k++) {
+            rb_tensor t = rb_program_state(p, &q->tensor, k);
+            for (int64_t j = 0; k && j < n; j++) values[j] *= values[j]; /* Adam's mean square */
+            RB_TRY(put_tensor(s, &t, values));
+        }
+        free(values);
+        values = NULL;
+    }
+cleanup:
+    free(values);
+    return status;
+}
+
 rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
     rb_status status = RB_OK;
-    int64_t n_rows = shape->n_train + shape->n_eval, D = (int64_t)shape->C * shape->H * shape->W;
+    int64_t n_rows = shape->n_train + shape->n_eval;
     rb_spec spec = {.layers = shape->layers,
                     .C = shape->C,
                     .H = shape->H,
                     .W = shape->W,
-                    .x_dtype = RB_U8,
+                    .x_dtype = shape->flags & RB_SHAPE_REGRESSION ? RB_F32 : RB_U8,
                     .mean = shape->mean,
                     .stddev = shape->stddev,
+                    .regression = shape->flags & RB_SHAPE_REGRESSION,
                     .classes = shape->classes,
                     .batch = shape->batch,
                     .n_rows = n_rows,
                     .n_train = shape->n_train,
                     .n_eval = shape->n_eval,
                     .window = 2,
+                    .optimizer = shape->flags & RB_SHAPE_ADAM ? RB_ADAM : RB_SGD,
                     .momentum = shape->momentum,
                     .weight_decay = shape->weight_decay,
                     .l1 = shape->l1,
-                    .l2 = shape->l2};
+                    .l2 = shape->l2,
+                    .beta1 = RB_ADAM_BETA1,
+                    .beta2 = RB_ADAM_BETA2,
+                    .eps = RB_ADAM_EPS};
     rb_mt19937 g;
     rb_layout layout;
-    unsigned char *x = malloc((size_t)(n_rows * D));
-    int32_t *labels = malloc(sizeof *labels * (size_t)n_rows), *order = NULL;
-    float *values = NULL;
-    if (!x || !labels) {
-        status = rb_fail(RB_MEMORY, "out of memory while checking ops");
-        goto cleanup;
-    }
+    int32_t *order = NULL;
     s->backend->layout(s->device, &layout);
     RB_TRY(rb_program_compile(&spec, &layout, &s->program));
     rb_program *p = s->program;
@@ -65,30 +119,8 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
         RB_TRY(s->backend->put(s->store, (rb_segment)k, 0, p->bytes[k], s->before[k]));
     }
     rb_mt19937_seed(&g, 7);
-    for (int64_t i = 0; i < n_rows * D; i++) x[i] = (unsigned char)rb_mt19937_u32(&g);
-    for (int64_t i = 0; i < n_rows; i++) labels[i] = (int32_t)(rb_mt19937_u32(&g) % (uint32_t)shape->classes);
-    RB_TRY(put_tensor(s, &p->data_x, x));
-    RB_TRY(put_tensor(s, &p->data_y, labels));
-    for (int i = 0; i < p->n_params; i++) {
-        rb_tensor t = p->params[i].tensor;
-        int64_t n = rb_tensor_count(&t);
-        double bound = 1.5 / sqrt((double)p->params[i].fan_in);
-        values = malloc(sizeof *values * (size_t)n);
-        if (!values) {
-            status = rb_fail(RB_MEMORY, "out of memory while checking ops");
-            goto cleanup;
-        }
-        rb_uniform(&g, values, n, -bound, bound);
-        if (n > 2) values[1] = 0.0f; /* sign(0) = 0 */
-        RB_TRY(put_tensor(s, &t, values));
-        if (shape->momentum != 0) { /* a momentum that is not zero, laid out as PARAM */
-            t.segment = RB_SEG_STATE;
-            t.offset += p->momentum_all.offset;
-            RB_TRY(put_tensor(s, &t, values));
-        }
-        free(values);
-        values = NULL;
-    }
+    RB_TRY(fill_data(s, shape, &g));
+    RB_TRY(fill_params(s, &g));
     for (int f = 0; f < RB_FAMILIES; f++) {
         int64_t n = p->order[f].dims[0], base = f == RB_FAMILY_TRAIN ? 0 : shape->n_train;
         order = malloc(sizeof *order * (size_t)n);
@@ -102,13 +134,10 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
         free(order);
         order = NULL;
     }
-    float schedule[2 * RB_SCHED_COLUMNS] = {0.25f, 0, 0, 0, 0.5f, 0, 0, 0};
+    float schedule[2 * RB_SCHED_COLUMNS] = {0.25f, 0.19f, 0.002f, 0, 0.5f, 0.271f, 0.003f, 0};
     RB_TRY(put_tensor(s, &p->schedule, schedule));
 cleanup:
-    free(x);
-    free(labels);
     free(order);
-    free(values);
     return status;
 }
 
@@ -173,9 +202,10 @@ float *rb__side_canonical(const rb_side *s, const rb_variant *v, const rb_tensor
             memmove(values, values + (int64_t)cursor->slot * RB_METRIC_COLUMNS, sizeof *values * RB_METRIC_COLUMNS);
             *n = RB_METRIC_COLUMNS;
         } else if (t->segment == RB_SEG_OUT) {
-            memmove(values, values + cursor->base + (int64_t)(cursor->slot % cursor->wrap) * v->rows,
-                    sizeof *values * (size_t)v->rows);
-            *n = v->rows;
+            int64_t columns = t->dims[1];
+            *n = v->rows * columns;
+            memmove(values, values + (cursor->base + (int64_t)(cursor->slot % cursor->wrap) * v->rows) * columns,
+                    sizeof *values * (size_t)*n);
         }
     }
     free(raw);

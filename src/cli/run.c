@@ -20,10 +20,12 @@ typedef struct run_work {
     const rb_item *item;
     const rb_row *row; /* what is known before */
     const char *run_id, *session_dir;
+    const rb_dataset *data;
     rb_verified verified; /* by an earlier item */
     FILE *to;
     rb_trainer *trainer;
     int epochs;
+    int decided;          /* last epoch after which the device stood still, and could be read */
     int checkpoint_every; /* epochs, 0 = never */
     rb_text checkpoint;   /* its file */
     char lineage[2048];   /* of the run, see checkpoint.h */
@@ -82,8 +84,8 @@ cleanup:
 
 /* A diverged run leaves the file of its last good epoch alone; half an epoch is no place to go on from. */
 static bool wants_checkpoint(const run_work *w, const rb_epoch_result *e) {
-    return w->checkpoint_every > 0 && rb_epoch_finite(e) && !e->partial &&
-           (e->epoch % w->checkpoint_every == 0 || e->epoch == w->epochs);
+    return w->checkpoint_every > 0 && rb_epoch_finite(e) && e->current && !e->partial &&
+           (e->epoch / w->checkpoint_every > w->decided / w->checkpoint_every || e->epoch == w->epochs);
 }
 
 static rb_status write_checkpoint(run_work *w, const rb_epoch_result *e) {
@@ -111,7 +113,7 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     run_work *w = context;
     bool checkpoint = wants_checkpoint(w, e);
     rb_row row;
-    if (w->layers && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
+    if (w->layers && e->current && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
     rb_row_begin(&row, RB_TABLE_epochs);
     rb_row_text(&row, RB_COL(epochs, run_id), w->run_id);
     rb_row_int(&row, RB_COL(epochs, epoch), e->epoch);
@@ -133,6 +135,26 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     rb_row_end(&row);
     /* After the rows: who goes on from the file finds those of the epochs before. */
     if (checkpoint && w->sent == RB_OK) w->sent = write_checkpoint(w, e);
+    if (e->current) w->decided = e->epoch;
+    return w->sent != RB_OK;
+}
+
+static int on_outputs(void *context, int epoch, const float *values, int64_t rows, int columns) {
+    run_work *w = context;
+    const rb_dataset *d = w->data;
+    for (int64_t i = 0; i < rows * columns && w->sent == RB_OK; i++) {
+        rb_row row;
+        int64_t sample = d->n_train + i / columns; /* the split that validates is the test set */
+        rb_row_begin(&row, RB_TABLE_outputs);
+        rb_row_text(&row, RB_COL(outputs, run_id), w->run_id);
+        rb_row_int(&row, RB_COL(outputs, epoch), epoch);
+        rb_row_int(&row, RB_COL(outputs, sample), i / columns);
+        if (d->C * d->H * d->W == 1) rb_row_float(&row, RB_COL(outputs, x), ((const float *)d->x)[sample]);
+        rb_row_float(&row, RB_COL(outputs, target), d->targets[sample * columns + i % columns]);
+        rb_row_float(&row, RB_COL(outputs, predicted), values[i]);
+        w->sent = rb_send_row(w->to, &row);
+        rb_row_end(&row);
+    }
     return w->sent != RB_OK;
 }
 
@@ -217,8 +239,11 @@ static rb_status work(void *context, FILE *to) {
                               .context = w,
                               .on_step = on_step,
                               .on_epoch = on_epoch,
+                              .on_outputs = c->n_valid == 0 ? on_outputs : NULL,
                               .on_progress = on_progress,
                               .stop = &rb_interrupts};
+    w->data = place.data;
+    w->decided = w->resumed ? at.epoch : 0;
     int steps = rb_trainer_steps_per_epoch(place.trainer);
     w->epochs = c->epochs;
     if (options.max_steps > 0 && steps > 0) w->epochs = (int)((options.max_steps + steps - 1) / steps);

@@ -42,8 +42,8 @@ static void reserve_data(rb_program *p) {
         reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
-    metric[0] =
-        s->attack && s->window > eval_batches ? s->window : eval_batches; /* a step of an attack is a slot too */
+    metric[0] = eval_batches * (s->eval_passes > 1 ? s->eval_passes : 1);
+    if (s->attack && s->window > metric[0]) metric[0] = s->window; /* a step of an attack is a slot too */
     reserve(p, &p->metric[RB_FAMILY_EVAL], "metric.eval", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     if (s->attack) {
         int64_t batch[4] = {s->batch, s->C, s->H, s->W};
@@ -168,17 +168,26 @@ static void backward(rb_builder *b, int n_forward) {
     b->layer = -1;
 }
 
+int rb_program_states(const rb_program *p) { return p->spec.optimizer == RB_ADAM ? 2 : p->spec.momentum != 0 ? 1 : 0; }
+
+rb_tensor rb_program_state(const rb_program *p, const rb_tensor *param, int k) {
+    rb_tensor t = *param;
+    t.segment = RB_SEG_STATE;
+    t.offset += p->momentum_all.offset + (size_t)k * align_up(p->momentum_all.bytes, p->layout.align);
+    return t;
+}
+
 static void update(rb_builder *b) {
     rb_program *p = b->program;
     const rb_spec *s = b->spec;
-    bool adam = s->optimizer == RB_ADAM;
+    int states = rb_program_states(p);
     int grad = rb__tensor_add(b, &p->grad_all), schedule = rb__tensor_add(b, &p->schedule);
     int param = rb__tensor_add(b, &p->param_all), metric = rb__tensor_add(b, &p->metric[RB_FAMILY_TRAIN]);
     rb_tensor second = p->momentum_all;
     second.offset += align_up(second.bytes, p->layout.align);
     snprintf(second.name, sizeof second.name, "state2[*]");
-    int state = adam || s->momentum != 0 ? rb__tensor_add(b, &p->momentum_all) : -1;
-    int state2 = adam ? rb__tensor_add(b, &second) : -1;
+    int state = states > 0 ? rb__tensor_add(b, &p->momentum_all) : -1;
+    int state2 = states > 1 ? rb__tensor_add(b, &second) : -1;
     rb_op *op = rb__emit(b, RB_OP_UPDATE);
     op->in[0] = grad, op->in[1] = schedule, op->in[2] = state, op->in[3] = state2;
     op->out[0] = param, op->out[1] = metric;
@@ -196,13 +205,12 @@ static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char
     backward(b, n_forward);
     if (kind == RB_VARIANT_TRAIN) { /* the first variant has declared every parameter: the flat views are known now */
         size_t state = p->bytes[RB_SEG_STATE], params = p->bytes[RB_SEG_PARAM];
-        int copies = p->spec.optimizer == RB_ADAM ? 2 : p->spec.momentum != 0 ? 1 : 0;
         p->param_all = flat_view(p, "param[*]", RB_SEG_PARAM, 0, params);
         p->grad_all = flat_view(p, "grad[*]", RB_SEG_GRAD, 0, params);
         p->momentum_all = flat_view(p, "state[*]", RB_SEG_STATE, state, params);
         p->bytes[RB_SEG_GRAD] = params;
         p->bytes[RB_SEG_BEST] = params + state;
-        p->bytes[RB_SEG_STATE] += (size_t)copies * align_up(params, p->layout.align);
+        p->bytes[RB_SEG_STATE] += (size_t)rb_program_states(p) * align_up(params, p->layout.align);
     }
     update(b);
     finish(b, kind, name, RB_FAMILY_TRAIN);

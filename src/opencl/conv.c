@@ -53,26 +53,56 @@ static void add_images(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *
         return;
     }
     rb__cl_cursor(plan, part);
+    rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
     rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
     rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
     rb__cl_in(plan, part, gather->in[0]);
     rb__cl_in(plan, part, gather->in[1]);
 }
 
+/* The gradient behind the layer: dy, or what a merged pooling's gradient would read to make it. */
+static void add_gradient(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
+    const rb__cl_item *dx = it->pool_dx;
+    rb__cl_define(part, "THROUGH", !dx ? 0 : it->pool ? 1 : 2);
+    if (!dx) {
+        rb__cl_in(plan, part, it->in[it->op->kind == RB_OP_CONV_DW]);
+        return;
+    }
+    rb__cl_define(part, "WINDOW", dx->R);
+    rb__cl_define(part, "HIGH", dx->P);
+    rb__cl_define(part, "WIDE", dx->Q);
+    rb__cl_define(part, "THROUGH_ACT", rb__cl_act(dx->op->act));
+    rb__cl_define_float(part, "THROUGH_SLOPE", dx->op->slope);
+    rb__cl_in(plan, part, dx->in[0]);
+    if (it->pool) rb__cl_in(plan, part, dx->in[1]);
+    rb__cl_in(plan, part, it->pool ? it->pool->out[0] : dx->op->act == RB_ACT_NONE ? -1 : dx->in[1]);
+}
+
 static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
+    const rb__cl_item *pool = it->pool;
     int nv = vectors(it->ldw), width = (it->W + 2 * it->pad) * it->C;
+    bool max = pool && pool->op->kind == RB_OP_MAXPOOL;
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "conv.cl", "conv");
     define_shape(part, it);
-    int rows = define_tile(part, it->P, it->Q, nv);
+    int rows = define_tile(part, pool ? 1 : it->P, it->Q, nv);
     rb__cl_define(part, "SLACK", rows * it->stride * width + RB__CL_CONV_ROWS * it->stride * it->C + RB__CL_LANES);
     rb__cl_define(part, "LDB", it->ldw);
     rb__cl_define(part, "PANEL", nv * RB__CL_LANES);
     rb__cl_define(part, "BIAS", it->in[2] >= 0);
+    rb__cl_define(part, "BAND", pool ? pool->R : rows);
+    rb__cl_define(part, "POOL", !pool ? 0 : max ? 1 : 2);
+    rb__cl_define(part, "KEEP", it->out[0] >= 0);
     rb__cl_define_act(part, it->op);
     add_images(plan, part, it);
     rb__cl_in(plan, part, it->in[1]);
     rb__cl_in(plan, part, it->in[2]);
-    rb__cl_out(plan, part, it->out[0]);
+    if (it->out[0] >= 0) rb__cl_out(plan, part, it->out[0]);
+    if (pool) rb__cl_out(plan, part, pool->out[0]);
+    if (max && pool->out[1] >= 0) rb__cl_out(plan, part, pool->out[1]);
+    if (max && pool->out[1] < 0) { /* nobody wants it; training and evaluation share the kernel */
+        size_t bytes = (size_t)pool->N * (size_t)pool->P * (size_t)pool->Q * (size_t)pool->ldy;
+        rb__cl_work_out(part, rb__cl_work_new(plan, bytes), "__global uchar *");
+    }
     part->groups = share_images(part, it->N, RB__CL_CONV_GROUPS);
     part->cost = work(it) * it->N / part->groups;
 }
@@ -92,10 +122,17 @@ static void define_border(rb__cl_part *part, const rb__cl_item *it, int *width) 
     *width = left + it->Q + right;
 }
 
+/* Behind a maximum over windows that do not overlap, whole vectors of channels: conv_sparse.cl. */
+static bool is_sparse(const rb__cl_item *it) {
+    return it->pool_dx && it->pool && it->C % RB__CL_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
+}
+
 static void lower_dx(rb__cl_plan *plan, rb__cl_item *it) {
+    bool sparse = is_sparse(it);
     int columns = round16(it->C), nv = vectors(columns), width, taps = it->R * it->R;
     int packed = rb__cl_work_new(plan, sizeof(float) * (size_t)taps * (size_t)it->K * (size_t)columns);
-    rb__cl_part *pack = rb__cl_part_new(plan, it->number, "conv.cl", "conv_pack");
+    rb__cl_part *pack = rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl",
+                                        sparse ? "conv_pack_sparse" : "conv_pack");
     define_shape(pack, it);
     rb__cl_define(pack, "FLIP", 1);
     rb__cl_define(pack, "NV", nv);
@@ -105,15 +142,18 @@ static void lower_dx(rb__cl_plan *plan, rb__cl_item *it) {
     pack->groups = taps;
     pack->cost = (double)it->K * columns / 4;
 
-    rb__cl_part *part = rb__cl_part_new(plan, it->number, "conv.cl", "conv_dx");
+    rb__cl_part *part =
+        rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl", sparse ? "conv_dx_sparse" : "conv_dx");
     define_shape(part, it);
-    define_border(part, it, &width);
-    int rows = define_tile(part, divide_up(it->H, it->stride), divide_up(it->W, it->stride), nv);
-    rb__cl_define(part, "SLACK", rows * width * it->K + RB__CL_CONV_ROWS * it->K + RB__CL_LANES);
-    rb__cl_define(part, "LDB", nv * RB__CL_LANES);
+    if (!sparse) {
+        define_border(part, it, &width);
+        int rows = define_tile(part, divide_up(it->H, it->stride), divide_up(it->W, it->stride), nv);
+        rb__cl_define(part, "SLACK", rows * width * it->K + RB__CL_CONV_ROWS * it->K + RB__CL_LANES);
+        rb__cl_define(part, "LDB", nv * RB__CL_LANES);
+    }
     rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__cl_define_act(part, it->op);
-    rb__cl_in(plan, part, it->in[0]);
+    add_gradient(plan, part, it);
     rb__cl_work_in(part, packed, "__global const float *");
     rb__cl_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
     rb__cl_inout(plan, part, it->out[0]);
@@ -122,16 +162,18 @@ static void lower_dx(rb__cl_plan *plan, rb__cl_item *it) {
 }
 
 static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
+    bool sparse = is_sparse(it);
     int places = it->R * it->R * it->C, run = it->R * it->C;
     bool whole = places <= RB__CL_CONV_PLACES;
     int nv = whole ? 1 : vectors(it->ldw), panels = it->ldw / (nv * RB__CL_LANES);
     size_t bytes = sizeof(float) * (size_t)(places + 1) * (size_t)it->ldw;
     /* Groups: parts of the batch, each with sums of its own; where these are large, also parts of their columns. */
     int parts = most(1, least(RB__CL_CONV_GROUPS / 2, (int)(RB__CL_CONV_PARTIALS / bytes)));
-    int apart = parts < RB__CL_CONV_GROUPS / 4 ? panels : 1, each = divide_up(it->N, parts);
+    int apart = !sparse && parts < RB__CL_CONV_GROUPS / 4 ? panels : 1, each = divide_up(it->N, parts);
     parts = divide_up(it->N, each);
     int partials = rb__cl_work_new(plan, bytes * (size_t)parts);
-    rb__cl_part *part = rb__cl_part_new(plan, it->number, "conv.cl", "conv_dw");
+    rb__cl_part *part =
+        rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl", sparse ? "conv_dw_sparse" : "conv_dw");
     define_shape(part, it);
     rb__cl_define(part, "WHOLE", whole);
     rb__cl_define(part, "M", whole ? places : piece(run, nv == 1 ? RB__CL_CONV_PLACES : RB__CL_CONV_ROWS));
@@ -139,21 +181,31 @@ static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "APART", apart);
     rb__cl_define(part, "SLACK", 2 * RB__CL_LANES + RB__CL_CONV_PLACES);
     add_images(plan, part, it);
-    rb__cl_in(plan, part, it->in[1]);
+    add_gradient(plan, part, it);
     rb__cl_work_out(part, partials, "__global float *");
     part->groups = share_images(part, it->N, parts) * apart;
     part->cost = work(it) * it->N / part->groups;
 
-    rb__cl_part *sum = rb__cl_part_new(plan, it->number, "conv.cl", "conv_sum");
-    rb__cl_define(sum, "NV", 1);
-    rb__cl_define(sum, "WEIGHTS", places * it->ldw);
-    rb__cl_define(sum, "LDW", it->ldw);
+    rb__cl_part *sum = rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl",
+                                       sparse ? "conv_sum_sparse" : "conv_sum");
+    if (sparse) {
+        define_shape(sum, it);
+    } else {
+        rb__cl_define(sum, "NV", 1);
+        rb__cl_define(sum, "WEIGHTS", places * it->ldw);
+        rb__cl_define(sum, "LDW", it->ldw);
+    }
     rb__cl_define(sum, "BIAS", it->out[1] >= 0);
     rb__cl_work_in(sum, partials, "__global const float *");
     rb__cl_out(plan, sum, it->out[0]);
     rb__cl_out(plan, sum, it->out[1]);
     rb__cl_int(sum, parts);
-    rb__cl_flat(plan, sum, (int64_t)(places + 1) * it->ldw);
+    if (sparse) {
+        sum->groups = it->R * it->R + 1;
+        sum->cost = (double)it->K * it->C / RB__CL_LANES * parts;
+    } else {
+        rb__cl_flat(plan, sum, (int64_t)(places + 1) * it->ldw);
+    }
 }
 
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *it) {

@@ -3,7 +3,8 @@
 
 static bool may_gather(const rb__cl_plan *plan, const rb__cl_item *it, const rb__cl_item *gather) {
     rb_op_kind kind = it->op->kind;
-    if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW) return it->D == gather->D;
+    if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW)
+        return it->D == gather->D && plan->device->provider != RB__CL_CLBLAST;
     return plan->device->gpu && (kind == RB_OP_CONV || kind == RB_OP_CONV_DW);
 }
 
@@ -22,4 +23,5 @@ static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_ite
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items) {
     for (int i = 0; i < plan->variant->n_ops; i++)
         if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
+    rb__cl_merge_conv(plan, items);
 }

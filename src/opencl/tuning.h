@@ -20,8 +20,9 @@ enum {
     RB__CL_ROWS = 16,
     RB__CL_STRIP = 48,
     RB__CL_CHUNK = 256,
-    /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's */
-    RB__CL_OWN_ACTIVATIONS = 64 << 20,
+    /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's and
+     * ops may be merged across others */
+    RB__CL_OWN_ACTIVATIONS = 1 << 30,
 
     /* convolutions of the cpu family */
     RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */

@@ -64,7 +64,6 @@ static void layout(const rb_device *device, rb_layout *out) {
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
     (void)device, (void)program, (void)variant;
     if (!rb_op_definition(op->kind)->f32) return "there is no reference code for this op yet";
-    if (op->kind == RB_OP_UPDATE && op->u.update.kind == RB_ADAM) return "there is no reference code for Adam yet";
     return NULL;
 }
 

@@ -319,6 +319,7 @@ static bool before_checkpoint(const rb_session *s, const rb_row *row, const char
         const rb_kept_run *k = &s->kept[i];
         if (strcmp(k->run_id, run_id) != 0) continue;
         if (row->table == RB_TABLE_epochs) return row->cells[RB_COL(epochs, epoch)].u.i <= k->epoch;
+        if (row->table == RB_TABLE_outputs) return row->cells[RB_COL(outputs, epoch)].u.i <= k->epoch;
         if (row->table == RB_TABLE_layers) return row->cells[RB_COL(layers, epoch)].u.i <= k->epoch;
         return row->table == RB_TABLE_steps && row->cells[RB_COL(steps, step)].u.i <= k->step;
     }

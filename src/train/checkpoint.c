@@ -1,11 +1,10 @@
 /* checkpoint.c: a trainer's state into a file and back: tensors, generator, epoch, and whose run it is.
  *
  * Texts of the file's head: case, overrides, workload (rb_case_describe: what decides the work), run_id, lineage, seed,
- * epoch, step, best_epoch, best (1: the copy of the best epoch is in the file) and the figures of `reals`. The tensor
+ * epoch, step, best_epoch, best (1: the copy of the best epoch is in the file) and FIGURES. The tensor
  * `generator` (627) is the mt19937: 624 words, index of the next one, whether a normal is cached, that normal. */
 #include "regbench/checkpoint.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +20,16 @@ struct rb_checkpoint {
     rb_checkpoint_head head;
 };
 
-static const struct {
-    const char *key;
-    size_t offset; /* of a double in rb_epoch_result */
-} reals[] = {
-    {"train_s", offsetof(rb_epoch_result, train_s)},       {"eval_s", offsetof(rb_epoch_result, eval_s)},
-    {"train_loss", offsetof(rb_epoch_result, train_loss)}, {"val_loss", offsetof(rb_epoch_result, val_loss)},
-    {"val_acc", offsetof(rb_epoch_result, val_acc)},       {"val_acc_best", offsetof(rb_epoch_result, val_acc_best)},
-    {"param_l2", offsetof(rb_epoch_result, param_l2)}};
-enum { REALS = sizeof reals / sizeof *reals, TEXTS = 10 + REALS };
+/* Figures of rb_epoch_result, by their names. */
+#define FIGURES(X) X(train_s) X(eval_s) X(train_loss) X(val_loss) X(val_acc) X(val_acc_best) X(param_l2)
+/* clang-format off */
+enum {
+#define COUNT(name) FIGURE_##name,
+    FIGURES(COUNT)
+#undef COUNT
+    REALS, TEXTS = 10 + REALS
+};
+/* clang-format on */
 
 static const rb__tensor_out generator_tensor = {.name = "generator", .type = RB__F64, .n_dims = 1, .dims = {GENERATOR}};
 
@@ -94,10 +94,11 @@ rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, con
                                                  {"best_epoch", numbers[3]},
                                                  {"best", head->best ? "1" : "0"}};
     for (int i = 0; i < TEXTS - REALS; i++, n++) texts[n][0] = known[i][0], texts[n][1] = known[i][1];
-    for (int i = 0; i < REALS; i++, n++) {
-        snprintf(figures[i], sizeof *figures, "%.17g", *(const double *)((const char *)&head->at + reals[i].offset));
-        texts[n][0] = reals[i].key, texts[n][1] = figures[i];
-    }
+#define PRINT(name)                                                                                                    \
+    snprintf(figures[FIGURE_##name], sizeof *figures, "%.17g", head->at.name);                                         \
+    texts[n][0] = #name, texts[n++][1] = figures[FIGURE_##name];
+    FIGURES(PRINT)
+#undef PRINT
     RB_TRY(rb__tensor_file_write(path, (const char *const(*)[2])texts, n, tensors, state.n + 1));
 cleanup:
     free(tensors);
@@ -133,8 +134,9 @@ rb_status rb_checkpoint_open(const char *path, rb_checkpoint **out) {
     h->at.epoch = atoi(text_of(c, "epoch"));
     h->at.step = strtoll(text_of(c, "step"), NULL, 10);
     h->at.best_epoch = atoi(text_of(c, "best_epoch"));
-    for (int i = 0; i < REALS; i++)
-        *(double *)((char *)&h->at + reals[i].offset) = strtod(text_of(c, reals[i].key), NULL);
+#define READ(name) h->at.name = strtod(text_of(c, #name), NULL);
+    FIGURES(READ)
+#undef READ
     if (h->at.epoch < 1 || h->at.step < 1) {
         status = rb_fail(RB_INPUT, "%s is no checkpoint of regbench: it names no epoch", path);
         goto cleanup;
