@@ -190,8 +190,7 @@ static void products_use_wide_multiply_adds(void **state) {
         skip();
     }
     assert_int_equal(shell("POCL_CACHE_DIR=$PWD/code " RUN " -O code-run"), 0);
-    /* the kernels' libraries: most multiply-adds of the linear layers are on 512-bit registers, and nothing multiplies
-     * and adds apart there */
+    /* PoCL leaves each kernel as a library of its own: the multiply-adds of linear layers are on 512-bit registers. */
     assert_int_equal(
         shell("for f in $(find code -name '*.so' -path '*linear*'); do objdump -d --no-show-raw-insn $f; "
               "done > asm; for p in 'vfmadd.*zmm' 'vfmadd.*[xy]mm' 'vmulps.*zmm'; do grep -c \"$p\" asm; done; true"),
