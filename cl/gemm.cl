@@ -220,17 +220,17 @@ static void NAME(ORDER_PARAMETERS __global const A_TYPE *a, __global const float
 
     UNROLL for (int i = 0; i < ITEM_ROWS; i++) {
         int m = row + TILE_ROW(i);
-        if (m >= rows) continue;
+        bool exists = m < rows; /* one condition per element: PoCL 3.1 takes that of a row for the same in all items */
 #if PASS == DX && CONV && STRIDE > 1
         const int h = m / CLASS_W % CLASS_H * STRIDE + rest.x, w = m % CLASS_W * STRIDE + rest.y;
-        if (h >= H || w >= W) continue;
+        exists = exists && h < H && w < W;
         m = (m / (CLASS_H * CLASS_W) * H + h) * W + w;
 #endif
         UNROLL for (int j = 0; j < ITEM_COLUMNS; j++) {
             const int n = column + TILE_COLUMN(j);
             const size_t at = (size_t)m * LDC + n;
             float v = sums[i * ITEM_COLUMNS + j];
-            if (n >= LDC) continue;
+            if (!exists || n >= LDC) continue;
 #if PASS == FORWARD
             if (BIAS) v += extra[n];
             v = ACTIVATE(float, v);
