@@ -4,7 +4,15 @@
 static const rb_layer tiny_mlp[] = {RB_LINEAR(16), RB_RELU, RB_LINEAR(32), RB_RELU,
                                     RB_LINEAR(24), RB_RELU, RB_LINEAR(10), RB_END};
 
-#define TINY .model = "TinyMLP", .layers = tiny_mlp, .dataset = "mnist", .epochs = 5, .lr = 0.1f, .norms = true
+/* Document 002 normalizes what goes into layers 2 to 4, after the activation, and drops after the second one. */
+static const rb_layer tiny_mlp_bn[] = {RB_LINEAR(16), RB_RELU, RB_BATCHNORM, RB_LINEAR(32), RB_RELU, RB_BATCHNORM,
+                                       RB_LINEAR(24), RB_RELU, RB_BATCHNORM, RB_LINEAR(10), RB_END};
+static const rb_layer tiny_mlp_bn_drop[] = {RB_LINEAR(16), RB_RELU,          RB_BATCHNORM,  RB_LINEAR(32),
+                                            RB_RELU,       RB_DROPOUT(0.2f), RB_BATCHNORM,  RB_LINEAR(24),
+                                            RB_RELU,       RB_BATCHNORM,     RB_LINEAR(10), RB_END};
+
+#define TRAJECTORY .dataset = "mnist", .epochs = 5, .lr = 0.1f, .norms = true
+#define TINY       .model = "TinyMLP", .layers = tiny_mlp, TRAJECTORY
 
 static const rb_case cases[] = {
     {.name = "trajectory/mlp-b256", .title = "norms of parameters and gradient, batch 256", .batch = 256, TINY},
@@ -19,6 +27,18 @@ static const rb_case cases[] = {
      .expect = RB_EXPECT_ANYTHING,
      TINY},
     {.name = "trajectory/l1", .title = "L1 1e-4: many weights near zero", .batch = 256, .l1 = 1e-4f, TINY},
+    {.name = "trajectory/batchnorm",
+     .title = "batch norm: learns faster",
+     .model = "TinyMLP-BN",
+     .layers = tiny_mlp_bn,
+     .batch = 256,
+     TRAJECTORY},
+    {.name = "trajectory/batchnorm-dropout",
+     .title = "batch norm and dropout 0.2: the gap between training and validation shrinks",
+     .model = "TinyMLP-BN-Drop",
+     .layers = tiny_mlp_bn_drop,
+     .batch = 256,
+     TRAJECTORY},
     {0},
 };
 

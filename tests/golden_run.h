@@ -30,13 +30,15 @@ static inline int near_golden(double got, double expected, double tol) {
 }
 
 /* The last set loaded stays open: tests ask for the same one again and again. NULL: not at hand (says so). */
-static inline rb_dataset *golden_data(const char *name) {
+static inline rb_dataset *golden_data_of(const char *name, uint64_t seed) {
     static rb_dataset *kept;
-    if (name && kept && strcmp(kept->name, name) == 0) return kept;
+    static uint64_t kept_seed;
+    if (name && kept && strcmp(kept->name, name) == 0 && kept_seed == seed) return kept;
+    kept_seed = seed;
     rb_dataset_free(kept);
     kept = NULL;
     if (!name) return NULL;
-    rb_data_options options = {.dir = strcmp(name, "fashion") ? getenv("REGBENCH_TEST_DATA") : NULL};
+    rb_data_options options = {.dir = strcmp(name, "fashion") ? getenv("REGBENCH_TEST_DATA") : NULL, .seed = seed};
     if (rb_dataset_load(name, &options, &kept) != RB_OK || kept->stand_in) {
         print_message("%s is not at hand%s\n", name, kept ? " (only the sample)" : "");
         rb_error_clear();
@@ -45,6 +47,8 @@ static inline rb_dataset *golden_data(const char *name) {
     }
     return kept;
 }
+
+static inline rb_dataset *golden_data(const char *name) { return golden_data_of(name, 0); }
 
 /* Golden CIFAR figures hold for one set of files only. */
 #define GOLDEN_CIFAR "7220843ceccb098c52d722d2cec451dac01eec5b847e8e5dae639aa1efff738d"

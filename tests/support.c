@@ -168,10 +168,10 @@ rb_layout test_layout(int index) {
         {RB_NCHW, false, 1, 64, 4, 0},
         {RB_NCHW, false, 1, 64, 4, RB_FUSE_ACT},
         {RB_NCHW, true, 8, 64, 4, RB_FUSE_ACT | RB_FUSE_ACT_DX},
-        {RB_NHWC, true, 16, 64, 4, RB_FUSE_ACT | RB_FUSE_ACT_DX},
+        {RB_NHWC, true, 16, 64, 4, RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY},
         {RB_NHWC, false, 8, 32, 4, RB_FUSE_ACT_DX},
         {RB_NHWC, true, 1, 16, 8, 0},
-        {RB_NCHW, false, 16, 256, 8, RB_FUSE_ACT | RB_FUSE_ACT_DX},
+        {RB_NCHW, false, 16, 256, 8, RB_FUSE_ADD | RB_FUSE_COPY | RB_FUSE_ACT_BN},
     };
     return layouts[index];
 }
@@ -289,12 +289,15 @@ static void fill_params(rig *r, stream *s) {
     }
 }
 
-void rig_open(rig *r, const rb_spec *spec, uint64_t seed) {
+void rig_open(rig *r, const rb_spec *spec, uint64_t seed) { rig_open_fused(r, spec, seed, 0); }
+
+void rig_open_fused(rig *r, const rb_spec *spec, uint64_t seed, uint32_t fuse) {
     stream s = {seed};
     rb_layout layout;
     memset(r, 0, sizeof *r);
     must(backend->open(0, NULL, &r->device));
     backend->layout(r->device, &layout);
+    layout.fuse = fuse;
     r->program = compiled(spec, &layout);
     must(backend->store_new(r->device, r->program->bytes, &r->store));
     fill_orders(r);

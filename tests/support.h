@@ -61,6 +61,8 @@ typedef struct rig {
  * parameters and statistics drawn so that nothing saturates. The schedule is zero: a training step then leaves
  * parameters alone. */
 void rig_open(rig *r, const rb_spec *spec, uint64_t seed);
+/* The same with these RB_FUSE_*; of what they ask for the reference runs only what makes no op different. */
+void rig_open_fused(rig *r, const rb_spec *spec, uint64_t seed, uint32_t fuse);
 void rig_close(rig *r);
 /* Raw bytes of a tensor; single doubles of it. */
 void rig_get(rig *r, const rb_tensor *t, void *values);

@@ -1,8 +1,9 @@
 /* test_goldens.c: the first 20 steps of every case on every device, and the evaluation after them, against PyTorch's.
  *
  * usage: test_goldens [DEVICE..]; default: reference and cpu. REGBENCH_THREADS and REGBENCH_ISA as for the program;
- * REGBENCH_QUICK=1: one seed. On the reference convolutions run 3 steps, with
- * REGBENCH_SLOW=1 all 20 and every seed. A case whose data set is not at hand skips by name. */
+ * REGBENCH_QUICK=1: one seed. On the reference convolutions run 3 steps (those of ResNet none: only its initialization
+ * is compared), with REGBENCH_SLOW=1 all of them and every seed. A case whose data set is not at hand, or that the
+ * device cannot run yet, skips by name. */
 #include "golden_run.h"
 
 enum { MAX_TESTS = 256, CHEAP_STEPS = 3 };
@@ -32,8 +33,18 @@ static bool has_convolution(const rb_case *c) {
     return false;
 }
 
+/* The last step that the goldens know of a case: a chaotic one has fewer than 20. */
+static int last_step(const golden *g) {
+    int last = -1;
+    for (int row = 0; row < steps_csv.n_rows; row++)
+        if (strcmp(rb_csv_get(&steps_csv, row, "case"), g->name) == 0 &&
+            atoi(rb_csv_get(&steps_csv, row, "seed")) == g->seed)
+            last = atoi(rb_csv_get(&steps_csv, row, "step"));
+    return last;
+}
+
 static void compare_steps(const golden *g, const record *r) {
-    int compared = 0;
+    int compared = 0, last = last_step(g);
     for (int row = 0; row < steps_csv.n_rows; row++) {
         if (strcmp(rb_csv_get(&steps_csv, row, "case"), g->name) ||
             atoi(rb_csv_get(&steps_csv, row, "seed")) != g->seed)
@@ -53,7 +64,7 @@ static void compare_steps(const golden *g, const record *r) {
         }
         compared++;
     }
-    assert_true(compared >= (r->n < 4 ? r->n : 4)); /* chaotic cases have fewer rows than 20, none has fewer than 4 */
+    assert_int_equal(compared, r->n <= last ? r->n : last + 1);
 }
 
 static void compare_eval(const golden *g, const rb_run_result *result, double loss) {
@@ -66,12 +77,18 @@ static void compare_eval(const golden *g, const rb_run_result *result, double lo
         if (!near_golden(loss, expected, tol)) fail_msg("validation loss is %.9g, PyTorch has %.9g", loss, expected);
         /* of 2,000 samples at most one may lie so near a decision boundary that rounding turns it */
         double accuracy = golden_number(&evals_csv, row, "val_acc_2000");
-        if (!(fabs(result->val_acc_final - accuracy) < 0.00051))
+        if (strcmp(g->name, "toy/regression") == 0)
+            assert_true(isnan(result->val_acc_final));
+        else if (!(fabs(result->val_acc_final - accuracy) < 0.00051))
             fail_msg("validation accuracy is %g, PyTorch has %g", result->val_acc_final, accuracy);
         compared++;
     }
-    /* after 20 steps this case is too chaotic for any tolerance: PyTorch's own float32 runs differ by more */
-    assert_int_equal(compared, strcmp(g->name, "cnn/cifar-momentum") != 0);
+    /* after 20 steps these are too chaotic for any tolerance: PyTorch's own float32 runs differ by more */
+    static const char *const chaotic[] = {"cnn/cifar-momentum", "trajectory/batchnorm", "trajectory/batchnorm-dropout",
+                                          "tricks/lr0.9",       "tricks/resnet-plain",  "tricks/resnet-skip"};
+    int expected = 1;
+    for (size_t i = 0; i < sizeof chaotic / sizeof *chaotic; i++) expected &= strcmp(g->name, chaotic[i]) != 0;
+    assert_int_equal(compared, expected);
 }
 
 typedef struct watch {
@@ -99,7 +116,7 @@ static void first_steps(void **state) {
     rb_run_result result;
     watch w = {.steps.n = 0};
     assert_ok(rb_case_find(g->name, &c));
-    rb_dataset *data = golden_data(c->dataset);
+    rb_dataset *data = golden_data_of(c->dataset, (uint64_t)g->seed);
     if (!data) skip();
     if (strcmp(c->dataset, "cifar") == 0 && strcmp(data->sha256, GOLDEN_CIFAR)) {
         print_message("these CIFAR-10 files are not the ones that the goldens were made with\n");
@@ -115,9 +132,26 @@ static void first_steps(void **state) {
         skip();
     }
     assert_ok(opened);
-    assert_ok(rb_trainer_new(id.backend, device, c, data, (uint64_t)g->seed, &trainer));
+    rb_status made = rb_trainer_new(id.backend, device, c, data, (uint64_t)g->seed, &trainer);
+    if (made == RB_UNSUPPORTED) {
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        id.backend->close(device);
+        skip();
+    }
+    assert_ok(made);
     bool cheap = strcmp(g->device, "reference") == 0 && has_convolution(c) && !slow();
-    rb_run_options options = {.max_steps = cheap ? CHEAP_STEPS : 20,
+    int steps = last_step(g) < 20 ? last_step(g) : 20; /* evaluations were made after 20 */
+    if (cheap && steps > CHEAP_STEPS) steps = CHEAP_STEPS;
+    if (steps == 0 || (cheap && strstr(g->name, "resnet"))) { /* the initialization alone */
+        w.steps.n = 1;
+        assert_ok(rb_trainer_param_l2(trainer, &w.steps.m[0].param_l2));
+        compare_steps(g, &w.steps);
+        rb_trainer_free(trainer);
+        id.backend->close(device);
+        return;
+    }
+    rb_run_options options = {.max_steps = steps,
                               .no_eval = cheap,
                               .trajectory = true,
                               .context = &w,
@@ -125,7 +159,7 @@ static void first_steps(void **state) {
                               .on_epoch = on_epoch};
     assert_ok(rb_train(trainer, &options, &result));
     assert_int_equal(result.outcome, RB_OK);
-    assert_int_equal(w.steps.n, options.max_steps + 1);
+    assert_int_equal(w.steps.n, steps + 1);
     compare_steps(g, &w.steps);
     if (!cheap) compare_eval(g, &result, w.val_loss);
     rb_trainer_free(trainer);

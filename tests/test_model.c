@@ -168,6 +168,123 @@ static void test_fuse_residual(void **state) {
                         "batch-norm-dx conv-dw update");
 }
 
+/* A ResNet's blocks: batch norm adds the shortcut and applies the ReLU; no gradient is copied; where a ReLU follows
+ * batch norm, the gradient of batch norm reads through it. */
+static void test_fuse_batchnorm(void **state) {
+    (void)state;
+    static const rb_layer same[] = {RB_CONV(2, .kernel = 1),
+                                    RB_BATCHNORM,
+                                    RB_RELU_TAG("in"),
+                                    RB_CONV(2, .kernel = 1),
+                                    RB_BATCHNORM,
+                                    RB_LEAKY_RELU(0.125f),
+                                    RB_CONV(2, .kernel = 1),
+                                    RB_BATCHNORM,
+                                    RB_ADD("in"),
+                                    RB_RELU,
+                                    RB_MAXPOOL(2),
+                                    RB_LINEAR(3),
+                                    RB_END};
+    rb_spec s = spec_of(same, 2, 3, 3, 3, 4);
+    assert_string_equal(list_of(same, s, RB_FUSE_ADD, RB_VARIANT_EVAL),
+                        "gather conv batch-norm act conv batch-norm act conv batch-norm act max-pool linear loss-ce");
+    assert_string_equal(list_of(same, s, RB_FUSE_ADD | ACT, RB_VARIANT_EVAL),
+                        "gather conv batch-norm+relu conv batch-norm+leaky-relu conv batch-norm+relu max-pool linear "
+                        "loss-ce");
+    assert_string_equal(
+        list_of(same, s, RB_FUSE_COPY, TRAIN),
+        "gather conv batch-norm act conv batch-norm act conv batch-norm add act max-pool linear loss-ce linear-dw "
+        "linear-dx max-pool-dx act-dx batch-norm-dx conv-dw conv-dx act-dx batch-norm-dx conv-dw conv-dx! act-dx "
+        "batch-norm-dx conv-dw update");
+    /* the masked gradient of the sum has two readers, batch norm and the shortcut: only the others are read through */
+    assert_string_equal(
+        list_of(same, s, RB_FUSE_COPY | RB_FUSE_ADD | RB_FUSE_ACT_BN | ACT | ACT_DX, TRAIN),
+        "gather conv batch-norm+relu conv batch-norm+leaky-relu conv batch-norm+relu max-pool linear loss-ce linear-dw "
+        "linear-dx max-pool-dx+relu batch-norm-dx conv-dw conv-dx batch-norm-dx+leaky-relu conv-dw conv-dx! "
+        "batch-norm-dx+relu conv-dw update");
+    /* of two batch norms the later one adds: the other's output must be there */
+    static const rb_layer wider[] = {RB_CONV(2, .kernel = 1, .tag = "in"),
+                                     RB_CONV(3, .kernel = 1),
+                                     RB_BATCHNORM_TAG("main"),
+                                     RB_CONV(3, .kernel = 1, .from = "in"),
+                                     RB_BATCHNORM,
+                                     RB_ADD("main"),
+                                     RB_RELU,
+                                     RB_LINEAR(3),
+                                     RB_END};
+    rb_layout layout = rb_layout_canonical();
+    layout.fuse = RB_FUSE_ADD | ACT | RB_FUSE_COPY;
+    s.layers = wider;
+    rb_program *p = compiled(&s, &layout);
+    const rb_variant *v = &p->variant[TRAIN];
+    int norms = 0;
+    for (int i = 0; i < v->n_ops; i++)
+        if (v->ops[i].kind == RB_OP_BATCHNORM) {
+            const rb_op *op = &v->ops[i];
+            assert_int_equal(op->in[5] >= 0, norms == 1);
+            assert_int_equal(op->act, norms == 1 ? RB_ACT_RELU : RB_ACT_NONE);
+            if (norms++) assert_string_equal(v->tensors[op->in[5]].name, "2.batch-norm");
+            if (norms == 2) assert_string_equal(v->tensors[op->out[0]].name, "6.relu");
+        } else
+            assert_true(v->ops[i].kind != RB_OP_ADD && v->ops[i].kind != RB_OP_COPY);
+    assert_int_equal(norms, 2);
+    rb_program_free(p);
+}
+
+/* What the gradient of batch norm reads through: the saved output of the activation after it, and that one's dy. */
+static void test_fused_batchnorm_operands(void **state) {
+    (void)state;
+    static const rb_layer layers[] = {RB_CONV(4, .kernel = 1), RB_BATCHNORM, RB_RELU,
+                                      RB_CONV(2, .kernel = 1), RB_LINEAR(3), RB_END};
+    rb_spec s = spec_of(layers, 2, 3, 3, 3, 4);
+    rb_layout layout = rb_layout_canonical();
+    layout.fuse = RB_FUSE_ACT_BN | ACT;
+    rb_program *p = compiled(&s, &layout);
+    const rb_variant *v = &p->variant[TRAIN];
+    int found = 0;
+    for (int i = 0; i < v->n_ops; i++) {
+        const rb_op *op = &v->ops[i];
+        if (op->kind != RB_OP_BATCHNORM_DX) continue;
+        assert_int_equal(op->act, RB_ACT_RELU);
+        assert_string_equal(v->tensors[op->in[0]].name, "0.conv");
+        assert_string_equal(v->tensors[op->in[1]].name, "d(2.relu)");
+        assert_string_equal(v->tensors[op->in[5]].name, "2.relu");
+        assert_string_equal(v->tensors[op->out[0]].name, "d(0.conv)");
+        found++;
+    }
+    assert_int_equal(found, 1);
+    rb_program_free(p);
+}
+
+/* Gradients without copies are the same bits, in models drawn at random. */
+static void test_copies_are_not_missed(void **state) {
+    (void)state;
+    int copies[2] = {0, 0};
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        static model m; /* layers point into it */
+        rig r[2];
+        double loss[2];
+        model_draw(&m, seed);
+        unsigned char *grad[2];
+        for (int k = 0; k < 2; k++) {
+            rig_open_fused(&r[k], &m.spec, seed, k ? RB_FUSE_COPY : 0);
+            const rb_variant *v = &r[k].program->variant[TRAIN];
+            for (int i = 0; i < v->n_ops; i++) copies[k] += v->ops[i].kind == RB_OP_COPY;
+            loss[k] = rig_loss(&r[k], TRAIN);
+            grad[k] = test_malloc(r[k].program->grad_all.bytes);
+            rig_get(&r[k], &r[k].program->grad_all, grad[k]);
+        }
+        if (!(loss[0] == loss[1]) || memcmp(grad[0], grad[1], r[0].program->grad_all.bytes) != 0)
+            fail_msg("model %d: %s", (int)seed, m.text);
+        for (int k = 0; k < 2; k++) {
+            test_free(grad[k]);
+            rig_close(&r[k]);
+        }
+    }
+    assert_true(copies[0] > 100);
+    assert_int_equal(copies[1], 0);
+}
+
 static void test_dropout_and_norm_lists(void **state) {
     (void)state;
     static const rb_layer layers[] = {RB_LINEAR(4), RB_RELU, RB_DROPOUT(0.5f), RB_BATCHNORM, RB_LINEAR(3), RB_END};
@@ -355,6 +472,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_fused_operands, clear, clear),
         cmocka_unit_test_setup_teardown(test_fuse_needs_one_reader, clear, clear),
         cmocka_unit_test_setup_teardown(test_fuse_residual, clear, clear),
+        cmocka_unit_test_setup_teardown(test_fuse_batchnorm, clear, clear),
+        cmocka_unit_test_setup_teardown(test_fused_batchnorm_operands, clear, clear),
+        cmocka_unit_test_setup_teardown(test_copies_are_not_missed, clear, clear),
         cmocka_unit_test_setup_teardown(test_dropout_and_norm_lists, clear, clear),
         cmocka_unit_test_setup_teardown(test_model_flops, clear, clear),
         cmocka_unit_test_setup_teardown(test_op_bytes, clear, clear),

@@ -17,7 +17,8 @@
 #include "regbench/lab.h"
 #include "support.h"
 
-static const rb_layout gpu_like = {RB_NHWC, true, 16, 64, 4, RB_FUSE_ACT | RB_FUSE_ACT_DX};
+static const rb_layout gpu_like = {
+    RB_NHWC, true, 16, 64, 4, RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
 
 static void check(const char *name, const rb_spec *spec, const rb_layout *layout) {
     char file[64];
@@ -54,31 +55,6 @@ static void test_present_labs(void **state) {
 
 /* --- ResNet with skips on CIFAR-10 ------------------------------------------------------------------------------ */
 
-/* conv 3x3, BN, ReLU, conv 3x3, BN, plus its input (through conv 1x1 and BN where the shape changes), ReLU. */
-#define BODY(K, s)                                                                                                     \
-    RB_CONV(K, .kernel = 3, .pad = 1, .stride = (s), .no_bias = true), RB_BATCHNORM, RB_RELU,                          \
-        RB_CONV(K, .kernel = 3, .pad = 1, .no_bias = true)
-#define SAME(K, input, output) BODY(K, 1), RB_BATCHNORM, RB_ADD(input), RB_RELU_TAG(output)
-#define WIDER(K, input, output)                                                                                        \
-    BODY(K, 2), RB_BATCHNORM_TAG(output "-main"),                                                                      \
-        RB_CONV(K, .kernel = 1, .stride = 2, .no_bias = true, .from = input), RB_BATCHNORM, RB_ADD(output "-main"),    \
-        RB_RELU_TAG(output)
-
-static const rb_layer resnet[] = {RB_CONV(64, .kernel = 3, .pad = 1, .no_bias = true),
-                                  RB_BATCHNORM,
-                                  RB_RELU_TAG("stem"),
-                                  SAME(64, "stem", "1a"),
-                                  SAME(64, "1a", "1b"),
-                                  WIDER(128, "1b", "2a"),
-                                  SAME(128, "2a", "2b"),
-                                  WIDER(256, "2b", "3a"),
-                                  SAME(256, "3a", "3b"),
-                                  WIDER(512, "3b", "4a"),
-                                  SAME(512, "4a", "4b"),
-                                  RB_AVGPOOL(4),
-                                  RB_LINEAR(10),
-                                  RB_END};
-
 static rb_spec adam(const rb_layer *layers, int C, int H, int W, int classes, int batch, int64_t n_train) {
     rb_spec s = spec_of(layers, C, H, W, classes, batch);
     s.n_rows = n_train + 10000, s.n_train = n_train, s.n_eval = 10000, s.window = (int)((n_train + batch - 1) / batch);
@@ -89,7 +65,9 @@ static rb_spec adam(const rb_layer *layers, int C, int H, int W, int classes, in
 static void test_resnet(void **state) {
     (void)state;
     rb_layout canonical = rb_layout_canonical();
-    rb_spec s = adam(resnet, 3, 32, 32, 10, 256, 50000);
+    const rb_case *c;
+    assert_int_equal(rb_case_find("tricks/resnet-skip", &c), RB_OK);
+    rb_spec s = adam(c->layers, 3, 32, 32, 10, 256, 50000);
     check("resnet", &s, &canonical);
     check("resnet.nhwc16", &s, &gpu_like);
     rb_program *p = compiled(&s, &canonical);

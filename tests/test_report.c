@@ -38,6 +38,7 @@ static void headers(void **state) {
          "optimizer,expect,expected_s\n"},
         {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
         {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
+        {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
          "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},

@@ -7,6 +7,7 @@
 #define REGBENCH_DATA_H
 
 #include "regbench/program.h"
+#include "regbench/rng.h"
 
 typedef struct rb_dataset {
     char name[32];     /* what was asked for: "fashion" */
@@ -21,16 +22,20 @@ typedef struct rb_dataset {
     const void *x;                  /* (n_train + n_test, C, H, W), training rows first */
     const int32_t *labels;          /* (n_train + n_test), NULL for regression */
     const float *targets;           /* regression: (n_train + n_test, classes) */
+    bool regression;                /* has targets instead of labels */
     struct rb_dataset_store *store; /* owner of the memory: heap or mapping of the cache */
 } rb_dataset;
 
 typedef struct rb_data_options {
     const char *dir; /* --data, may be NULL */
     bool no_cache;   /* do not read or write the unpacked cache */
+    uint64_t seed;   /* of made data: the run's */
 } rb_data_options;
 
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out);
 void rb_dataset_free(rb_dataset *data);
+/* Moves a run's generator, fresh from its seed, past what the data set itself drew from it; nothing for files. */
+void rb_dataset_draws(const rb_dataset *data, rb_mt19937 *g);
 /* Shape, published counts, normalization and class names of a set, without its rows: what a case compiles against.
  * Nothing to free. */
 rb_status rb_dataset_outline(const char *name, rb_dataset *out);
@@ -41,6 +46,7 @@ typedef struct rb_dataset_entry {
     const char *title;
     int C, H, W, classes;
     int64_t n_train, n_test;
+    bool regression; /* f32 inputs and targets */
 } rb_dataset_entry;
 const rb_dataset_entry *rb_dataset_registry(void);
 /* Folder in which the set's files are, into `path`. RB_MISSING where absent. */

@@ -19,6 +19,8 @@ typedef struct rb_case {
     int n_train, n_valid; /* split of the training set; both 0: train on all of it, validate on the test set */
     bool in_order;        /* no shuffling, nothing drawn per epoch */
     int batch, epochs;
+    int window_epochs; /* decide over so many epochs at once, evaluating each: for epochs of a step or two; 0 = one */
+    bool fresh_params; /* made data: draw parameters from the seed anew, not after what the data drew from it */
     rb_optimizer_kind optimizer;
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
     float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */

@@ -51,6 +51,9 @@ typedef enum rb_order { RB_NCHW, RB_NHWC } rb_order;
 enum {
     RB_FUSE_ACT = 1u << 0,    /* LINEAR, CONV, BATCHNORM or ADD + ACT: epilogue */
     RB_FUSE_ACT_DX = 1u << 1, /* ACT_DX into the op that wrote its dy: epilogue of a gradient */
+    RB_FUSE_ACT_BN = 1u << 2, /* ACT_DX into the BATCHNORM_DX that reads it, before RB_FUSE_ACT_DX is tried */
+    RB_FUSE_ADD = 1u << 3,    /* BATCHNORM + ADD: the sum of a residual block is batch norm's epilogue, before ACT */
+    RB_FUSE_COPY = 1u << 4,   /* no COPY between gradients that never differ while both are needed */
 };
 
 /* What a backend states about memory; the compiler follows it. Padding is in elements of the innermost dimension. */
@@ -179,6 +182,7 @@ typedef struct rb_spec {
     int64_t n_train; /* entries of the training order */
     int64_t n_eval;  /* largest number of rows of an evaluation pass */
     int window;      /* largest number of steps between two decision points */
+    int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
     bool attack;      /* compile the ATTACK variants */

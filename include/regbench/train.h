@@ -1,7 +1,8 @@
 /* train.h: the training loop. Knows cases, schedules and decision points; knows no device but through backend.h.
  *
  * A trainer is a case compiled for one device, with data uploaded and parameters drawn. Between decision points (an
- * epoch) nothing is read back: steps write their metrics on the device, one read per epoch fetches them. */
+ * epoch, or rb_case.window_epochs of them) nothing is read back: steps and evaluations write their metrics on the
+ * device, one read per window fetches them. */
 #ifndef REGBENCH_TRAIN_H
 #define REGBENCH_TRAIN_H
 
@@ -45,18 +46,27 @@ rb_store *rb_trainer_store(const rb_trainer *t);
 rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
 int rb_trainer_steps_per_epoch(const rb_trainer *t);
+/* Steps between two decision points: those of one epoch, or of rb_case.window_epochs. */
+int rb_trainer_steps_per_window(const rb_trainer *t);
 int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
 
 /* Draws the epoch's order and writes it, the schedule and the cursor to the device. */
-rb_status rb_trainer_begin_epoch(rb_trainer *t);
-/* Enqueues the next n steps of the epoch (the last may be the smaller batch); no wait. */
+rb_status rb_trainer_begin_window(rb_trainer *t);
+/* Enqueues the next n steps of the window (the last of an epoch may be the smaller batch); no wait. */
 rb_status rb_trainer_submit(rb_trainer *t, int n);
 rb_status rb_trainer_wait(rb_trainer *t);
-/* Metrics of the epoch's steps first .. first+n-1 (waits). */
+/* Metrics of the window's steps first .. first+n-1 (waits). */
 rb_status rb_trainer_metrics(rb_trainer *t, int first, int n, rb_step_metrics *out);
-/* Evaluation mode over the first `limit` rows (0 = all) of a split: mean loss, accuracy, and predicted classes
- * (length rows, may be NULL). Draws nothing. */
+/* Evaluation mode over the first `limit` rows (0 = all) of a split: mean loss, accuracy (NaN in a regression), and
+ * predicted classes (length rows, may be NULL). Draws nothing. */
 rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred);
+/* The same in parts, for several passes without a wait between: begin writes order and cursor, each submit enqueues one
+ * pass, result reads pass 0, 1, .. (waits). At most rb_spec.eval_passes passes. */
+rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit);
+rb_status rb_trainer_eval_submit(rb_trainer *t);
+rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy);
+/* Regression: the outputs of the last pass, (rows, columns). */
+rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values);
 /* Labels of a split's first n rows, for reports. */
 void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels);
 rb_status rb_trainer_param_l2(rb_trainer *t, double *out);
@@ -67,8 +77,8 @@ rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values);
 typedef struct rb_epoch_result {
     int epoch;              /* 1-based; with max_steps the epoch in which the run stopped */
     int64_t step;           /* optimizer steps so far */
-    double train_s, eval_s; /* cumulative */
-    double lr, train_loss, train_acc, val_loss, val_acc, param_l2;
+    double train_s, eval_s; /* cumulative; epochs decided at once share the window's time, evaluations included */
+    double lr, train_loss, train_acc, val_loss, val_acc, param_l2; /* accuracies of a regression: NaN */
     bool has_train, has_val;
     bool partial; /* ended before its last step: interrupted, or --max-steps */
 } rb_epoch_result;
@@ -81,6 +91,8 @@ typedef struct rb_run_options {
     void *context;
     int (*on_step)(void *context, int64_t step, const rb_step_metrics *m); /* step 0: after initialization, loss NaN */
     int (*on_epoch)(void *context, const rb_epoch_result *e);
+    /* Regression: outputs (rows, columns) on the validation split, at every decision point. */
+    int (*on_outputs)(void *context, int epoch, const float *values, int64_t rows, int columns);
     /* A few times a second, where a chunk of steps ends; costs one read of their metrics. */
     int (*on_progress)(void *context, int epoch, int step, int steps, double loss, double accuracy,
                        double samples_per_s);

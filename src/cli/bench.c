@@ -27,19 +27,24 @@ typedef struct bench_work {
     /* while it runs */
     FILE *to;
     rb_trainer *trainer;
-    int left;     /* steps of the epoch that are not yet enqueued */
-    int64_t at;   /* training rows of the epoch that are */
+    int left;     /* steps up to the trainer's next decision point that are not yet enqueued */
+    int64_t at;   /* steps since the last one that are */
     double *rows; /* (n_windows): training rows of each window: the last batch of an epoch may be smaller */
     int n_windows, capacity;
     double spoken;
 } bench_work;
+
+/* Samples of the first `steps` steps; the last of an epoch may be a smaller batch. */
+static int64_t rows_of(const rb_trainer *t, int64_t steps) {
+    int64_t n_train = rb_trainer_rows(t, RB_SPLIT_TRAIN), per_epoch = rb_trainer_steps_per_epoch(t);
+    return steps / per_epoch * n_train + steps % per_epoch * rb_trainer_program(t)->spec.batch;
+}
 
 /* One window: n whole steps with all that a training loop does between them. An epoch's begin (a new order, its upload)
  * is inside where an epoch's end falls into the window. */
 static rb_status run_window(void *context, int n, int64_t *ns) {
     bench_work *w = context;
     rb_status status = RB_OK;
-    int64_t n_train = rb_trainer_rows(w->trainer, RB_SPLIT_TRAIN), batch = rb_trainer_program(w->trainer)->spec.batch;
     int64_t rows = 0;
     if (w->n_windows == w->capacity) {
         int capacity = w->capacity ? 2 * w->capacity : 256;
@@ -51,15 +56,14 @@ static rb_status run_window(void *context, int n, int64_t *ns) {
     int64_t start = rb_clock_ns();
     while (n > 0) {
         if (w->left == 0) {
-            RB_TRY(rb_trainer_begin_epoch(w->trainer));
-            w->left = rb_trainer_steps_per_epoch(w->trainer);
+            RB_TRY(rb_trainer_begin_window(w->trainer));
+            w->left = rb_trainer_steps_per_window(w->trainer);
             w->at = 0;
         }
         int now = n < w->left ? n : w->left;
         RB_TRY(rb_trainer_submit(w->trainer, now));
-        int64_t end = w->at + now * batch < n_train ? w->at + now * batch : n_train;
-        rows += end - w->at;
-        w->at = end;
+        rows += rows_of(w->trainer, w->at + now) - rows_of(w->trainer, w->at);
+        w->at += now;
         w->left -= now;
         n -= now;
     }
@@ -158,21 +162,22 @@ static rb_status send_profile(bench_work *w, const rb_place *place, const char *
     rb_trainer *t = place->trainer;
     const rb_program *p = rb_trainer_program(t);
     const rb_variant *v = &p->variant[RB_VARIANT_TRAIN];
-    int steps = rb_trainer_steps_per_epoch(t) < PROFILE_STEPS ? rb_trainer_steps_per_epoch(t) : PROFILE_STEPS;
+    int steps = rb_trainer_steps_per_window(t) < PROFILE_STEPS ? rb_trainer_steps_per_window(t) : PROFILE_STEPS;
     int64_t *ns = calloc((size_t)v->n_ops, sizeof *ns);
     if (!ns) return rb_fail(RB_MEMORY, "out of memory for the times of %d ops", v->n_ops);
     if (!backend->profile) {
         rb_log(RB_LOG_WARN, "backend %s times no single ops: no ops.csv", backend->name);
         goto cleanup;
     }
-    RB_TRY(rb_trainer_begin_epoch(t));
+    RB_TRY(rb_trainer_begin_window(t));
     if (p->spec.n_train < (int64_t)steps * p->spec.batch) steps = (int)(p->spec.n_train / p->spec.batch);
     RB_TRY(backend->profile(rb_trainer_bound(t, RB_VARIANT_TRAIN), steps, ns));
     for (int i = 0; i < v->n_ops; i++) {
         const rb_op *op = &v->ops[i];
         char name[96];
         rb_row row;
-        snprintf(name, sizeof name, "%d %s %s", i, rb_op_name(op->kind), v->tensors[op->out[0]].name);
+        snprintf(name, sizeof name, "%d %s %s", i, rb_op_name(op->kind),
+                 v->tensors[op->out[op->out[0] < 0]].name); /* a batch norm on the input has no dx */
         rb_row_begin(&row, RB_TABLE_ops);
         rb_row_text(&row, RB_COL(ops, run_id), run_id);
         rb_row_text(&row, RB_COL(ops, op), name);

@@ -19,6 +19,7 @@ typedef struct run_work {
     const rb_item *item;
     const rb_row *row; /* what is known before */
     const char *run_id;
+    const rb_dataset *data;
     rb_verified verified; /* by an earlier item */
     FILE *to;
     int epochs;
@@ -65,6 +66,25 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
     w->sent = rb_send_row(w->to, &row);
     rb_row_end(&row);
+    return w->sent != RB_OK;
+}
+
+static int on_outputs(void *context, int epoch, const float *values, int64_t rows, int columns) {
+    run_work *w = context;
+    const rb_dataset *d = w->data;
+    for (int64_t i = 0; i < rows * columns && w->sent == RB_OK; i++) {
+        rb_row row;
+        int64_t sample = d->n_train + i / columns; /* the split that validates is the test set */
+        rb_row_begin(&row, RB_TABLE_outputs);
+        rb_row_text(&row, RB_COL(outputs, run_id), w->run_id);
+        rb_row_int(&row, RB_COL(outputs, epoch), epoch);
+        rb_row_int(&row, RB_COL(outputs, sample), i / columns);
+        if (d->C * d->H * d->W == 1) rb_row_float(&row, RB_COL(outputs, x), ((const float *)d->x)[sample]);
+        rb_row_float(&row, RB_COL(outputs, target), d->targets[sample * columns + i % columns]);
+        rb_row_float(&row, RB_COL(outputs, predicted), values[i]);
+        w->sent = rb_send_row(w->to, &row);
+        rb_row_end(&row);
+    }
     return w->sent != RB_OK;
 }
 
@@ -131,8 +151,10 @@ static rb_status work(void *context, FILE *to) {
                               .context = w,
                               .on_step = on_step,
                               .on_epoch = on_epoch,
+                              .on_outputs = c->n_valid == 0 ? on_outputs : NULL,
                               .on_progress = on_progress,
                               .stop = &rb_interrupts};
+    w->data = place.data;
     int steps = rb_trainer_steps_per_epoch(place.trainer);
     w->epochs = c->epochs;
     if (options.max_steps > 0 && steps > 0) w->epochs = (int)((options.max_steps + steps - 1) / steps);

@@ -31,9 +31,11 @@ typedef struct rb__set {
     bool gzip;                           /* each file may also be NAME.gz */
     const char *files[RB_SET_FILES + 1]; /* NULL ends; none: the set is embedded */
     rb_status (*read)(const struct rb__set *set, const rb__place *place, rb_dataset *data);
-    const char *url;          /* folder of the remote files */
-    const rb__remote *remote; /* name NULL ends */
-    const char *sha256;       /* of the whole published set (as rb_dataset.sha256), or NULL where not known */
+    rb_status (*make)(uint64_t seed, rb_dataset *data); /* made data instead of files */
+    void (*draws)(rb_mt19937 *g);                       /* what make draws from the run's stream */
+    const char *url;                                    /* folder of the remote files */
+    const rb__remote *remote;                           /* name NULL ends */
+    const char *sha256; /* of the whole published set (as rb_dataset.sha256), or NULL where not known */
 } rb__set;
 
 const rb__set *rb__set_find(const char *name); /* NULL where unknown, without an error */
@@ -46,6 +48,8 @@ struct rb_dataset_store {
     size_t bytes;
     bool mapped; /* base is a mapping of the cache, not heap */
 };
+/* Allocates data->store. */
+rb_status rb__store_alloc(rb_dataset *data, size_t bytes);
 /* Allocates the memory for n_train + n_test rows of C x H x W bytes and sets data->x, labels, store and the counts. */
 rb_status rb__store_new(rb_dataset *data, int64_t n_train, int64_t n_test);
 void rb__store_free(struct rb_dataset_store *store);
@@ -85,6 +89,9 @@ rb_status rb__cifar_parse(rb__reader *r, int64_t rows, int classes, uint8_t *pix
 /* The embedded sample; `png` (bytes) otherwise a picture of the same layout, which tests damage. */
 rb_status rb__sample_read(rb_dataset *data);
 rb_status rb__sample_decode(const void *png, size_t bytes, rb_dataset *data);
+/* Ten noisy points of a line and forty exact ones, see toy.c. */
+rb_status rb__toy_make(uint64_t seed, rb_dataset *data);
+void rb__toy_draws(rb_mt19937 *g);
 /* Writes the members of a gzipped ustar archive whose last path component is in `names` (NULL ends) to `folder`; each
  * is written to a temporary name and renamed once the archive was read. RB_INPUT where damaged or a member is absent.
  */

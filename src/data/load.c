@@ -11,27 +11,30 @@ size_t rb__store_labels_at(int64_t rows, int64_t sample_bytes) {
     return ((size_t)rows * (size_t)sample_bytes + 63) / 64 * 64;
 }
 
-rb_status rb__store_new(rb_dataset *data, int64_t n_train, int64_t n_test) {
-    int64_t rows = n_train + n_test, sample = (int64_t)data->C * data->H * data->W;
-    size_t labels_at = rb__store_labels_at(rows, sample);
+rb_status rb__store_alloc(rb_dataset *data, size_t bytes) {
     struct rb_dataset_store *store = calloc(1, sizeof *store);
-    if (store) {
-        store->bytes = labels_at + (size_t)rows * sizeof(int32_t);
-        store->base = malloc(store->bytes);
-    }
+    if (store) store->base = malloc(bytes);
     if (!store || !store->base) {
         free(store);
-        return rb_fail(RB_MEMORY, "out of memory: data set `%s` needs %zu bytes", data->name,
-                       labels_at + (size_t)rows * sizeof(int32_t));
+        return rb_fail(RB_MEMORY, "out of memory: data set `%s` needs %zu bytes", data->name, bytes);
     }
-    size_t pixels = (size_t)(rows * sample);
-    memset((char *)store->base + pixels, 0, labels_at - pixels); /* the gap: the cache writes it too */
+    store->bytes = bytes;
     data->store = store;
+    return RB_OK;
+}
+
+rb_status rb__store_new(rb_dataset *data, int64_t n_train, int64_t n_test) {
+    rb_status status = RB_OK;
+    int64_t rows = n_train + n_test, sample = (int64_t)data->C * data->H * data->W;
+    size_t labels_at = rb__store_labels_at(rows, sample), pixels = (size_t)(rows * sample);
+    RB_TRY(rb__store_alloc(data, labels_at + (size_t)rows * sizeof(int32_t)));
+    memset((char *)data->store->base + pixels, 0, labels_at - pixels); /* the gap: the cache writes it too */
     data->n_train = n_train;
     data->n_test = n_test;
-    data->x = store->base;
-    data->labels = (const int32_t *)(const void *)((const char *)store->base + labels_at);
-    return RB_OK;
+    data->x = data->store->base;
+    data->labels = (const int32_t *)(const void *)((const char *)data->store->base + labels_at);
+cleanup:
+    return status;
 }
 
 void rb__store_free(struct rb_dataset_store *store) {
@@ -105,11 +108,17 @@ rb_status rb_dataset_outline(const char *name, rb_dataset *out) {
                         .W = set->entry.W,
                         .classes = set->entry.classes,
                         .class_names = set->class_names,
-                        .x_dtype = RB_U8,
+                        .x_dtype = set->entry.regression ? RB_F32 : RB_U8,
+                        .regression = set->entry.regression,
                         .mean = 0,
                         .stddev = 1};
     snprintf(out->name, sizeof out->name, "%s", name);
     return RB_OK;
+}
+
+void rb_dataset_draws(const rb_dataset *data, rb_mt19937 *g) {
+    const rb__set *set = rb__set_find(data->name);
+    if (set && set->draws) set->draws(g);
 }
 
 rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out) {
@@ -124,6 +133,12 @@ rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_d
         goto cleanup;
     }
     RB_TRY(rb_dataset_outline(name, data));
+    if (set->make) {
+        RB_TRY(set->make(options ? options->seed : 0, data));
+        *out = data;
+        data = NULL;
+        goto cleanup;
+    }
     RB_TRY(rb__search(set, options, place, &found));
     if (found && set->files[0]) {
         snprintf(data->source, sizeof data->source, "%s", place->folder);

@@ -63,6 +63,9 @@ static const rb__set sets[] = {
      .remote = cifar_files},
     {.entry = {"sample", "3,000 images of Fashion-MNIST, in the program itself", 1, 28, 28, 10, 2500, 500},
      .class_names = clothes},
+    {.entry = {"toy", "10 noisy points of a line, drawn from the run's seed", 1, 1, 1, 1, 10, 40, .regression = true},
+     .make = rb__toy_make,
+     .draws = rb__toy_draws},
 };
 enum { SETS = sizeof sets / sizeof sets[0] };
 

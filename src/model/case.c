@@ -166,6 +166,7 @@ rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t
     rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision fp32\n",
                    c->batch, c->optimizer == RB_ADAM ? "adam" : "sgd", (double)c->lr, (double)c->momentum,
                    (double)c->weight_decay, (double)c->l1, (double)c->l2);
+    if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
     for (int i = 0; c->layers[i].kind != RB_LAYER_END; i++) {
         const rb_layer *l = &c->layers[i];
         bool pool = l->kind == RB_LAYER_MAXPOOL || l->kind == RB_LAYER_AVGPOOL;

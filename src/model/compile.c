@@ -42,8 +42,8 @@ static void reserve_data(rb_program *p) {
         reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
-    metric[0] =
-        s->attack && s->window > eval_batches ? s->window : eval_batches; /* a step of an attack is a slot too */
+    metric[0] = eval_batches * (s->eval_passes > 1 ? s->eval_passes : 1);
+    if (s->attack && s->window > metric[0]) metric[0] = s->window; /* a step of an attack is a slot too */
     reserve(p, &p->metric[RB_FAMILY_EVAL], "metric.eval", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     if (s->attack) {
         int64_t batch[4] = {s->batch, s->C, s->H, s->W};

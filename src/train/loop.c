@@ -14,9 +14,10 @@ typedef struct run {
     const rb_case *c;
     const rb_run_options *options;
     rb_run_result *result;
-    rb_step_metrics *metrics; /* of one epoch */
+    rb_step_metrics *metrics; /* of one window */
+    bool regression;          /* accuracy is not applicable */
     int chunk;                /* steps between looks at the clock */
-    int64_t steps;            /* before this epoch */
+    int64_t steps;            /* whose metrics were looked at */
     double trained;           /* samples, all epochs */
 } run;
 
@@ -27,18 +28,35 @@ static void stopped(run *r, rb_status outcome, const char *reason) {
     snprintf(r->result->reason, sizeof r->result->reason, "%s", reason);
 }
 
-/* Up to `limit` steps of a fresh epoch. With nobody watching all of them are enqueued at once; otherwise in chunks of
+/* Enqueues n steps from step `done` of the window; with `passes`, an evaluation after every epoch that they end. */
+static rb_status enqueue(run *r, int done, int n, bool passes) {
+    rb_status status = RB_OK;
+    int per_epoch = rb_trainer_steps_per_epoch(r->t);
+    if (!passes) return rb_trainer_submit(r->t, n);
+    for (int end = done + n; done < end;) {
+        int left = per_epoch - done % per_epoch, now = left < end - done ? left : end - done;
+        RB_TRY(rb_trainer_submit(r->t, now));
+        done += now;
+        if (done % per_epoch == 0) RB_TRY(rb_trainer_eval_submit(r->t));
+    }
+cleanup:
+    return status;
+}
+
+/* Up to `limit` steps of a fresh window. With nobody watching all of them are enqueued at once; otherwise in chunks of
  * about a fifth of a second, found by doubling, so that a bar can move and Ctrl-C is heard. */
-static rb_status train_epoch(run *r, int epoch, int limit, int *done) {
+static rb_status train_window(run *r, int epoch, int limit, bool passes, int *done) {
     rb_status status = RB_OK;
     bool watched = r->options->on_progress || r->options->stop;
+    int per_epoch = rb_trainer_steps_per_epoch(r->t);
     double start = rb_clock_s(), loss = 0.0, correct = 0.0, rows = 0.0;
     *done = 0;
-    RB_TRY(rb_trainer_begin_epoch(r->t));
+    RB_TRY(rb_trainer_begin_window(r->t));
+    if (passes) RB_TRY(rb_trainer_eval_begin(r->t, RB_SPLIT_VALID, 0));
     while (*done < limit && !asked_to_stop(r)) {
         int n = !watched || r->chunk > limit - *done ? limit - *done : r->chunk;
         double before = rb_clock_s();
-        RB_TRY(rb_trainer_submit(r->t, n));
+        RB_TRY(enqueue(r, *done, n, passes));
         RB_TRY(rb_trainer_wait(r->t));
         double now = rb_clock_s();
         *done += n;
@@ -53,8 +71,9 @@ static rb_status train_epoch(run *r, int epoch, int limit, int *done) {
             correct += (double)r->metrics[i].correct;
             rows += r->metrics[i].rows;
         }
-        double seconds = r->result->train_s + now - start;
-        if (r->options->on_progress(r->options->context, epoch, *done, limit, loss / rows, correct / rows,
+        double seconds = r->result->train_s + now - start, accuracy = r->regression ? (double)NAN : correct / rows;
+        if (r->options->on_progress(r->options->context, epoch + (*done - 1) / per_epoch, (*done - 1) % per_epoch + 1,
+                                    limit < per_epoch ? limit : per_epoch, loss / rows, accuracy,
                                     seconds > 0 ? (r->trained + rows) / seconds : 0.0)) {
             stopped(r, RB_INTERRUPTED, "stopped on request");
             break;
@@ -67,11 +86,11 @@ cleanup:
     return status;
 }
 
-/* Steps of the epoch to on_step, their means to `e`. */
-static void summarize(run *r, int n, rb_epoch_result *e) {
+/* Steps first .. first+n-1 of the window, one epoch's, to on_step, their means to `e`. */
+static void summarize(run *r, int first, int n, rb_epoch_result *e) {
     double loss = 0.0, correct = 0.0, rows = 0.0;
     for (int i = 0; i < n; i++) {
-        const rb_step_metrics *m = &r->metrics[i];
+        const rb_step_metrics *m = &r->metrics[first + i];
         loss += m->loss * m->rows;
         correct += (double)m->correct;
         rows += m->rows;
@@ -81,21 +100,38 @@ static void summarize(run *r, int n, rb_epoch_result *e) {
     }
     r->steps += n;
     r->trained += rows;
-    if (n == 0) return;
     e->has_train = true;
     e->train_loss = loss / rows;
-    e->train_acc = correct / rows;
-    e->param_l2 = r->metrics[n - 1].param_l2;
+    e->train_acc = r->regression ? (double)NAN : correct / rows;
+    e->param_l2 = r->metrics[first + n - 1].param_l2;
 }
 
-static rb_status evaluate(run *r, int64_t limit, rb_epoch_result *e) {
+static rb_status report_outputs(run *r, int epoch) {
+    rb_status status = RB_OK;
+    int64_t rows = rb_trainer_rows(r->t, RB_SPLIT_VALID);
+    int columns = rb_trainer_program(r->t)->spec.classes;
+    float *values = malloc(sizeof *values * (size_t)(rows * columns));
+    if (!values) return rb_fail(RB_MEMORY, "out of memory for %lld outputs", (long long)rows);
+    RB_TRY(rb_trainer_eval_outputs(r->t, values));
+    if (r->options->on_outputs(r->options->context, epoch, values, rows, columns))
+        stopped(r, RB_INTERRUPTED, "stopped on request");
+cleanup:
+    free(values);
+    return status;
+}
+
+/* `pass`: number of the evaluation that the window has enqueued for this epoch, -1 = none yet. */
+static rb_status evaluate(run *r, int64_t limit, int pass, rb_epoch_result *e) {
     rb_status status = RB_OK;
     double start = rb_clock_s();
-    RB_TRY(rb_trainer_eval(r->t, RB_SPLIT_VALID, limit, &e->val_loss, &e->val_acc, NULL));
+    if (pass < 0)
+        RB_TRY(rb_trainer_eval(r->t, RB_SPLIT_VALID, limit, &e->val_loss, &e->val_acc, NULL));
+    else
+        RB_TRY(rb_trainer_eval_result(r->t, pass, &e->val_loss, &e->val_acc));
     e->has_val = true;
     r->result->eval_s += rb_clock_s() - start;
     r->result->val_acc_final = e->val_acc;
-    if (!(e->val_acc <= r->result->val_acc_best)) {
+    if (isfinite(e->val_acc) && !(e->val_acc <= r->result->val_acc_best)) {
         r->result->val_acc_best = e->val_acc;
         r->result->best_epoch = e->epoch;
     }
@@ -128,15 +164,56 @@ static void judge(run *r) {
     }
 }
 
+/* Epochs decided at once from `epoch` on: with W to a window up to 1, W + 1, 2 W + 1, .. and the last. */
+static int epochs_at_once(const rb_case *c, int epoch) {
+    int most = c->window_epochs;
+    if (most <= 1 || epoch == 1) return 1;
+    int n = most - (epoch - 2) % most, left = c->epochs - epoch + 1;
+    return n < left ? n : left;
+}
+
+/* Epoch number k of the window that begins with epoch `first`, of whose steps `done` are finished. */
+static rb_status finish_epoch(run *r, int first, int k, int done, double train_s, bool passes) {
+    rb_status status = RB_OK;
+    const rb_run_options *options = r->options;
+    rb_run_result *result = r->result;
+    int per_epoch = rb_trainer_steps_per_epoch(r->t), from = k * per_epoch;
+    int n = done - from < per_epoch ? done - from : per_epoch;
+    rb_epoch_result e = {.epoch = first + k, .lr = (double)r->c->lr, .param_l2 = NAN};
+    summarize(r, from, n, &e);
+    e.partial = n < per_epoch;
+    if (!e.partial) result->epochs_run = e.epoch;
+    result->steps = e.step = r->steps;
+    bool last = options->max_steps && r->steps >= options->max_steps;
+    bool wanted = !options->no_eval && (!options->max_steps || last) && finite_epoch(&e);
+    /* what was evaluated with its window is told even where the window was cut short later */
+    if (wanted && (result->outcome == RB_OK || (passes && !e.partial)))
+        RB_TRY(evaluate(r, last ? RB_MAX_STEPS_ROWS : 0, passes ? k : -1, &e));
+    if (e.has_val && !options->max_steps && r->regression && options->on_outputs && from + n == done)
+        RB_TRY(report_outputs(r, e.epoch));
+    e.train_s = train_s + (result->train_s - train_s) * (from + n) / done;
+    e.eval_s = result->eval_s;
+    if (!finite_epoch(&e)) {
+        stopped(r, RB_DIVERGED, "loss or parameters are no longer finite");
+        result->foreseen = r->c->expect == RB_EXPECT_DIVERGES || r->c->expect == RB_EXPECT_ANYTHING;
+    }
+    if (options->on_epoch && (!options->max_steps || last || result->outcome != RB_OK) &&
+        options->on_epoch(options->context, &e))
+        stopped(r, RB_INTERRUPTED, "stopped on request");
+cleanup:
+    return status;
+}
+
 rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *result) {
     rb_status status = RB_OK;
     const rb_case *c = rb_trainer_case(t);
-    int per_epoch = rb_trainer_steps_per_epoch(t);
+    int per_epoch = rb_trainer_steps_per_epoch(t), window = rb_trainer_steps_per_window(t), n = 1;
     *result = (rb_run_result){.val_acc_final = NAN, .val_acc_best = NAN, .test_acc = NAN};
     run r = {.t = t, .c = c, .options = options, .result = result, .chunk = 1};
-    r.metrics = calloc((size_t)per_epoch, sizeof *r.metrics);
+    r.regression = rb_trainer_program(t)->spec.regression;
+    r.metrics = calloc((size_t)window, sizeof *r.metrics);
     if (!r.metrics) {
-        status = rb_fail(RB_MEMORY, "out of memory for the metrics of %d steps", per_epoch);
+        status = rb_fail(RB_MEMORY, "out of memory for the metrics of %d steps", window);
         goto cleanup;
     }
     if (options->trajectory && options->on_step) {
@@ -144,31 +221,18 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         RB_TRY(rb_trainer_param_l2(t, &start.param_l2));
         if (options->on_step(options->context, 0, &start)) stopped(&r, RB_INTERRUPTED, "stopped on request");
     }
-    for (int epoch = 1; result->outcome == RB_OK; epoch++) {
+    bool passes = c->window_epochs > 1 && !options->no_eval && !options->max_steps;
+    for (int epoch = 1; result->outcome == RB_OK; epoch += n) {
         if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs) break;
-        int64_t left = options->max_steps ? options->max_steps - r.steps : per_epoch;
-        int limit = left < per_epoch ? (int)left : per_epoch, done;
-        rb_epoch_result e = {.epoch = epoch, .lr = (double)c->lr, .param_l2 = NAN};
-        RB_TRY(train_epoch(&r, epoch, limit, &done));
-        summarize(&r, done, &e);
-        e.partial = done < per_epoch;
-        if (!e.partial) result->epochs_run = epoch;
-        result->steps = e.step = r.steps;
-        if (done == 0) break; /* stopped before its first step: there is nothing to say of this epoch */
-        bool last = options->max_steps && r.steps >= options->max_steps;
-        bool wanted =
-            !options->no_eval && (!options->max_steps || last) && finite_epoch(&e) && result->outcome == RB_OK;
-        if (wanted) RB_TRY(evaluate(&r, last ? RB_MAX_STEPS_ROWS : 0, &e));
-        e.train_s = result->train_s;
-        e.eval_s = result->eval_s;
-        if (!finite_epoch(&e)) {
-            bool foreseen = c->expect == RB_EXPECT_DIVERGES || c->expect == RB_EXPECT_ANYTHING;
-            stopped(&r, RB_DIVERGED, "loss or parameters are no longer finite");
-            result->foreseen = foreseen;
-        }
-        if (options->on_epoch && (!options->max_steps || last || result->outcome != RB_OK) &&
-            options->on_epoch(options->context, &e))
-            stopped(&r, RB_INTERRUPTED, "stopped on request");
+        n = epochs_at_once(c, epoch);
+        int64_t left = options->max_steps ? options->max_steps - r.steps : INT64_MAX;
+        int limit = left < (int64_t)n * per_epoch ? (int)left : n * per_epoch, done;
+        double train_s = result->train_s;
+        RB_TRY(
+            train_window(&r, epoch, limit, passes, &done)); /* stopped before its first step, it has nothing to say */
+        rb_status cut = result->outcome;
+        for (int k = 0; k * per_epoch < done && result->outcome == cut; k++)
+            RB_TRY(finish_epoch(&r, epoch, k, done, train_s, passes));
     }
     if (result->outcome == RB_OK && !options->max_steps && !options->no_eval && c->n_valid > 0) {
         double loss;

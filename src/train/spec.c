@@ -15,6 +15,10 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
                        c->name, (long long)n_train, c->n_valid, d->name, (long long)d->n_train);
     if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
     int batch = c->batch < n_train ? c->batch : (int)n_train; /* as a DataLoader does */
+    int passes = c->window_epochs > 1 ? c->window_epochs : 1;
+    if (passes > 1 && !c->in_order)
+        return rb_fail(RB_USAGE, "case %s shuffles: each epoch has an order of its own to write, so window_epochs is 1",
+                       c->name);
     int64_t n_eval = n_valid > d->n_test ? n_valid : d->n_test;
     *out = (rb_spec){.layers = c->layers,
                      .C = d->C,
@@ -23,13 +27,14 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
                      .x_dtype = d->x_dtype,
                      .mean = d->mean,
                      .stddev = d->stddev,
-                     .regression = d->targets != NULL,
+                     .regression = d->regression,
                      .classes = d->classes,
                      .batch = batch,
                      .n_rows = d->n_train + d->n_test,
                      .n_train = n_train,
                      .n_eval = n_eval > n_train ? n_eval : n_train, /* any split can be evaluated */
-                     .window = (int)((n_train + batch - 1) / batch),
+                     .window = (int)((n_train + batch - 1) / batch) * passes,
+                     .eval_passes = passes,
                      .optimizer = c->optimizer,
                      .momentum = c->momentum,
                      .weight_decay = c->weight_decay,

@@ -20,8 +20,10 @@ struct rb_trainer {
     int64_t n_train, n_valid, n_test;
     int32_t *train_rows, *valid_rows, *test_rows; /* row numbers in DATA; valid_rows may be test_rows */
     int steps_per_epoch, full_steps;              /* of which full_steps have the whole batch */
-    int position;                                 /* steps submitted in this epoch */
-    int64_t steps_done;                           /* before this epoch */
+    int position;                                 /* steps submitted in this window */
+    int64_t steps_done;                           /* before this window */
+    int64_t eval_rows, eval_batches;              /* of the evaluation begun last */
+    int eval_done;                                /* its passes so far */
 
     int32_t *order;  /* max(n_train, padded n_eval) */
     float *schedule; /* (window, RB_SCHED_COLUMNS) */
@@ -75,7 +77,7 @@ static rb_status compile(rb_trainer *t, const rb_spec *spec) {
     rb_status status = RB_OK;
     rb_layout layout;
     t->full_steps = (int)(spec->n_train / spec->batch);
-    t->steps_per_epoch = spec->window;
+    t->steps_per_epoch = (int)((spec->n_train + spec->batch - 1) / spec->batch);
     t->backend->layout(t->device, &layout);
     RB_TRY(rb_program_compile(spec, &layout, &t->program));
     RB_TRY(rb_backend_supports(t->backend, t->device, t->program));
@@ -139,6 +141,7 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
     t->c = c;
     t->data = data;
     rb_mt19937_seed(&t->generator, seed);
+    if (!c->fresh_params) rb_dataset_draws(data, &t->generator);
     RB_TRY(rb_case_spec(c, data, &spec));
     RB_TRY(split_rows(t, &spec, seed));
     RB_TRY(compile(t, &spec));
@@ -189,6 +192,7 @@ rb_store *rb_trainer_store(const rb_trainer *t) { return t->store; }
 rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t) { return t->times; }
 int rb_trainer_steps_per_epoch(const rb_trainer *t) { return t->steps_per_epoch; }
+int rb_trainer_steps_per_window(const rb_trainer *t) { return t->program->spec.window; }
 
 /* --- training -------------------------------------------------------------------------------------------------------
  */
@@ -198,7 +202,7 @@ static rb_status put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor) {
     return t->backend->put(t->store, RB_SEG_CTRL, at, sizeof cursor, &cursor);
 }
 
-rb_status rb_trainer_begin_epoch(rb_trainer *t) {
+rb_status rb_trainer_begin_window(rb_trainer *t) {
     const rb_program *p = t->program;
     rb_status status = RB_OK;
     if (t->c->in_order)
@@ -226,14 +230,17 @@ cleanup:
 
 rb_status rb_trainer_submit(rb_trainer *t, int n) {
     rb_status status = RB_OK;
-    if (n > t->steps_per_epoch - t->position)
-        return rb_fail(RB_INTERNAL, "%d steps asked for, %d are left in this epoch", n,
-                       t->steps_per_epoch - t->position);
-    int full = t->full_steps - t->position < n ? t->full_steps - t->position : n;
-    if (full < 0) full = 0;
-    if (full) RB_TRY(t->backend->submit(t->bound[RB_VARIANT_TRAIN], full));
-    if (n > full) RB_TRY(t->backend->submit(t->bound[RB_VARIANT_TRAIN_TAIL], n - full));
-    t->position += n;
+    if (n > t->program->spec.window - t->position)
+        return rb_fail(RB_INTERNAL, "%d steps asked for, %d are left in this window", n,
+                       t->program->spec.window - t->position);
+    bool even = t->full_steps == t->steps_per_epoch; /* every step has the whole batch: epochs need no telling apart */
+    while (n > 0) {
+        int at = t->position % t->steps_per_epoch, left = even ? n : t->full_steps - at, now = left < n ? left : n;
+        if (now == 0) now = 1;
+        RB_TRY(t->backend->submit(t->bound[left ? RB_VARIANT_TRAIN : RB_VARIANT_TRAIN_TAIL], now));
+        t->position += now;
+        n -= now;
+    }
 cleanup:
     return status;
 }
@@ -261,7 +268,7 @@ rb_status rb_trainer_metrics(rb_trainer *t, int first, int n, rb_step_metrics *o
                        t->position);
     RB_TRY(read_metric(t, RB_FAMILY_TRAIN, first, n));
     for (int i = 0; i < n; i++) {
-        int rows = first + i < t->full_steps ? t->program->spec.batch : tail;
+        int rows = (first + i) % t->steps_per_epoch < t->full_steps ? t->program->spec.batch : tail;
         out[i] = (rb_step_metrics){.loss = metric_at(t, i, RB_METRIC_LOSS_SUM) / rows,
                                    .correct = (int64_t)metric_at(t, i, RB_METRIC_CORRECT),
                                    .rows = rows,
@@ -292,7 +299,7 @@ void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *
     for (int64_t i = 0; i < n && i < all; i++) labels[i] = t->data->labels[rows[i]];
 }
 
-rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred) {
+rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit) {
     const rb_program *p = t->program;
     rb_status status = RB_OK;
     int64_t n, batch = p->spec.batch;
@@ -304,18 +311,53 @@ rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *
     RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->order[RB_FAMILY_EVAL].offset,
                            (size_t)(batches * batch) * sizeof *t->order, t->order));
     RB_TRY(put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = (int32_t)batches}));
-    RB_TRY(t->backend->submit(t->bound[RB_VARIANT_EVAL], (int)batches));
-    RB_TRY(read_metric(t, RB_FAMILY_EVAL, 0, (int)batches));
+    t->eval_rows = n;
+    t->eval_batches = batches;
+    t->eval_done = 0;
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_eval_submit(rb_trainer *t) {
+    if (t->eval_done >= t->program->spec.eval_passes)
+        return rb_fail(RB_INTERNAL, "more than %d evaluation passes in one window", t->program->spec.eval_passes);
+    t->eval_done++;
+    return t->backend->submit(t->bound[RB_VARIANT_EVAL], (int)t->eval_batches);
+}
+
+rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy) {
+    rb_status status = RB_OK;
     double sum = 0.0, correct = 0.0;
-    for (int i = 0; i < batches; i++) {
+    if (pass < 0 || pass >= t->eval_done)
+        return rb_fail(RB_INTERNAL, "evaluation pass %d asked for, %d were submitted", pass, t->eval_done);
+    RB_TRY(read_metric(t, RB_FAMILY_EVAL, pass * (int)t->eval_batches, (int)t->eval_batches));
+    for (int i = 0; i < t->eval_batches; i++) {
         sum += metric_at(t, i, RB_METRIC_LOSS_SUM);
         correct += metric_at(t, i, RB_METRIC_CORRECT);
     }
-    *loss = sum / (double)n;
-    *accuracy = correct / (double)n;
-    if (pred) RB_TRY(t->backend->get(t->store, p->pred.segment, p->pred.offset, (size_t)n * sizeof *pred, pred));
+    *loss = sum / (double)t->eval_rows;
+    *accuracy = t->program->spec.regression ? (double)NAN : correct / (double)t->eval_rows;
 cleanup:
     return status;
+}
+
+rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred) {
+    const rb_tensor *labels = &t->program->pred;
+    rb_status status = RB_OK;
+    RB_TRY(rb_trainer_eval_begin(t, split, limit));
+    RB_TRY(rb_trainer_eval_submit(t));
+    RB_TRY(rb_trainer_eval_result(t, 0, loss, accuracy));
+    if (pred)
+        RB_TRY(t->backend->get(t->store, labels->segment, labels->offset, (size_t)t->eval_rows * sizeof *pred, pred));
+cleanup:
+    return status;
+}
+
+rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values) {
+    const rb_tensor *p = &t->program->pred;
+    if (!t->program->spec.regression) return rb_fail(RB_INTERNAL, "outputs asked for where there are classes");
+    return t->backend->get(t->store, p->segment, p->offset,
+                           (size_t)(t->eval_rows * t->program->spec.classes) * sizeof *values, values);
 }
 
 rb_status rb_trainer_param_l2(rb_trainer *t, double *out) {
