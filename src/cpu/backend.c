@@ -115,7 +115,7 @@ static void layout(const rb_device *device, rb_layout *out) {
                        .channel_align = 16,
                        .align = RB__ALIGN,
                        .real_bytes = 4,
-                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {

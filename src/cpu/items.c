@@ -101,7 +101,8 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     case RB_OP_BATCHNORM_DX: {
         bool gradient = op->kind == RB_OP_BATCHNORM_DX;
         *g = measure(op, in[0], gradient ? in[1] : out);
-        if (g->ldx != g->ldy) it->scratch_bytes = floats((int64_t)g->N * g->H, g->W, g->ldy);
+        g->ldw = op->in[5] < 0 ? g->ldy : (int)v->tensors[op->in[5]].stride[3];
+        if (g->ldx != g->ldy || g->ldw != g->ldy) it->scratch_bytes = 2 * floats((int64_t)g->N * g->H, g->W, g->ldy);
         it->packed_count = RB__BN_COEFFICIENTS * (size_t)g->ldy;
         it->n_pack = it->n_reduce = g->ldy / 16;
         it->partial_count = rb_batchnorm_partial(g) * sizeof(double) / sizeof(float);

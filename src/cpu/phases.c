@@ -144,8 +144,8 @@ static size_t take(planner *p, size_t bytes) {
 
 static unsigned touched_by_pass(const rb__item *it, rb__rows_fn *fn) {
     bool gradient = it->op->kind == RB_OP_BATCHNORM_DX;
-    if (fn == it->survey) return gradient ? IN(0) | IN(1) | IN(3) | IN(4) : IN(0);
-    if (it->survey) return gradient ? IN(0) | IN(1) | OUT(0) : IN(0) | OUT(0);
+    if (fn == it->survey) return gradient ? IN(0) | IN(1) | IN(3) | IN(4) | IN(5) : IN(0);
+    if (it->survey) return gradient ? IN(0) | IN(1) | IN(5) | OUT(0) : IN(0) | IN(5) | OUT(0);
     return ~0u;
 }
 

@@ -1,7 +1,7 @@
 /* batchnorm.c: batch normalization over N (and H, W) per channel, and its gradient.
  *
- * Training: y = act(gamma (x - mean) rstd + beta) with the batch's mean and rstd = 1/sqrt(biased var + eps), which are
- * saved; running statistics move towards them, with the unbiased variance. Evaluation: running statistics.
+ * Training: y = act(gamma (x - mean) rstd + beta + r) with the batch's mean and rstd = 1/sqrt(biased var + eps), which
+ * are saved; running statistics move towards them, with the unbiased variance. Evaluation: running statistics.
  * Gradient: dbeta = sum dy, dgamma = sum dy xhat, dx = gamma rstd (dy - dbeta/n - xhat dgamma/n), xhat = (x-mean) rstd.
  * Moments: of a block of pixels in two passes over L1, joined to those of the group by Chan's formula in double, groups
  * joined in order: no squares of means are ever subtracted, and no sum depends on the number of threads.
@@ -98,62 +98,80 @@ RB_INLINE rb_vf coefficient(const rb__item *it, int which, int j) {
     return rb_load(it->packed + (int64_t)which * it->g.ldy + j);
 }
 
-/* `act` is a literal where this is used. */
-RB_INLINE void normalize(const rb__item *it, rb_act act, const float *x, float *y, int64_t all) {
+/* `act` and `sum` (is there an r?) are literals where this is used. */
+RB_INLINE void normalize(const rb__item *it, rb_act act, bool sum, const float *x, const float *r, float *y,
+                         int64_t all) {
     int ld = it->g.ldy;
-    for (int64_t from = 0; from < all; from += BLOCK, x += BLOCK * (int64_t)ld, y += BLOCK * (int64_t)ld) {
+    for (int64_t from = 0; from < all; from += BLOCK) {
         int n = all - from < BLOCK ? (int)(all - from) : BLOCK;
         for (int j = 0; j < ld; j += RB_LANES) {
             rb_vf mean = coefficient(it, RB__BN_MEAN, j), scale = coefficient(it, RB__BN_SCALE, j);
             rb_vf beta = coefficient(it, RB__BN_BETA, j);
-            for (int i = 0; i < n; i++)
-                rb_store_v(y + i * ld + j,
-                           rb_activate(act, it->op->slope, (rb_load(x + i * ld + j) - mean) * scale + beta));
+            for (int i = 0; i < n; i++) {
+                int64_t at = (from + i) * ld + j;
+                rb_vf v = (rb_load(x + at) - mean) * scale + beta;
+                if (sum) v += rb_load(r + at);
+                rb_store_v(y + at, rb_activate(act, it->op->slope, v));
+            }
         }
     }
 }
 
 void RB_KERNEL(batchnorm)(const rb__item *it, const rb__call *c) {
     const rb__geometry *g = &it->g;
-    const float *x = RB_KERNEL(padded)(it, c, 0, g->ldx, 0);
+    const rb_op *op = it->op;
+    const float *x = RB_KERNEL(padded)(it, c, 0, g->ldx, 0), *r = NULL;
     float *y = c->out[0];
     int64_t all = pixels(it, c);
-    switch (it->op->act) {
-    case RB_ACT_NONE:
-        normalize(it, RB_ACT_NONE, x, y, all);
-        break;
-    case RB_ACT_RELU:
-        normalize(it, RB_ACT_RELU, x, y, all);
-        break;
-    case RB_ACT_LEAKY_RELU:
-        normalize(it, RB_ACT_LEAKY_RELU, x, y, all);
-        break;
-    case RB_ACT_SIGMOID:
-        normalize(it, RB_ACT_NONE, x, y, all);
-        RB_KERNEL(activate_rows)(it->op, y, y, all, g->C, g->ldy);
-        break;
-    }
+    bool later = op->act != RB_ACT_NONE && op->act != RB_ACT_RELU;
+    if (c->in[5]) r = RB_KERNEL(padded)(it, c, 5, g->ldw, 1);
+    if (op->act == RB_ACT_RELU && r)
+        normalize(it, RB_ACT_RELU, true, x, r, y, all);
+    else if (op->act == RB_ACT_RELU)
+        normalize(it, RB_ACT_RELU, false, x, r, y, all);
+    else if (r)
+        normalize(it, RB_ACT_NONE, true, x, r, y, all);
+    else
+        normalize(it, RB_ACT_NONE, false, x, r, y, all);
+    if (later) RB_KERNEL(activate_rows)(op, y, y, all, g->C, g->ldy);
 }
 
-/* A group's partial: nothing, then sums of dy, then of dy (x - mean). */
-void RB_KERNEL(batchnorm_dx_sums)(const rb__item *it, const rb__call *c) {
+/* dy, through the activation that stands after batch norm, if one does; `act` is a literal. */
+RB_INLINE rb_vf incoming(const rb_op *op, rb_act act, const float *dy, const float *y) {
+    return act == RB_ACT_NONE ? rb_load(dy) : rb_derive(act, op->slope, rb_load(dy), rb_load(y));
+}
+
+RB_INLINE void sums_of(const rb__item *it, rb_act act, const float *x, const float *dy, const float *y,
+                       const float *mean, double *sum, double *product, int64_t all) {
     int ld = it->g.ldy;
-    const float *x = RB_KERNEL(padded)(it, c, 0, it->g.ldx, 0), *dy = c->in[1], *mean = c->in[3];
-    double *sum = (double *)(void *)c->partial + 8, *product = sum + ld;
-    if (c->first) memset(c->partial, 0, sizeof(float) * it->partial_count);
-    for (int64_t from = 0, all = pixels(it, c); from < all; from += BLOCK) {
+    for (int64_t from = 0; from < all; from += BLOCK) {
         int n = all - from < BLOCK ? (int)(all - from) : BLOCK;
         for (int j = 0; j < ld; j += RB_LANES) {
             rb_vf s[2] = {{0}}, p[2] = {{0}}, centre = rb_load(mean + j);
             for (int i = 0; i < n; i++) {
-                rb_vf g = rb_load(dy + (from + i) * ld + j);
+                int64_t at = (from + i) * ld + j;
+                rb_vf g = incoming(it->op, act, dy + at, y + at);
                 s[i & 1] += g;
-                p[i & 1] += g * (rb_load(x + (from + i) * ld + j) - centre);
+                p[i & 1] += g * (rb_load(x + at) - centre);
             }
             add_to(sum + j, widened(s[0] + s[1]));
             add_to(product + j, widened(p[0] + p[1]));
         }
     }
+}
+
+/* A group's partial: nothing, then sums of dy, then of dy (x - mean). */
+void RB_KERNEL(batchnorm_dx_sums)(const rb__item *it, const rb__call *c) {
+    const float *x = RB_KERNEL(padded)(it, c, 0, it->g.ldx, 0), *dy = c->in[1], *y = c->in[5], *mean = c->in[3];
+    double *sum = (double *)(void *)c->partial + 8, *product = sum + it->g.ldy;
+    int64_t all = pixels(it, c);
+    if (c->first) memset(c->partial, 0, sizeof(float) * it->partial_count);
+    if (it->op->act == RB_ACT_NONE)
+        sums_of(it, RB_ACT_NONE, x, dy, y, mean, sum, product, all);
+    else if (it->op->act == RB_ACT_RELU)
+        sums_of(it, RB_ACT_RELU, x, dy, y, mean, sum, product, all);
+    else
+        sums_of(it, it->op->act, x, dy, y, mean, sum, product, all);
 }
 
 /* After those sums. A unit is 16 channels. */
@@ -179,21 +197,31 @@ void RB_KERNEL(batchnorm_dx_settle)(const rb__item *it, int unit, const rb__call
     }
 }
 
-void RB_KERNEL(batchnorm_dx)(const rb__item *it, const rb__call *c) {
+RB_INLINE void apply(const rb__item *it, rb_act act, bool add, const float *x, const float *dy, const float *y,
+                     float *dx, int64_t all) {
     int ld = it->g.ldy;
-    const float *x = RB_KERNEL(padded)(it, c, 0, it->g.ldx, 0), *dy = c->in[1];
-    float *dx = c->out[0];
-    bool add = it->op->flags & RB_OPF_ACCUMULATE;
-    for (int64_t from = 0, all = pixels(it, c); from < all; from += BLOCK) {
+    for (int64_t from = 0; from < all; from += BLOCK) {
         int n = all - from < BLOCK ? (int)(all - from) : BLOCK;
         for (int j = 0; j < ld; j += RB_LANES) {
             rb_vf mean = coefficient(it, RB__BN_MEAN, j), scale = coefficient(it, RB__BN_SCALE, j);
             rb_vf slope = coefficient(it, RB__BN_SLOPE, j), offset = coefficient(it, RB__BN_OFFSET, j);
             for (int i = 0; i < n; i++) {
                 int64_t at = (from + i) * ld + j;
-                rb_vf v = rb_load(dy + at) * scale + ((rb_load(x + at) - mean) * slope + offset);
+                rb_vf v = incoming(it->op, act, dy + at, y + at) * scale + ((rb_load(x + at) - mean) * slope + offset);
                 rb_store_v(dx + at, add ? rb_load(dx + at) + v : v);
             }
         }
     }
+}
+
+void RB_KERNEL(batchnorm_dx)(const rb__item *it, const rb__call *c) {
+    const float *x = RB_KERNEL(padded)(it, c, 0, it->g.ldx, 0), *dy = c->in[1], *y = c->in[5];
+    bool add = it->op->flags & RB_OPF_ACCUMULATE;
+    int64_t all = pixels(it, c);
+    if (it->op->act == RB_ACT_NONE)
+        apply(it, RB_ACT_NONE, add, x, dy, y, c->out[0], all);
+    else if (it->op->act == RB_ACT_RELU)
+        apply(it, RB_ACT_RELU, add, x, dy, y, c->out[0], all);
+    else
+        apply(it, it->op->act, add, x, dy, y, c->out[0], all);
 }
