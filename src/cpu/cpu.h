@@ -13,7 +13,7 @@
 
 #include "regbench/backend.h"
 
-enum { RB__ALIGN = 64 };
+enum { RB__ALIGN = 64, RB__MAX_IN = RB_OP_MAX_IN + 1 }; /* merged items read more than their op does */
 
 typedef struct rb__item rb__item;
 
@@ -27,11 +27,11 @@ typedef struct rb__step {
 
 /* What one call of a kernel works on. */
 typedef struct rb__call {
-    void *in[RB_OP_MAX_IN], *out[RB_OP_MAX_OUT]; /* addresses at row `row` (of tensors without rows: as they are) */
-    int row, rows;                               /* part of the batch */
-    bool first;                                  /* first rows of their group: partials begin here */
-    float *partial;                              /* of the group */
-    unsigned char *scratch;                      /* of the thread, as many bytes as the item asked for */
+    void *in[RB__MAX_IN], *out[RB_OP_MAX_OUT]; /* addresses at row `row` (of tensors without rows: as they are) */
+    int row, rows;                             /* part of the batch */
+    bool first;                                /* first rows of their group: partials begin here */
+    float *partial;                            /* of the group */
+    unsigned char *scratch;                    /* of the thread, as many bytes as the item asked for */
     const rb__step *step;
 } rb__call;
 
@@ -47,7 +47,8 @@ typedef struct rb__kernels {
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
         *avg_pool_dx, *act, *act_dx, *add, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
-        *conv_dw_sparse, *conv_dx_sparse, *batchnorm_moments, *batchnorm, *batchnorm_dx_sums, *batchnorm_dx;
+        *conv_dw_sparse, *conv_dx_sparse, *batchnorm_moments, *batchnorm, *batchnorm_dx_sums, *batchnorm_dx,
+        *batchnorm_pool_sums, *batchnorm_pool_dx;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *linear_db, *sum_partials, *loss_total, *update, *update_total,
         *copy_flat, *sum_planar, *sum_sparse, *pack_sparse, *batchnorm_settle, *batchnorm_running, *batchnorm_dx_settle;
 } rb__kernels;
@@ -77,12 +78,14 @@ struct rb__item {
     const rb__kernels *kernels;
     const char *provider;
     rb__geometry g;
-    int in_id[RB_OP_MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
-    rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
+    int in_id[RB__MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
+    rb__place in[RB__MAX_IN], out[RB_OP_MAX_OUT];
     rb__rows_fn *rows;    /* NULL: an op of units only */
     rb__rows_fn *survey;  /* BATCHNORM*: sees the whole batch, and `reduce` sums up what it saw, before `rows` begin */
     size_t scratch_bytes; /* that its kernels want of a thread */
     void *library;        /* a provider's own state; NULL: our kernels */
+    size_t apart_bytes;   /* LIBRARY: of what it writes before that is added to out[0] */
+    float *apart;         /* WORK: one piece, which all such items use in turn */
 
     rb__unit_fn
         *pack;  /* LINEAR_DX, CONV_DX: turns the weights into WORK.packed before the rows; BATCHNORM: see there */

@@ -30,7 +30,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
     it->op = op, it->variant = v, it->program = program, it->provider = "own", it->kernels = k;
-    for (int i = 0; i < RB_OP_MAX_IN; i++) it->in_id[i] = op->in[i];
+    for (int i = 0; i < RB__MAX_IN; i++) it->in_id[i] = i < RB_OP_MAX_IN ? op->in[i] : -1;
     for (int i = 0; i < RB_OP_MAX_OUT; i++) it->out_id[i] = op->out[i];
     rb__geometry *g = &it->g;
     switch (op->kind) {

@@ -140,12 +140,12 @@ static size_t take(planner *p, size_t bytes) {
 
 /* Operands of an item as bits: inputs, then outputs. */
 #define IN(k)  (1u << (k))
-#define OUT(k) (1u << (RB_OP_MAX_IN + (k)))
+#define OUT(k) (1u << (RB__MAX_IN + (k)))
 
 static unsigned touched_by_pass(const rb__item *it, rb__rows_fn *fn) {
     bool gradient = it->op->kind == RB_OP_BATCHNORM_DX;
-    if (fn == it->survey) return gradient ? IN(0) | IN(1) | IN(3) | IN(4) | IN(5) : IN(0);
-    if (it->survey) return gradient ? IN(0) | IN(1) | IN(5) | OUT(0) : IN(0) | IN(5) | OUT(0);
+    if (fn == it->survey) return gradient ? ~(IN(2) | OUT(0)) : IN(0);
+    if (it->survey) return gradient ? ~(IN(2) | IN(3) | IN(4)) : IN(0) | IN(5) | OUT(0);
     return ~0u;
 }
 
@@ -165,8 +165,8 @@ static bool has_rows(const rb_op *op, int operand) {
 }
 
 static void touch(planner *p, const rb__item *it, int phase, unsigned operands) {
-    for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++) {
-        int id = k < RB_OP_MAX_IN ? it->in_id[k] : it->out_id[k - RB_OP_MAX_IN];
+    for (int k = 0; k < RB__MAX_IN + RB_OP_MAX_OUT; k++) {
+        int id = k < RB__MAX_IN ? it->in_id[k] : it->out_id[k - RB__MAX_IN];
         if (id < 0 || !(operands >> k & 1)) continue;
         life *l = &p->lives[id];
         if (l->first < 0) l->first = phase;
@@ -304,7 +304,7 @@ static rb__place place(const planner *p, const size_t *offsets, int id) {
 static rb_status allocate(planner *p) {
     rb__plan *plan = p->plan;
     const rb_variant *v = p->variant;
-    size_t count = (size_t)v->n_tensors, scratch = 0;
+    size_t count = (size_t)v->n_tensors, scratch = 0, apart = 0;
     size_t *offsets = calloc(count, sizeof *offsets + sizeof(bool));
     size_t(*pieces)[3] = calloc((size_t)plan->n_items + 1, sizeof *pieces);
     rb_status status = RB_OK;
@@ -320,7 +320,9 @@ static rb_status allocate(planner *p) {
         pieces[i][1] = take(p, it->library ? 0 : it->partial_count * (size_t)it->groups * sizeof(float));
         pieces[i][2] = take(p, 2 * sizeof(double) * (size_t)it->n_sums);
         if (it->scratch_bytes > scratch) scratch = it->scratch_bytes;
+        if (it->apart_bytes > apart) apart = it->apart_bytes;
     }
+    size_t apart_offset = take(p, apart);
     plan->arena_bytes = align_up(plan->scratch_offset + scratch + 4096); /* arenas do not share pages or lines */
     plan->arena_offset = take(p, plan->arena_bytes * (size_t)p->store->device->threads);
     plan->memory_bytes = p->used;
@@ -331,12 +333,13 @@ static rb_status allocate(planner *p) {
     }
     for (int i = 0; i < plan->n_items; i++) {
         rb__item *it = &plan->items[i];
-        for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++) {
-            bool input = k < RB_OP_MAX_IN;
-            rb__place *at = input ? &it->in[k] : &it->out[k - RB_OP_MAX_IN];
-            *at = place(p, offsets, input ? it->in_id[k] : it->out_id[k - RB_OP_MAX_IN]);
+        for (int k = 0; k < RB__MAX_IN + RB_OP_MAX_OUT; k++) {
+            bool input = k < RB__MAX_IN;
+            rb__place *at = input ? &it->in[k] : &it->out[k - RB__MAX_IN];
+            *at = place(p, offsets, input ? it->in_id[k] : it->out_id[k - RB__MAX_IN]);
             if (!has_rows(it->op, k)) at->row_bytes = 0;
         }
+        it->apart = it->apart_bytes ? (float *)(void *)(plan->memory + apart_offset) : NULL;
         it->packed = (float *)(void *)(plan->memory + pieces[i][0]);
         it->partials = it->partial_count ? (float *)(void *)(plan->memory + pieces[i][1]) : NULL;
         it->sums = (double *)(void *)(plan->memory + pieces[i][2]);

@@ -41,12 +41,12 @@ static void meet(barrier *b, int threads) {
 
 /* Addresses of an item's operands at batch row `row`. */
 static void resolve(const rb__item *it, unsigned char *arena, int row, int chunk_row, rb__call *c) {
-    for (int i = 0; i < RB_OP_MAX_IN + RB_OP_MAX_OUT; i++) {
-        const rb__place *p = i < RB_OP_MAX_IN ? &it->in[i] : &it->out[i - RB_OP_MAX_IN];
+    for (int i = 0; i < RB__MAX_IN + RB_OP_MAX_OUT; i++) {
+        const rb__place *p = i < RB__MAX_IN ? &it->in[i] : &it->out[i - RB__MAX_IN];
         unsigned char *at = p->local  ? arena + p->offset + p->row_bytes * (size_t)(row - chunk_row)
                             : p->base ? p->base + p->row_bytes * (size_t)row
                                       : NULL;
-        *(i < RB_OP_MAX_IN ? &c->in[i] : &c->out[i - RB_OP_MAX_IN]) = at;
+        *(i < RB__MAX_IN ? &c->in[i] : &c->out[i - RB__MAX_IN]) = at;
     }
 }
 
