@@ -103,29 +103,13 @@ static void layout(const rb_device *device, rb_layout *out) {
                        .channel_align = 16,
                        .align = RB__ALIGN,
                        .real_bytes = 4,
-                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
     (void)device, (void)program, (void)variant;
-    switch (op->kind) {
-    case RB_OP_BATCHNORM:
-    case RB_OP_BATCHNORM_DX:
-        return "batch normalization is not built for the cpu yet";
-    case RB_OP_DROPOUT:
-    case RB_OP_DROPOUT_DX:
-        return "dropout is not built for the cpu yet";
-    case RB_OP_LOSS_MSE:
-        return "the mean squared error is not built for the cpu yet";
-    case RB_OP_LOSS_CE:
-        return op->in[3] >= 0 ? "soft labels are not built for the cpu yet" : NULL;
-    case RB_OP_UPDATE:
-        return op->u.update.kind == RB_ADAM ? "Adam is not built for the cpu yet" : NULL;
-    case RB_OP_ATTACK:
-        return "attacks are not built for the cpu yet";
-    default:
-        return NULL;
-    }
+    bool attack = op->kind == RB_OP_ATTACK || (op->kind == RB_OP_BATCHNORM_DX && !(op->flags & RB_OPF_TRAIN));
+    return attack ? "attacks are not built for the cpu yet" : NULL;
 }
 
 static void store_free(rb_store *store) {
@@ -178,7 +162,7 @@ static rb_status bind(rb_store *store, const rb_program *program, const rb_varia
     bound->store = store;
     bound->variant = variant;
     for (int i = 0; i < variant->n_ops; i++)
-        if (variant->ops[i].kind == RB_OP_LOSS_CE)
+        if (variant->ops[i].kind == RB_OP_LOSS_CE || variant->ops[i].kind == RB_OP_LOSS_MSE)
             bound->order =
                 (const int32_t *)(const void *)(store->base[RB_SEG_CTRL] + program->order[variant->family].offset);
     RB_TRY(rb__plan_new(store, program, variant, &bound->plan));

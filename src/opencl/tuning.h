@@ -11,7 +11,7 @@ enum {
     RB__CL_SPLIT_TILES = 1024,
     RB__CL_SPLIT_DEPTH = 128,
     RB__CL_SPLIT_BYTES = 64 << 20,
-    RB__CL_SUM_PIECES = 64,     /* added by one item; more of them are added in two rounds */
+    RB__CL_SUM_PIECES = 32,     /* added by one item; more of them are added in two rounds */
     RB__CL_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
     /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
      * features of a group at most, batch rows that lie in scratch at a time */
