@@ -363,10 +363,10 @@ static void wrong_options_are_refused(void **state) {
     assert_int_equal(rb_backend_cpu.open(0, NULL, &device), RB_USAGE);
     assert_non_null(strstr(rb_error_last()->text, "avx512"));
     rb_error_clear();
-    assert_int_equal(rb_backend_cpu.probe(list, &n, why), RB_USAGE);
+    assert_int_equal(rb_backend_cpu.probe(NULL, list, &n, why), RB_USAGE);
     rb_error_clear();
     unsetenv("REGBENCH_ISA");
-    assert_ok(rb_backend_cpu.probe(list, &n, why));
+    assert_ok(rb_backend_cpu.probe(NULL, list, &n, why));
     assert_int_equal(n, 1);
     assert_true(list[0].threads >= 1 && list[0].name[0]);
 }

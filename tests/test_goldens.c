@@ -43,6 +43,11 @@ static int last_step(const golden *g) {
     return last;
 }
 
+/* A driver's exp and division may be a few units off, so that 1e-4 is allowed everywhere on OpenCL. */
+static double tolerance(const golden *g, double tol) {
+    return strncmp(g->device, "opencl", 6) == 0 && tol < 1e-4 ? 1e-4 : tol;
+}
+
 static void compare_steps(const golden *g, const record *r) {
     int compared = 0, last = last_step(g);
     for (int row = 0; row < steps_csv.n_rows; row++) {
@@ -50,7 +55,7 @@ static void compare_steps(const golden *g, const record *r) {
             atoi(rb_csv_get(&steps_csv, row, "seed")) != g->seed)
             continue;
         int step = atoi(rb_csv_get(&steps_csv, row, "step"));
-        double tol = golden_number(&steps_csv, row, "tol");
+        double tol = tolerance(g, golden_number(&steps_csv, row, "tol"));
         if (step >= r->n) continue;
         const struct {
             const char *column;
@@ -73,7 +78,8 @@ static void compare_eval(const golden *g, const rb_run_result *result, double lo
         if (strcmp(rb_csv_get(&evals_csv, row, "case"), g->name) ||
             atoi(rb_csv_get(&evals_csv, row, "seed")) != g->seed)
             continue;
-        double expected = golden_number(&evals_csv, row, "val_loss_2000"), tol = golden_number(&evals_csv, row, "tol");
+        double expected = golden_number(&evals_csv, row, "val_loss_2000");
+        double tol = tolerance(g, golden_number(&evals_csv, row, "tol"));
         if (!near_golden(loss, expected, tol)) fail_msg("validation loss is %.9g, PyTorch has %.9g", loss, expected);
         /* of 2,000 samples at most one may lie so near a decision boundary that rounding turns it */
         double accuracy = golden_number(&evals_csv, row, "val_acc_2000");
@@ -122,7 +128,13 @@ static void first_steps(void **state) {
         print_message("these CIFAR-10 files are not the ones that the goldens were made with\n");
         skip();
     }
-    assert_ok(rb_device_select(g->device, &id));
+    rb_status selected = rb_device_select(g->device, &id);
+    if (selected == RB_NO_DEVICE) {
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        skip();
+    }
+    assert_ok(selected);
     const char *threads = getenv("REGBENCH_THREADS"), *isa = getenv("REGBENCH_ISA");
     rb_open_options open = {.threads = threads ? atoi(threads) : 0};
     rb_status opened = id.backend->open(id.index, &open, &device);

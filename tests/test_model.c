@@ -202,6 +202,15 @@ static void test_fuse_batchnorm(void **state) {
         "gather conv batch-norm+relu conv batch-norm+leaky-relu conv batch-norm+relu max-pool linear loss-ce linear-dw "
         "linear-dx max-pool-dx+relu batch-norm-dx conv-dw conv-dx batch-norm-dx+leaky-relu conv-dw conv-dx! "
         "batch-norm-dx+relu conv-dw update");
+    /* what is added must be there before batch norm runs */
+    static const rb_layer late[] = {RB_LINEAR(6, .tag = "in"),
+                                    RB_BATCHNORM_TAG("n"),
+                                    RB_LINEAR(6, .from = "in"),
+                                    RB_ADD("n"),
+                                    RB_LINEAR(3),
+                                    RB_END};
+    assert_string_equal(list_of(late, s, RB_FUSE_ADD, RB_VARIANT_EVAL),
+                        "gather linear batch-norm linear add linear loss-ce");
     /* of two batch norms the later one adds: the other's output must be there */
     static const rb_layer wider[] = {RB_CONV(2, .kernel = 1, .tag = "in"),
                                      RB_CONV(3, .kernel = 1),
@@ -256,33 +265,50 @@ static void test_fused_batchnorm_operands(void **state) {
     rb_program_free(p);
 }
 
-/* Gradients without copies are the same bits, in models drawn at random. */
+/* Copies in the training list with and without RB_FUSE_COPY; loss and gradients must be the same bits. */
+static void check_copies(const rb_spec *spec, uint64_t seed, const char *text, int copies[2]) {
+    rig r[2];
+    double loss[2];
+    unsigned char *grad[2];
+    for (int k = 0; k < 2; k++) {
+        rig_open_fused(&r[k], spec, seed, k ? RB_FUSE_COPY : 0);
+        const rb_variant *v = &r[k].program->variant[TRAIN];
+        for (int i = 0; i < v->n_ops; i++) copies[k] += v->ops[i].kind == RB_OP_COPY;
+        loss[k] = rig_loss(&r[k], TRAIN);
+        grad[k] = test_malloc(r[k].program->grad_all.bytes);
+        rig_get(&r[k], &r[k].program->grad_all, grad[k]);
+    }
+    if (!(loss[0] == loss[1]) || memcmp(grad[0], grad[1], r[0].program->grad_all.bytes) != 0)
+        fail_msg("model %s: other gradients without copies", text);
+    for (int k = 0; k < 2; k++) {
+        test_free(grad[k]);
+        rig_close(&r[k]);
+    }
+}
+
 static void test_copies_are_not_missed(void **state) {
     (void)state;
     int copies[2] = {0, 0};
     for (uint64_t seed = 1; seed <= 300; seed++) {
         static model m; /* layers point into it */
-        rig r[2];
-        double loss[2];
         model_draw(&m, seed);
-        unsigned char *grad[2];
-        for (int k = 0; k < 2; k++) {
-            rig_open_fused(&r[k], &m.spec, seed, k ? RB_FUSE_COPY : 0);
-            const rb_variant *v = &r[k].program->variant[TRAIN];
-            for (int i = 0; i < v->n_ops; i++) copies[k] += v->ops[i].kind == RB_OP_COPY;
-            loss[k] = rig_loss(&r[k], TRAIN);
-            grad[k] = test_malloc(r[k].program->grad_all.bytes);
-            rig_get(&r[k], &r[k].program->grad_all, grad[k]);
-        }
-        if (!(loss[0] == loss[1]) || memcmp(grad[0], grad[1], r[0].program->grad_all.bytes) != 0)
-            fail_msg("model %d: %s", (int)seed, m.text);
-        for (int k = 0; k < 2; k++) {
-            test_free(grad[k]);
-            rig_close(&r[k]);
-        }
+        check_copies(&m.spec, seed, m.text, copies);
     }
     assert_true(copies[0] > 100);
     assert_int_equal(copies[1], 0);
+    /* and those that must stay: source and target differ while both are needed */
+    static const rb_layer twice[] = {
+        RB_LINEAR(6, .tag = "a"), RB_SIGMOID, RB_ADD("a"), RB_ADD("a"), RB_LINEAR(3), RB_END};
+    static const rb_layer first[] = {RB_LINEAR(6, .tag = "in"), RB_LINEAR(6, .tag = "main"),
+                                     RB_ADD("main", .from = "in"), RB_LINEAR(3), RB_END};
+    static const rb_layer second[] = {RB_LINEAR(6, .tag = "in"), RB_LINEAR(6), RB_ADD("in"), RB_LINEAR(3), RB_END};
+    static const rb_layer *const models[] = {twice, first, second};
+    for (int i = 0; i < 3; i++) {
+        rb_spec s = spec_of(models[i], 1, 2, 3, 3, 4);
+        int kept[2] = {0, 0};
+        check_copies(&s, 5, "with copies that stay", kept);
+        assert_true(kept[1] > 0 && kept[1] < kept[0]);
+    }
 }
 
 static void test_dropout_and_norm_lists(void **state) {

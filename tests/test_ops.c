@@ -22,6 +22,16 @@ static void reference(void **state) {
     check_device("reference", NULL);
 }
 
+static void opencl(void **state) {
+    rb_device_id id;
+    if (rb_device_select("opencl", &id) != RB_OK) {
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        skip();
+    }
+    check_device("opencl", *state);
+}
+
 static void cpu(void **state) { check_device("cpu", *state); }
 
 /* Each instruction set of this machine, forced in turn. */
@@ -76,11 +86,13 @@ int main(void) {
         {.name = "cpu, own kernels, 3 threads", .test_func = cpu, .initial_state = &own3},
         {.name = "cpu, oneDNN", .test_func = cpu, .initial_state = &onednn},
         {.name = "cpu, automatic", .test_func = cpu, .initial_state = &automatic},
+        {.name = "opencl", .test_func = opencl},
         {.name = "cpu, baseline", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "baseline"},
         {.name = "cpu, avx2", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx2"},
         {.name = "cpu, avx512", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx512"},
     };
-    static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 1 thread", "cpu, oneDNN"};
+    static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 1 thread", "cpu, oneDNN",
+                                        "opencl"};
     struct CMUnitTest chosen[sizeof tests / sizeof *tests];
     const char *flag = getenv("REGBENCH_QUICK");
     size_t n = 0;

@@ -23,16 +23,19 @@ static void headers(void **state) {
          "kernel_cache,tuning_id,step_wall_ns_median,step_wall_ns_mad,step_wall_ns_p05,step_wall_ns_p95,samples_per_s,"
          "model_mflop_per_sample,gflop_per_s,pct_peak_flops,pct_roofline,mem_peak_mib,clock_mhz_median,throttled_frac,"
          "power_w_mean,energy_j_per_sample,peak_gflops,verify,verify_max_rel_err,val_acc_final,val_acc_best,best_epoch,"
-         "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s\n"},
+         "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s,resumed_from\n"},
         {RB_TABLE_epochs,
          "schema_version,run_id,epoch,step,train_s_cum,eval_s_cum,lr,train_loss,train_acc,train_eval_loss,"
          "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},
         {RB_TABLE_steps, "schema_version,run_id,step,train_loss,param_l2,grad_l2\n"},
+        {RB_TABLE_layers, "schema_version,run_id,epoch,step,tensor,layer,n_params,l1,l2,max_abs,near_zero,grad_l2\n"},
         {RB_TABLE_windows, "schema_version,run_id,window,warmup,steps,wall_ns,clock_mhz,throttled\n"},
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
-        {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib\n"},
+        {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
+        {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
+                           "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,
          "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
          "optimizer,expect,expected_s\n"},

@@ -170,6 +170,29 @@ static void resume(void **state) {
     util_remove(folder);
 }
 
+/* Killed runs from whose checkpoints others go on: their rows up to there stay, however often the folder is opened. */
+static void kept(void **state) {
+    char *folder = util_folder();
+    rb_session *s = NULL;
+    rb_kept_run kept[] = {{"x-0001", 1, 2}, {"x-0003", 2, 4}};
+    rb_session_options options = {.out_dir = folder, .resume = true, .kept = kept, .n_kept = 2};
+    (void)state;
+    assert_int_equal(open_in(folder, false, &s), RB_OK);
+    for (int i = 0; i < 5; i++) assert_int_equal(put_step(s, "x-0001", i), RB_OK);
+    for (int i = 3; i < 9; i++) assert_int_equal(put_step(s, "x-0002", i), RB_OK);
+    for (int i = 3; i < 9; i++) assert_int_equal(put_step(s, "x-0003", i), RB_OK);
+    rb_session_close(s);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(rb_session_open(&options, &s), RB_OK);
+        rb_session_close(s);
+        assert_int_equal(rows_of(folder, "steps.csv"), 3 + 2); /* 0, 1, 2 and 3, 4 */
+    }
+    assert_int_equal(open_in(folder, true, &s), RB_OK);
+    rb_session_close(s);
+    assert_int_equal(rows_of(folder, "steps.csv"), 0);
+    util_remove(folder);
+}
+
 /* The key holds what was run on, and under which limits: the sample is not the data set, 20 steps are no run. */
 static void keys(void **state) {
     char *folder = util_folder();
@@ -384,9 +407,9 @@ static void full_disk(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys),       cmocka_unit_test(damaged),   cmocka_unit_test(fresh),  cmocka_unit_test(occupied),
-        cmocka_unit_test(resume),     cmocka_unit_test(rotated),   cmocka_unit_test(killed), cmocka_unit_test(orphan),
-        cmocka_unit_test(unwritable), cmocka_unit_test(full_disk),
+        cmocka_unit_test(keys),   cmocka_unit_test(damaged),    cmocka_unit_test(fresh),     cmocka_unit_test(occupied),
+        cmocka_unit_test(resume), cmocka_unit_test(kept),       cmocka_unit_test(rotated),   cmocka_unit_test(killed),
+        cmocka_unit_test(orphan), cmocka_unit_test(unwritable), cmocka_unit_test(full_disk),
     };
     rb_log_threshold = RB_LOG_ERROR;
     return cmocka_run_group_tests(tests, NULL, NULL);

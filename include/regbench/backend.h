@@ -9,34 +9,43 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 1, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 3, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;
 typedef struct rb_store rb_store;
 typedef struct rb_bound rb_bound;
 
+/* What is unknown or does not apply is "" or 0. */
 typedef struct rb_device_info {
-    char key[32];     /* "cpu", "opencl:0" */
-    char name[128];   /* hardware name */
-    char driver[128]; /* library or driver and version */
-    char isa[64];     /* instruction set or compute capability in use */
-    int threads;      /* compute threads or units in use */
-    size_t memory;    /* bytes available to a store; 0 = unknown */
-    size_t max_alloc; /* largest segment in bytes; 0 = no limit below memory */
+    char key[32];       /* "cpu", "opencl:0" */
+    char name[128];     /* hardware name */
+    char driver[128];   /* library or driver and version */
+    char isa[64];       /* instruction set or compute capability in use */
+    char type[16];      /* "cpu", "gpu", "accelerator" */
+    char platform[128]; /* whose runtime stands between: an OpenCL platform */
+    char vendor[128];   /* of the hardware, as its driver says */
+    char version[128];  /* of the programming interface */
+    int threads;        /* compute threads or units in use */
+    size_t memory;      /* bytes available to a store; 0 = unknown */
+    size_t max_alloc;   /* largest segment in bytes; 0 = no limit below memory */
+    char details[8192]; /* limits and settings for `devices -v`: "name=value; name=value" */
 } rb_device_info;
 
+/* A zeroed struct is the default in everything. */
 typedef struct rb_open_options {
     int threads;          /* 0 = all cores the process may use */
     const char *provider; /* "auto", "own", "onednn" ... */
+    const char *quirks;   /* "max_wg=64,local_mem=0": settles what the device's driver cannot be asked; NULL = none */
 } rb_open_options;
 
 typedef struct rb_backend {
     const char *name;
     int abi; /* RB_BACKEND_ABI */
 
-    /* Devices present, at most RB_MAX_DEVICES; *n = 0 with RB_OK and a reason in `why` when there are none. */
-    rb_status (*probe)(rb_device_info *list, int *n, char why[256]);
+    /* Devices present, at most RB_MAX_DEVICES, as `options` (NULL = the defaults) would open them; *n = 0 with RB_OK
+     * and a reason in `why` when there are none. With devices, `why` is empty or says what is amiss beside them. */
+    rb_status (*probe)(const rb_open_options *options, rb_device_info *list, int *n, char why[256]);
     rb_status (*open)(int index, const rb_open_options *options, rb_device **out);
     void (*close)(rb_device *device);
     void (*info)(const rb_device *device, rb_device_info *out);
@@ -67,6 +76,8 @@ typedef struct rb_backend {
     rb_status (*fma_peak)(rb_device *device, double seconds, double *gflop_per_s);
     /* Optional (NULL): bytes of scratch (split sums, packed copies) that bind took outside of the store. */
     size_t (*work_bytes)(const rb_bound *bound);
+    /* Optional (NULL): kernels and library calls that one step enqueues. */
+    int (*launches)(const rb_bound *bound);
 } rb_backend;
 
 /* All backends of this build, in the order of backends.def; NULL-terminated. */
@@ -74,14 +85,15 @@ const rb_backend *const *rb_backends(void);
 /* True if the backend takes part only when it is named. */
 bool rb_backend_only_named(const rb_backend *backend);
 
-/* A selector: "cpu", "reference", "opencl:0". */
+/* A selector: "cpu", "reference", "opencl:0", "opencl:gpu", "opencl:AMD". */
 typedef struct rb_device_id {
     const rb_backend *backend;
     int index;
 } rb_device_id;
 
-/* "cpu" and "cpu:0" alike. RB_USAGE for an unknown backend (with a suggestion) or malformed selector; RB_NO_DEVICE for
- * a well-formed selector that matches no device. */
+/* "cpu" and "cpu:0" alike. A word behind the colon is a type of device or, in either case, a part of its name, vendor
+ * or platform; the first match counts. RB_USAGE for an unknown backend (with a suggestion) or malformed selector;
+ * RB_NO_DEVICE, with a list of what there is, for a well-formed selector that matches no device. */
 rb_status rb_device_select(const char *selector, rb_device_id *out);
 
 /* Every op of every compiled variant is supported, else RB_UNSUPPORTED with the first reason. */

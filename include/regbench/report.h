@@ -92,16 +92,25 @@ rb_status rb_print_rows(FILE *to, rb_format format, const rb_row *rows, int n, c
 
 /* A session folder: results/<machine>/<UTC>-<commit12>[-dirty]-<id>/, or exactly `out_dir`. */
 typedef struct rb_session rb_session;
+/* A run up to its checkpoint. */
+typedef struct rb_kept_run {
+    char run_id[64];
+    int64_t epoch, step;
+} rb_kept_run;
+
 typedef struct rb_session_options {
-    const char *out_dir; /* -O, NULL = under results/ */
-    const char *machine; /* --machine, NULL = host name */
-    const char *command; /* the command line, for session.json */
-    bool resume;         /* an old session in out_dir is continued; otherwise it is RB_USAGE */
-    bool can_resume;     /* the user may ask for `resume`: messages say so */
+    const char *out_dir;     /* -O, NULL = under results/ */
+    const char *machine;     /* --machine, NULL = host name */
+    const char *command;     /* the command line, for session.json */
+    bool resume;             /* an old session in out_dir is continued; otherwise it is RB_USAGE */
+    const rb_kept_run *kept; /* see rb_session_open; only read during that call */
+    int n_kept;
+    bool can_resume; /* the user may ask for `resume`: messages say so */
 } rb_session_options;
 /* RB_OUTPUT: unwritable; RB_USAGE: an old session is there and resume is not set, or another process has the lock.
  * A resumed session's CSVs are built anew from events.jsonl, without the rows of runs that never got their row in runs
- * (they were interrupted) and of runs of which a line is damaged. */
+ * (they were interrupted) and of runs of which a line is damaged. Of interrupted runs
+ * that options->kept names the rows up to there stay: a later run went on from there, or will. */
 rb_status rb_session_open(const rb_session_options *options, rb_session **out);
 const char *rb_session_dir(const rb_session *s);
 const char *rb_session_id(const rb_session *s);

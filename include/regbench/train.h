@@ -9,6 +9,7 @@
 #include "regbench/backend.h"
 #include "regbench/data.h"
 #include "regbench/lab.h"
+#include "regbench/rng.h"
 
 typedef struct rb_trainer rb_trainer;
 
@@ -41,7 +42,11 @@ void rb_trainer_free(rb_trainer *t);
 
 const rb_program *rb_trainer_program(const rb_trainer *t);
 const rb_case *rb_trainer_case(const rb_trainer *t);
+const rb_backend *rb_trainer_backend(const rb_trainer *t);
+const rb_dataset *rb_trainer_data(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
+/* The stream from which parameters were drawn and epoch orders are. */
+rb_mt19937 *rb_trainer_generator(rb_trainer *t);
 /* The binding of a variant, NULL where it was not compiled: for providers and scratch sizes. */
 rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant);
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t);
@@ -50,6 +55,8 @@ int rb_trainer_steps_per_epoch(const rb_trainer *t);
 int rb_trainer_steps_per_window(const rb_trainer *t);
 int64_t rb_trainer_rows(const rb_trainer *t, rb_split split); /* VALID falls back to TEST where a case names no split */
 
+/* Between epochs: as if `steps` optimizer steps were behind. Parameters and generator are the caller's to restore. */
+void rb_trainer_seek(rb_trainer *t, int64_t steps);
 /* Draws the epoch's order and writes it, the schedule and the cursor to the device. */
 rb_status rb_trainer_begin_window(rb_trainer *t);
 /* Enqueues the next n steps of the window (the last of an epoch may be the smaller batch); no wait. */
@@ -67,11 +74,22 @@ rb_status rb_trainer_eval_submit(rb_trainer *t);
 rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy);
 /* Regression: the outputs of the last pass, (rows, columns). */
 rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values);
+/* Row numbers of a split in the data set: rb_trainer_rows of them, training rows first, then test rows. */
+const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split);
 /* Labels of a split's first n rows, for reports. */
 void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels);
 rb_status rb_trainer_param_l2(rb_trainer *t, double *out);
 /* Canonical values of parameter i (rb_program.params). */
 rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values);
+
+/* Norms of one parameter tensor. */
+typedef struct rb_tensor_norms {
+    double l1, l2, max_abs;
+    double near_zero; /* share of |w| < 1e-3, 0 to 1 */
+    double grad_l2;   /* of the last step's gradient, without penalties and weight decay; 0 before the first step */
+} rb_tensor_norms;
+/* Of every parameter (rb_program.n_params of them), on the host from one read of PARAM and one of GRAD. */
+rb_status rb_trainer_norms(rb_trainer *t, rb_tensor_norms *out);
 
 /* A whole run. Hooks may be NULL; a hook that returns non-zero stops the run cleanly (RB_INTERRUPTED). */
 typedef struct rb_epoch_result {
@@ -79,15 +97,21 @@ typedef struct rb_epoch_result {
     int64_t step;           /* optimizer steps so far */
     double train_s, eval_s; /* cumulative; epochs decided at once share the window's time, evaluations included */
     double lr, train_loss, train_acc, val_loss, val_acc, param_l2; /* accuracies of a regression: NaN */
+    double val_acc_best; /* of all epochs so far, NaN where none was evaluated */
+    int best_epoch;
     bool has_train, has_val;
+    bool current; /* the device is where this epoch ended: the last of those decided at once */
     bool partial; /* ended before its last step: interrupted, or --max-steps */
 } rb_epoch_result;
+bool rb_epoch_finite(const rb_epoch_result *e); /* losses and parameters are */
 
 typedef struct rb_run_options {
     uint64_t seed;
     int64_t max_steps; /* 0 = whole run; else one evaluation after the last step, on the first 2,000 rows */
     bool no_eval;
     bool trajectory; /* call on_step */
+    const rb_epoch_result
+        *from; /* NULL, or the epoch after which `t` was restored (checkpoint.h): go on with the next */
     void *context;
     int (*on_step)(void *context, int64_t step, const rb_step_metrics *m); /* step 0: after initialization, loss NaN */
     int (*on_epoch)(void *context, const rb_epoch_result *e);

@@ -3,35 +3,82 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/modules.h"
 #include "core/text.h"
 #include "regbench/backend.h"
 
 #define RB_BACKEND(name, only_named) extern const rb_backend rb_backend_##name;
+#define RB_MODULE(name, to_run, to_build)
 #include "regbench/backends.def"
 #undef RB_BACKEND
+#undef RB_MODULE
 
 enum {
-#define RB_BACKEND(name, only_named) BACKEND_##name,
+#define RB_BACKEND(name, only_named)      BACKEND_##name,
+#define RB_MODULE(name, to_run, to_build) BACKEND_##name,
 #include "regbench/backends.def"
 #undef RB_BACKEND
+#undef RB_MODULE
     BACKENDS
 };
 
 const rb_backend *const *rb_backends(void) {
     static const rb_backend *const list[] = {
-#define RB_BACKEND(name, only_named) &rb_backend_##name,
+#define RB_BACKEND(name, only_named)      &rb_backend_##name,
+#define RB_MODULE(name, to_run, to_build) &rb__module_##name,
 #include "regbench/backends.def"
 #undef RB_BACKEND
+#undef RB_MODULE
         NULL};
     return list;
 }
 
 bool rb_backend_only_named(const rb_backend *backend) {
-#define RB_BACKEND(name, only_named)                                                                                   \
-    if (backend == &rb_backend_##name) return only_named;
+    static const bool named[] = {
+#define RB_BACKEND(name, only_named)      only_named,
+#define RB_MODULE(name, to_run, to_build) false,
 #include "regbench/backends.def"
 #undef RB_BACKEND
+#undef RB_MODULE
+    };
+    for (int i = 0; i < BACKENDS; i++)
+        if (rb_backends()[i] == backend) return named[i];
     return true;
+}
+
+/* --- selectors ------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_number(const char *word) {
+    const char *at = word;
+    while (*at >= '0' && *at <= '9') at++;
+    return at != word && *at == '\0';
+}
+
+/* -1 where no device is meant by `word`: a number, a type, or a part of what its driver calls it. */
+static int find_device(const rb_device_info *list, int n, const char *word) {
+    if (is_number(word)) {
+        long index = strtol(word, NULL, 10);
+        return index < n ? (int)index : -1;
+    }
+    for (int i = 0; i < n; i++)
+        if (strcasecmp(list[i].type, word) == 0) return i;
+    for (int i = 0; i < n; i++)
+        if (strcasestr(list[i].name, word) || strcasestr(list[i].vendor, word) || strcasestr(list[i].platform, word))
+            return i;
+    return -1;
+}
+
+static rb_status no_such_device(const char *selector, const rb_backend *backend, const rb_device_info *list, int n,
+                                const char *why) {
+    rb_text all = {0};
+    for (int i = 0; i < n; i++)
+        rb_text_printf(&all, "%s%s (%s%s%s)", i ? ", " : ": ", list[i].key, list[i].type, list[i].type[0] ? ", " : "",
+                       list[i].name);
+    rb_status status = rb_fail(RB_NO_DEVICE, "no device \"%s\": backend %s has %d device%s%s%s%s", selector,
+                               backend->name, n, n == 1 ? "" : "s", rb_text_string(&all), why[0] ? ": " : "", why);
+    rb_text_free(&all);
+    return status;
 }
 
 rb_status rb_device_select(const char *selector, rb_device_id *out) {
@@ -50,23 +97,21 @@ rb_status rb_device_select(const char *selector, rb_device_id *out) {
                        "unknown backend \"%s\" in device \"%s\"%s%s%s (`regbench devices` lists what is here)", word,
                        selector, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     }
-    char *end = NULL;
-    long index = colon ? strtol(colon + 1, &end, 10) : 0;
-    if (colon && (colon[1] < '0' || colon[1] > '9' || *end))
-        return rb_fail(RB_USAGE, "malformed device \"%s\": expected BACKEND or BACKEND:NUMBER, for example cpu:0",
+    if (colon && !colon[1])
+        return rb_fail(RB_USAGE,
+                       "malformed device \"%s\": expected BACKEND or BACKEND:WHICH, for example cpu:0, opencl:gpu",
                        selector);
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     int n = 0;
     char why[256] = "";
     if (!list) return rb_fail(RB_MEMORY, "out of memory while listing devices");
-    rb_status status = out->backend->probe(list, &n, why);
+    rb_status status = out->backend->probe(NULL, list, &n, why);
+    if (status == RB_OK) {
+        out->index = find_device(list, n, colon ? colon + 1 : "0");
+        if (out->index < 0) status = no_such_device(selector, out->backend, list, n, why);
+    }
     free(list);
-    if (status != RB_OK) return status;
-    if (index >= n)
-        return rb_fail(RB_NO_DEVICE, "no device \"%s\": backend %s has %d device%s%s%s", selector, out->backend->name,
-                       n, n == 1 ? "" : "s", why[0] ? ": " : "", why);
-    out->index = (int)index;
-    return RB_OK;
+    return status;
 }
 
 rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes) {

@@ -7,6 +7,7 @@
 #include "cli/child.h"
 #include "cli/verb.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "regbench/backend.h"
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
@@ -23,32 +24,41 @@ static rb_status send_device(FILE *to, const rb_backend *backend, const rb_devic
     if (info->threads) rb_row_int(&row, RB_COL(devices, threads), info->threads);
     if (info->memory) rb_row_int(&row, RB_COL(devices, memory_mib), (int64_t)(info->memory >> 20));
     if (info->max_alloc) rb_row_int(&row, RB_COL(devices, max_alloc_mib), (int64_t)(info->max_alloc >> 20));
+    rb_row_text(&row, RB_COL(devices, type), info->type);
+    rb_row_text(&row, RB_COL(devices, platform), info->platform);
+    rb_row_text(&row, RB_COL(devices, vendor), info->vendor);
+    rb_row_text(&row, RB_COL(devices, version), info->version);
+    rb_row_text(&row, RB_COL(devices, details), info->details);
     rb_status status = rb_send_row(to, &row);
     rb_row_end(&row);
     return status;
 }
 
 typedef struct probe_work_of {
+    const rb_options *o;
     const rb_words *selectors; /* those named, or */
     const rb_backend *backend; /* all devices of one backend */
 } probe_work_of;
 
-static rb_status probe_backend(const rb_backend *backend, FILE *to) {
+static rb_status probe_backend(const rb_options *o, const rb_backend *backend, FILE *to) {
     rb_status status = RB_OK;
     char why[256] = "";
     int n = 0;
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     if (!list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
-    RB_TRY(backend->probe(list, &n, why));
-    if (n == 0) rb_log(RB_LOG_DEBUG, "backend %s: no device: %s", backend->name, why);
+    rb_open_options options = rb_open_choice(o);
+    RB_TRY(backend->probe(&options, list, &n, why));
+    /* Who asks which devices there are wants to know why one is missing. */
+    if (why[0]) rb_log(o->verb == RB_VERB_devices ? RB_LOG_INFO : RB_LOG_DEBUG, "backend %s: %s", backend->name, why);
     for (int i = 0; i < n; i++) RB_TRY(send_device(to, backend, &list[i]));
 cleanup:
     free(list);
     return status;
 }
 
-static rb_status probe_selected(const rb_words *selectors, FILE *to) {
+static rb_status probe_selected(const rb_options *o, const rb_words *selectors, FILE *to) {
     rb_status status = RB_OK;
+    rb_open_options options = rb_open_choice(o);
     rb_device_info *list = calloc(RB_MAX_DEVICES, sizeof *list);
     if (!list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
     for (int i = 0; i < selectors->n; i++) {
@@ -56,7 +66,7 @@ static rb_status probe_selected(const rb_words *selectors, FILE *to) {
         char why[256] = "";
         int n = 0;
         RB_TRY(rb_device_select(selectors->at[i], &id));
-        RB_TRY(id.backend->probe(list, &n, why));
+        RB_TRY(id.backend->probe(&options, list, &n, why));
         if (id.index >= n) {
             status = rb_fail(RB_NO_DEVICE, "no device %s%s%s", selectors->at[i], why[0] ? ": " : "", why);
             goto cleanup;
@@ -70,7 +80,7 @@ cleanup:
 
 static rb_status work(void *context, FILE *to) {
     const probe_work_of *w = context;
-    return w->selectors ? probe_selected(w->selectors, to) : probe_backend(w->backend, to);
+    return w->selectors ? probe_selected(w->o, w->selectors, to) : probe_backend(w->o, w->backend, to);
 }
 
 /* --- in the parent --------------------------------------------------------------------------------------------------
@@ -114,11 +124,11 @@ rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n) {
     *rows = NULL;
     *n = 0;
     if (rb_given(o, RB_FLAG_DEVICE)) {
-        probe_work_of w = {.selectors = &o->flag[RB_FLAG_DEVICE]};
+        probe_work_of w = {.o = o, .selectors = &o->flag[RB_FLAG_DEVICE]};
         RB_TRY(probe(o, &w, &list));
     }
     for (const rb_backend *const *b = rb_backends(); *b && !rb_given(o, RB_FLAG_DEVICE); b++) {
-        probe_work_of w = {.backend = *b};
+        probe_work_of w = {.o = o, .backend = *b};
         if (rb_backend_only_named(*b)) continue;
         rb_status found = probe(o, &w, &list);
         if (found == RB_OK) continue;
@@ -160,10 +170,34 @@ cleanup:
     return status;
 }
 
+/* What does not fit into a table, for people: a line for each thing. */
+static rb_status print_details(const rb_row *rows, int n) {
+    rb_status status = RB_OK;
+    rb_text text = {0};
+    for (int i = 0; i < n; i++) {
+        const char *at = rb_row_get_text(&rows[i], RB_COL(devices, details));
+        if (!at[0]) continue;
+        rb_text_printf(&text, "\n%s\n", rb_row_get_text(&rows[i], RB_COL(devices, device_key)));
+        rb_text_printf(&text, "  vendor=%s\n", rb_row_get_text(&rows[i], RB_COL(devices, vendor)));
+        rb_text_printf(&text, "  version=%s\n", rb_row_get_text(&rows[i], RB_COL(devices, version)));
+        while (*at) {
+            const char *end = strstr(at, "; ");
+            size_t length = end ? (size_t)(end - at) : strlen(at);
+            rb_text_printf(&text, "  %.*s\n", (int)length, at);
+            at += end ? length + 2 : length;
+        }
+    }
+    RB_TRY(rb_text_status(&text));
+    RB_TRY(rb_print_text(rb_text_string(&text)));
+cleanup:
+    rb_text_free(&text);
+    return status;
+}
+
 rb_status rb_verb_devices(const rb_options *o) {
-    static const int columns[] = {RB_COL(devices, device_key), RB_COL(devices, backend), RB_COL(devices, device),
-                                  RB_COL(devices, driver),     RB_COL(devices, isa),     RB_COL(devices, threads),
-                                  RB_COL(devices, memory_mib)};
+    static const int columns[] = {RB_COL(devices, device_key), RB_COL(devices, backend),   RB_COL(devices, device),
+                                  RB_COL(devices, type),       RB_COL(devices, driver),    RB_COL(devices, isa),
+                                  RB_COL(devices, threads),    RB_COL(devices, memory_mib)};
     rb_status status = RB_OK;
     rb_format format = rb_output_format(o);
     rb_row *rows = NULL;
@@ -171,6 +205,7 @@ rb_status rb_verb_devices(const rb_options *o) {
     RB_TRY(rb_no_names(o));
     RB_TRY(rb_device_rows(o, &rows, &n));
     RB_TRY(rb_print_table(RB_TABLE_devices, format, rows, n, columns, sizeof columns / sizeof *columns));
+    if (format == RB_FORMAT_MD && rb_given(o, RB_FLAG_VERBOSE)) RB_TRY(print_details(rows, n));
     if (n == 0) rb_log(RB_LOG_INFO, "no device found; `-d reference` always works, slowly");
 cleanup:
     rb_device_rows_free(rows, n);

@@ -6,6 +6,7 @@
 #include "cli/devices.h"
 #include "cli/place.h"
 #include "cli/verb.h"
+#include "core/log.h"
 #include "measure/peak.h"
 
 typedef struct peak_work {
@@ -68,6 +69,10 @@ rb_status rb_verb_peak(const rb_options *o) {
         rb_child_hooks hooks = {.context = list, .row = keep_row};
         peak_work w = {.o = o, .selector = selectors.at[i]};
         RB_TRY(rb_child_run(work, &w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
+        if (end.status == RB_UNSUPPORTED && !rb_given(o, RB_FLAG_DEVICE)) {
+            rb_log(RB_LOG_WARN, "%s: %s", selectors.at[i], end.text); /* nobody asked for it by name */
+            continue;
+        }
         if (end.status != RB_OK) {
             status = rb_fail(end.status, "%s: %s", selectors.at[i], end.text);
             goto cleanup;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/checkpoints.h"
 #include "cli/verb.h"
 #include "core/log.h"
 #include "measure/build.h"
@@ -73,13 +74,18 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     char path[4096];
     rb_env env = {0};
     rb_text command = {0};
+    rb_kept_run *kept = NULL;
+    int n_kept = 0;
+    memset(r, 0, sizeof *r);
+    if (rb_given(o, RB_FLAG_RESUME)) RB_TRY(rb_checkpoints_kept(rb_value(o, RB_FLAG_OUT_DIR), &kept, &n_kept));
     rb_command_line(o, NULL, &command);
     rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),
                                   .machine = rb_value(o, RB_FLAG_MACHINE),
                                   .command = rb_text_string(&command),
                                   .resume = rb_given(o, RB_FLAG_RESUME),
+                                  .kept = kept,
+                                  .n_kept = n_kept,
                                   .can_resume = o->verb == RB_VERB_run};
-    memset(r, 0, sizeof *r);
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
     RB_TRY(rb_session_open(&options, &r->session));
@@ -93,6 +99,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     snprintf(r->env_id, sizeof r->env_id, "%s", env.id);
     RB_TRY(rb_env_record(&env, r->session));
 cleanup:
+    free(kept);
     rb_text_free(&command);
     rb_env_free(&env);
     return status;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/checkpoints.h"
 #include "cli/classes.h"
 #include "cli/matrix.h"
 #include "cli/place.h"
@@ -18,11 +19,18 @@ typedef struct run_work {
     const rb_options *o;
     const rb_item *item;
     const rb_row *row; /* what is known before */
-    const char *run_id;
+    const char *run_id, *session_dir;
     const rb_dataset *data;
     rb_verified verified; /* by an earlier item */
     FILE *to;
+    rb_trainer *trainer;
     int epochs;
+    int decided;          /* last epoch after which the device stood still, and could be read */
+    int checkpoint_every; /* epochs, 0 = never */
+    rb_text checkpoint;   /* its file */
+    char lineage[2048];   /* of the run, see checkpoint.h */
+    const char *resumed;  /* the file with which the run began; NULL once the first row has said so */
+    bool layers;
     double spoken;  /* when progress was last sent */
     rb_status sent; /* first failure to send */
 } run_work;
@@ -43,9 +51,69 @@ static int on_step(void *context, int64_t step, const rb_step_metrics *m) {
     return w->sent != RB_OK;
 }
 
+/* Rows of layers: norms of every parameter tensor. */
+static rb_status send_layers(run_work *w, int epoch, int64_t step) {
+    rb_status status = RB_OK;
+    const rb_program *p = rb_trainer_program(w->trainer);
+    rb_row row;
+    rb_row_begin(&row, RB_TABLE_layers);
+    rb_tensor_norms *norms = calloc((size_t)p->n_params + 1, sizeof *norms);
+    if (!norms) return rb_fail(RB_MEMORY, "out of memory for norms");
+    RB_TRY(rb_trainer_norms(w->trainer, norms));
+    for (int i = 0; i < p->n_params; i++) {
+        rb_row_end(&row);
+        rb_row_begin(&row, RB_TABLE_layers);
+        rb_row_text(&row, RB_COL(layers, run_id), w->run_id);
+        rb_row_int(&row, RB_COL(layers, epoch), epoch);
+        rb_row_int(&row, RB_COL(layers, step), step);
+        rb_row_text(&row, RB_COL(layers, tensor), p->params[i].tensor.name);
+        rb_row_text(&row, RB_COL(layers, layer), rb_layer_name(p->spec.layers[p->params[i].layer].kind));
+        rb_row_int(&row, RB_COL(layers, n_params), rb_tensor_count(&p->params[i].tensor));
+        rb_row_real(&row, RB_COL(layers, l1), norms[i].l1);
+        rb_row_real(&row, RB_COL(layers, l2), norms[i].l2);
+        rb_row_real(&row, RB_COL(layers, max_abs), norms[i].max_abs);
+        rb_row_real(&row, RB_COL(layers, near_zero), norms[i].near_zero);
+        if (step > 0) rb_row_real(&row, RB_COL(layers, grad_l2), norms[i].grad_l2);
+        RB_TRY(rb_send_row(w->to, &row));
+    }
+cleanup:
+    rb_row_end(&row);
+    free(norms);
+    return status;
+}
+
+/* A diverged run leaves the file of its last good epoch alone; half an epoch is no place to go on from. */
+static bool wants_checkpoint(const run_work *w, const rb_epoch_result *e) {
+    return w->checkpoint_every > 0 && rb_epoch_finite(e) && e->current && !e->partial &&
+           (e->epoch / w->checkpoint_every > w->decided / w->checkpoint_every || e->epoch == w->epochs);
+}
+
+static rb_status write_checkpoint(run_work *w, const rb_epoch_result *e) {
+    rb_checkpoint_head head = {.seed = (uint64_t)w->item->seed, .at = *e};
+    snprintf(head.overrides, sizeof head.overrides, "%s", w->item->edit->overrides);
+    memcpy(head.lineage, w->lineage, sizeof head.lineage);
+    snprintf(head.run_id, sizeof head.run_id, "%s", w->run_id);
+    return rb_checkpoint_write(w->trainer, &head, rb_text_string(&w->checkpoint));
+}
+
+/* What happened in an epoch, in words: "checkpoint, resumed from FILE". */
+static void note_events(run_work *w, const rb_epoch_result *e, bool checkpoint, rb_row *row) {
+    rb_text events = {0};
+    if (checkpoint) rb_text_append(&events, "checkpoint");
+    if (w->resumed) rb_text_printf(&events, "%sresumed from %s", events.length ? ", " : "", w->resumed);
+    if (e->has_train && !isfinite(e->train_loss)) rb_text_printf(&events, "%sdiverged", events.length ? ", " : "");
+    if (e->partial && !rb_given(w->o, RB_FLAG_MAX_STEPS))
+        rb_text_printf(&events, "%sinterrupted", events.length ? ", " : "");
+    rb_row_text(row, RB_COL(epochs, event), rb_text_string(&events));
+    rb_text_free(&events);
+    w->resumed = NULL;
+}
+
 static int on_epoch(void *context, const rb_epoch_result *e) {
     run_work *w = context;
+    bool checkpoint = wants_checkpoint(w, e);
     rb_row row;
+    if (w->layers && e->current && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
     rb_row_begin(&row, RB_TABLE_epochs);
     rb_row_text(&row, RB_COL(epochs, run_id), w->run_id);
     rb_row_int(&row, RB_COL(epochs, epoch), e->epoch);
@@ -56,16 +124,18 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
     if (e->has_train) {
         rb_row_real(&row, RB_COL(epochs, train_loss), e->train_loss);
         rb_row_real(&row, RB_COL(epochs, train_acc), e->train_acc);
-        if (!isfinite(e->train_loss)) rb_row_text(&row, RB_COL(epochs, event), "diverged");
     }
     if (e->has_val) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
     }
-    if (e->partial && !rb_given(w->o, RB_FLAG_MAX_STEPS)) rb_row_text(&row, RB_COL(epochs, event), "interrupted");
+    note_events(w, e, checkpoint, &row);
     rb_row_real(&row, RB_COL(epochs, param_l2), e->param_l2);
     w->sent = rb_send_row(w->to, &row);
     rb_row_end(&row);
+    /* After the rows: who goes on from the file finds those of the epochs before. */
+    if (checkpoint && w->sent == RB_OK) w->sent = write_checkpoint(w, e);
+    if (e->current) w->decided = e->epoch;
     return w->sent != RB_OK;
 }
 
@@ -131,6 +201,20 @@ static void note_result(rb_row *row, const rb_run_result *r, const rb_run_option
                                              : "epochs");
 }
 
+/* The file of this item's checkpoints, and where it goes on. */
+static rb_status resume(run_work *w, rb_epoch_result *at, rb_row *row) {
+    rb_status status = RB_OK;
+    bool again = rb_given(w->o, RB_FLAG_RESUME);
+    w->checkpoint_every = (int)rb_value_int(w->o, RB_FLAG_CHECKPOINT_EVERY, 0);
+    RB_TRY(rb_checkpoint_name(w->session_dir, w->row, &w->checkpoint));
+    if (w->checkpoint_every > 0) RB_TRY(rb_checkpoint_folder(w->session_dir));
+    RB_TRY(rb_checkpoint_resume(w->trainer, (uint64_t)w->item->seed, again ? rb_text_string(&w->checkpoint) : NULL,
+                                rb_value(w->o, RB_FLAG_FROM), at, w->lineage, &w->resumed));
+    rb_row_text(row, RB_COL(runs, resumed_from), w->resumed);
+cleanup:
+    return status;
+}
+
 static rb_status work(void *context, FILE *to) {
     run_work *w = context;
     rb_status status = RB_OK;
@@ -138,16 +222,20 @@ static rb_status work(void *context, FILE *to) {
     double started = rb_clock_s();
     rb_run_result result = {0};
     rb_place place = {0};
+    rb_epoch_result at;
     rb_row row;
     w->to = to;
     rb_row_copy(w->row, &row);
     RB_TRY(rb_place_open(&place, w->o, w->item, &row));
     RB_TRY(rb_place_verify(&place, w->o, w->item, &w->verified, &row));
     RB_TRY(rb_place_trainer(&place, w->item, &row));
+    w->trainer = place.trainer;
+    RB_TRY(resume(w, &at, &row));
     rb_run_options options = {.seed = (uint64_t)w->item->seed,
                               .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
                               .no_eval = rb_given(w->o, RB_FLAG_NO_EVAL),
                               .trajectory = rb_given(w->o, RB_FLAG_TRAJECTORY) || c->norms,
+                              .from = w->resumed ? &at : NULL,
                               .context = w,
                               .on_step = on_step,
                               .on_epoch = on_epoch,
@@ -155,9 +243,12 @@ static rb_status work(void *context, FILE *to) {
                               .on_progress = on_progress,
                               .stop = &rb_interrupts};
     w->data = place.data;
+    w->decided = w->resumed ? at.epoch : 0;
     int steps = rb_trainer_steps_per_epoch(place.trainer);
     w->epochs = c->epochs;
     if (options.max_steps > 0 && steps > 0) w->epochs = (int)((options.max_steps + steps - 1) / steps);
+    w->layers = rb_given(w->o, RB_FLAG_LAYERS) || c->layer_norms;
+    if (w->layers && !options.from) RB_TRY(send_layers(w, 0, 0));
     RB_TRY(rb_train(place.trainer, &options, &result));
     RB_TRY(w->sent);
     note_result(&row, &result, &options);
@@ -167,6 +258,7 @@ static rb_status work(void *context, FILE *to) {
 cleanup:
     status = rb_place_finish(to, &row, status, started);
     rb_place_close(&place);
+    rb_text_free(&w->checkpoint);
     rb_row_end(&row);
     return status;
 }
@@ -227,6 +319,7 @@ static rb_status run_all(rb_recorder *r, const rb_matrix *m) {
                       .item = item,
                       .row = &row,
                       .run_id = rb_row_get_text(&row, RB_COL(runs, run_id)),
+                      .session_dir = rb_session_dir(r->session),
                       .verified = verified};
         RB_TRY(rb_recorder_item(r, work, &w, &row, label, i, m->n));
         verified = rb_verified_by(&r->rows[r->n - 1]);
@@ -247,6 +340,11 @@ rb_status rb_verb_run(const rb_options *o) {
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
         RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
         goto cleanup;
+    }
+    if (rb_given(o, RB_FLAG_FROM)) { /* a bad file is found before a folder is made */
+        rb_checkpoint *c;
+        RB_TRY(rb_checkpoint_open(rb_value(o, RB_FLAG_FROM), &c));
+        rb_checkpoint_close(c);
     }
     RB_TRY(rb_recorder_open(&recorder, o));
     status = run_all(&recorder, &matrix);

@@ -1,9 +1,12 @@
 /* summary.c: the verb `summary`: layers, shapes and parameters of a model, as torchsummary prints them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/matrix.h"
 #include "cli/verb.h"
+#include "regbench/checkpoint.h"
 
 /* "[-1, 6, 28, 28]": -1 stands for the batch, as in torchsummary. */
 static void print_shape(char *out, size_t size, const rb_tensor *t) {
@@ -56,6 +59,33 @@ static void print_table(const rb_program *p, const rb_case_edit *edit) {
     printf("Work of a training step: %.4g MFLOP per sample\n", rb_program_mflop_per_sample(p));
 }
 
+/* Where the run stood that wrote the file, and its model. */
+static rb_status summarize_checkpoint(const char *path) {
+    rb_status status = RB_OK;
+    rb_layout layout = rb_layout_canonical();
+    rb_program *program = NULL;
+    rb_checkpoint *checkpoint = NULL;
+    rb_case_edit *edit = malloc(sizeof *edit);
+    if (!edit) return rb_fail(RB_MEMORY, "out of memory for a case");
+    RB_TRY(rb_checkpoint_open(path, &checkpoint));
+    RB_TRY(rb_checkpoint_case(checkpoint, edit));
+    RB_TRY(rb_case_compile(&edit->c, &layout, &program));
+    const rb_checkpoint_head *h = rb_checkpoint_head_of(checkpoint);
+    print_table(program, edit);
+    printf("\nCheckpoint:              %s\n", path);
+    printf("Written by run:          %s, seed %llu\n", h->run_id, (unsigned long long)h->seed);
+    printf("After:                   epoch %d, step %lld\n", h->at.epoch, (long long)h->at.step);
+    printf("L2 norm of parameters:   %.6g\n", h->at.param_l2);
+    if (h->at.best_epoch > 0)
+        printf("Validation accuracy:     %.4f (best %.4f, epoch %d)\n", h->at.val_acc, h->at.val_acc_best,
+               h->at.best_epoch);
+cleanup:
+    rb_program_free(program);
+    rb_checkpoint_close(checkpoint);
+    free(edit);
+    return status;
+}
+
 rb_status rb_verb_summary(const rb_options *o) {
     rb_status status = RB_OK;
     rb_layout layout = rb_layout_canonical();
@@ -63,6 +93,12 @@ rb_status rb_verb_summary(const rb_options *o) {
     rb_matrix matrix = {0};
     const rb_case *c;
     rb_case_list one = {.n = 1, .at = &c};
+    if (o->names.n == 1 && access(o->names.at[0], F_OK) == 0) { /* a file, unless a case is called so */
+        if (rb_case_find(o->names.at[0], &c) != RB_OK) {
+            rb_error_clear();
+            return summarize_checkpoint(o->names.at[0]);
+        }
+    }
     RB_TRY(rb_cases_one(o, &c));
     RB_TRY(rb_matrix_edits(o, &one, &matrix));
     for (int i = 0; i < matrix.n_edits; i++) {

@@ -45,13 +45,15 @@ static void describe(int threads, const char *isa, rb_device_info *out) {
     snprintf(out->driver, sizeof out->driver, "OpenMP");
 #endif
     snprintf(out->isa, sizeof out->isa, "%s", isa);
+    snprintf(out->type, sizeof out->type, "cpu");
     out->threads = threads;
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
     if (pages > 0 && size > 0) out->memory = (size_t)pages * (size_t)size;
 }
 
-static rb_status probe(rb_device_info *list, int *n, char why[256]) {
+static rb_status probe(const rb_open_options *options, rb_device_info *list, int *n, char why[256]) {
     const rb__kernels *kernels;
+    (void)options;
     why[0] = '\0';
     *n = 0;
     rb_status status = rb__cpu_kernels(&kernels);

@@ -92,6 +92,7 @@ rb_status rb__sample_decode(const void *png, size_t bytes, rb_dataset *data);
 /* Ten noisy points of a line and forty exact ones, see toy.c. */
 rb_status rb__toy_make(uint64_t seed, rb_dataset *data);
 void rb__toy_draws(rb_mt19937 *g);
+const unsigned char *rb__sample_png(size_t *bytes);
 /* Writes the members of a gzipped ustar archive whose last path component is in `names` (NULL ends) to `folder`; each
  * is written to a temporary name and renamed once the archive was read. RB_INPUT where damaged or a member is absent.
  */

@@ -12,8 +12,6 @@
 enum { TRAIN = 2500, TEST = 500, SIDE = 28, COLUMNS = 60, LABEL_ROWS = 2 };
 enum { ROWS = TRAIN + TEST, WIDTH = COLUMNS * SIDE, HEIGHT = ROWS / COLUMNS * SIDE + LABEL_ROWS };
 
-extern const unsigned char rb__sample_png[], rb__sample_png_end[];
-
 rb_status rb__sample_decode(const void *png, size_t bytes, rb_dataset *data) {
     rb_status status = RB_OK;
     png_image image = {.version = PNG_IMAGE_VERSION};
@@ -57,5 +55,7 @@ cleanup:
 }
 
 rb_status rb__sample_read(rb_dataset *data) {
-    return rb__sample_decode(rb__sample_png, (size_t)(rb__sample_png_end - rb__sample_png), data);
+    size_t bytes;
+    const unsigned char *png = rb__sample_png(&bytes);
+    return rb__sample_decode(png, bytes, data);
 }

@@ -1,4 +1,5 @@
-/* show.c: the first images of a set as a labelled grid: how every lab document begins. */
+/* show.c: images of a set as a labelled grid: the first ones, as every lab document begins, or some with what a model
+ * took them for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,20 +14,25 @@ enum {
     GAP = 14,    /* between cells */
     MARGIN = 24, /* around all */
     INK = 0x222222,
-    FAINT = 0x777777
+    FAINT = 0x777777,
+    WRONG = 0xc62828,
+    LINE = RB_FONT_HEIGHT * TEXT + 4
 };
 
-static const char *label(const rb_dataset *data, int64_t i, char number[16]) {
-    if (data->class_names) return data->class_names[data->labels[i]];
-    snprintf(number, 16, "%d", data->labels[i]);
-    return number;
+static void caption(const rb_dataset *data, rb_image *image, int middle, int y, int class, uint32_t ink) {
+    char number[16];
+    const char *name = number;
+    snprintf(number, sizeof number, "%d", class);
+    if (data->class_names) name = data->class_names[class];
+    rb_image_text(image, middle - rb_image_text_width(TEXT, name) / 2, y, TEXT, ink, name);
 }
 
-rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path) {
+/* Images `which` (`images` of them; NULL: all, in their order); pred may be NULL. */
+static rb_status draw(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t images, int rows,
+                      int columns, const char *png_path) {
     rb_status status = RB_OK;
     rb_image image = {0};
-    char number[16], counts[160];
-    int64_t images = data->n_train + data->n_test;
+    char counts[160];
     if (data->x_dtype != RB_U8 || !data->labels || (data->C != 1 && data->C != 3))
         return rb_fail(RB_MISMATCH, "data set `%s` has no images with labels to show", data->name);
     if (rows < 1 || columns < 1 || rows > 1000 || columns > 1000)
@@ -40,7 +46,7 @@ rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const c
         int width = rb_image_text_width(TEXT, data->class_names[c]);
         if (width > cell_width) cell_width = width;
     }
-    int cell_height = tile_height + 6 + RB_FONT_HEIGHT * TEXT;
+    int cell_height = tile_height + 6 + RB_FONT_HEIGHT * TEXT + (pred ? LINE : 0);
     int head = RB_FONT_HEIGHT * TITLE + 8 + RB_FONT_HEIGHT * TEXT + 16;
     snprintf(counts, sizeof counts, "%lld training, %lld test images, %d x %d x %d%s", (long long)data->n_train,
              (long long)data->n_test, data->C, data->H, data->W, data->stand_in ? "; the sample stands in" : "");
@@ -54,14 +60,24 @@ rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const c
     for (int64_t i = 0; i < (int64_t)rows * columns && i < images; i++) {
         int x = MARGIN + (int)(i % columns) * (cell_width + GAP);
         int y = MARGIN + head + (int)(i / columns) * (cell_height + GAP);
-        const char *name = label(data, i, number);
+        int64_t row = which ? which[i] : i;
+        int middle = x + cell_width / 2, text = y + tile_height + 6;
         rb_image_tile(&image, x + (cell_width - tile_width) / 2, y, scale,
-                      (const uint8_t *)data->x + i * data->C * data->H * data->W, data->C, data->H, data->W);
-        rb_image_text(&image, x + (cell_width - rb_image_text_width(TEXT, name)) / 2, y + tile_height + 6, TEXT, INK,
-                      name);
+                      (const uint8_t *)data->x + row * data->C * data->H * data->W, data->C, data->H, data->W);
+        caption(data, &image, middle, text, data->labels[row], INK);
+        if (pred) caption(data, &image, middle, text + LINE, pred[i], pred[i] == data->labels[row] ? FAINT : WRONG);
     }
     RB_TRY(rb_image_write_png(&image, png_path));
 cleanup:
     rb_image_free(&image);
     return status;
+}
+
+rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path) {
+    return draw(data, NULL, NULL, data->n_train + data->n_test, rows, columns, png_path);
+}
+
+rb_status rb_dataset_show_predictions(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t n,
+                                      int rows, int columns, const char *png_path) {
+    return draw(data, which, pred, n, rows, columns, png_path);
 }

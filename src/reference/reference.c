@@ -27,11 +27,13 @@ static void info(const rb_device *device, rb_device_info *out) {
     snprintf(out->name, sizeof out->name, "plain C, %s", device->real_bytes == 8 ? "double" : "float");
     snprintf(out->driver, sizeof out->driver, "regbench");
     snprintf(out->isa, sizeof out->isa, "baseline");
+    snprintf(out->type, sizeof out->type, "cpu");
     out->threads = 1;
 }
 
-static rb_status probe(rb_device_info *list, int *n, char why[256]) {
+static rb_status probe(const rb_open_options *options, rb_device_info *list, int *n, char why[256]) {
     rb_device device = {4};
+    (void)options;
     why[0] = '\0';
     info(&device, &list[0]);
     *n = 1;

@@ -2,6 +2,7 @@
 #ifndef RB_REPORT_INTERNAL_H
 #define RB_REPORT_INTERNAL_H
 
+#include "core/file.h"
 #include "regbench/report.h"
 
 struct cJSON;
@@ -13,7 +14,5 @@ void rb__csv_field(const char *s, struct rb_text *out);
 void rb__csv_cell(const rb_cell *cell, struct rb_text *out);
 /* A new JSON value, null for an empty cell. NULL: out of memory. */
 struct cJSON *rb__json_cell(const rb_cell *cell);
-/* RB_DISK where errno value `error` says that there is no room, else RB_OUTPUT; the text names `path`. */
-rb_status rb__write_failed(int error, const char *path);
 
 #endif

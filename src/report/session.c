@@ -41,6 +41,8 @@ struct rb_session {
     bool next_damaged;   /* a damaged line came before the next run's first */
     char (*damaged)[64]; /* run_ids */
     int n_damaged;
+    const rb_kept_run *kept; /* while it is opened */
+    int n_kept;
 };
 
 const char *rb_session_dir(const rb_session *s) { return s->dir; }
@@ -311,6 +313,19 @@ cleanup:
     return status;
 }
 
+/* Does a row of an interrupted run lie before the checkpoint from which it goes on? */
+static bool before_checkpoint(const rb_session *s, const rb_row *row, const char *run_id) {
+    for (int i = 0; i < s->n_kept; i++) {
+        const rb_kept_run *k = &s->kept[i];
+        if (strcmp(k->run_id, run_id) != 0) continue;
+        if (row->table == RB_TABLE_epochs) return row->cells[RB_COL(epochs, epoch)].u.i <= k->epoch;
+        if (row->table == RB_TABLE_outputs) return row->cells[RB_COL(outputs, epoch)].u.i <= k->epoch;
+        if (row->table == RB_TABLE_layers) return row->cells[RB_COL(layers, epoch)].u.i <= k->epoch;
+        return row->table == RB_TABLE_steps && row->cells[RB_COL(steps, step)].u.i <= k->step;
+    }
+    return false;
+}
+
 /* Rows of a run that never got its row in runs were left by an interrupted item. */
 static bool is_whole(const void *context, const rb_row *row) {
     const rb_session *s = context;
@@ -320,7 +335,7 @@ static bool is_whole(const void *context, const rb_row *row) {
     if (column < 0 || row->table == RB_TABLE_runs) return true;
     for (int i = s->n_runs - 1; i >= 0; i--)
         if (strcmp(rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id)), run_id) == 0) return true;
-    return false;
+    return before_checkpoint(s, row, run_id);
 }
 
 rb_status rb_session_open(const rb_session_options *options, rb_session **out) {
@@ -344,6 +359,8 @@ rb_status rb_session_open(const rb_session_options *options, rb_session **out) {
     RB_TRY(describe(s, options));
     if (old) {
         RB_TRY(rb__journal_read(&s->journal, follow, s));
+        s->kept = options->kept;
+        s->n_kept = options->n_kept;
         RB_TRY(rb__journal_rebuild(&s->journal, is_whole, s));
     }
     *out = s;

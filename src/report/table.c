@@ -175,9 +175,3 @@ cleanup:
     rb_text_free(&out);
     return status;
 }
-
-rb_status rb__write_failed(int error, const char *path) {
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-        return rb_fail_native(RB_DISK, error, "no room to write %s (%s): free some space", path, strerror(error));
-    return rb_fail_native(RB_OUTPUT, error, "cannot write %s: %s", path, strerror(error));
-}

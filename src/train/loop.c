@@ -139,7 +139,7 @@ cleanup:
     return status;
 }
 
-static bool finite_epoch(const rb_epoch_result *e) {
+bool rb_epoch_finite(const rb_epoch_result *e) {
     return (!e->has_train || (isfinite(e->train_loss) && isfinite(e->param_l2))) &&
            (!e->has_val || isfinite(e->val_loss));
 }
@@ -164,12 +164,11 @@ static void judge(run *r) {
     }
 }
 
-/* Epochs decided at once from `epoch` on: with W to a window up to 1, W + 1, 2 W + 1, .. and the last. */
+/* Epochs decided at once from `epoch` on, where a window begins: the first alone, then W at a time, then the rest. */
 static int epochs_at_once(const rb_case *c, int epoch) {
-    int most = c->window_epochs;
-    if (most <= 1 || epoch == 1) return 1;
-    int n = most - (epoch - 2) % most, left = c->epochs - epoch + 1;
-    return n < left ? n : left;
+    int left = c->epochs - epoch + 1;
+    if (c->window_epochs <= 1 || epoch == 1) return 1;
+    return c->window_epochs < left ? c->window_epochs : left;
 }
 
 /* Epoch number k of the window that begins with epoch `first`, of whose steps `done` are finished. */
@@ -179,21 +178,24 @@ static rb_status finish_epoch(run *r, int first, int k, int done, double train_s
     rb_run_result *result = r->result;
     int per_epoch = rb_trainer_steps_per_epoch(r->t), from = k * per_epoch;
     int n = done - from < per_epoch ? done - from : per_epoch;
-    rb_epoch_result e = {.epoch = first + k, .lr = (double)r->c->lr, .param_l2 = NAN};
+    rb_epoch_result e = {.epoch = first + k, .lr = (double)r->c->lr, .val_loss = NAN, .val_acc = NAN, .param_l2 = NAN};
     summarize(r, from, n, &e);
     e.partial = n < per_epoch;
+    e.current = from + n == done;
     if (!e.partial) result->epochs_run = e.epoch;
     result->steps = e.step = r->steps;
     bool last = options->max_steps && r->steps >= options->max_steps;
-    bool wanted = !options->no_eval && (!options->max_steps || last) && finite_epoch(&e);
+    bool wanted = !options->no_eval && (!options->max_steps || last) && rb_epoch_finite(&e);
     /* what was evaluated with its window is told even where the window was cut short later */
     if (wanted && (result->outcome == RB_OK || (passes && !e.partial)))
         RB_TRY(evaluate(r, last ? RB_MAX_STEPS_ROWS : 0, passes ? k : -1, &e));
-    if (e.has_val && !options->max_steps && r->regression && options->on_outputs && from + n == done)
+    if (e.has_val && !options->max_steps && r->regression && options->on_outputs && e.current)
         RB_TRY(report_outputs(r, e.epoch));
     e.train_s = train_s + (result->train_s - train_s) * (from + n) / done;
     e.eval_s = result->eval_s;
-    if (!finite_epoch(&e)) {
+    e.val_acc_best = result->val_acc_best;
+    e.best_epoch = result->best_epoch;
+    if (!rb_epoch_finite(&e)) {
         stopped(r, RB_DIVERGED, "loss or parameters are no longer finite");
         result->foreseen = r->c->expect == RB_EXPECT_DIVERGES || r->c->expect == RB_EXPECT_ANYTHING;
     }
@@ -202,6 +204,19 @@ static rb_status finish_epoch(run *r, int first, int k, int done, double train_s
         stopped(r, RB_INTERRUPTED, "stopped on request");
 cleanup:
     return status;
+}
+
+/* What the epochs before have left behind. */
+static void go_on(run *r, const rb_epoch_result *from) {
+    r->steps = from->step;
+    r->trained = (double)from->epoch * (double)rb_trainer_rows(r->t, RB_SPLIT_TRAIN);
+    r->result->epochs_run = from->epoch;
+    r->result->steps = from->step;
+    r->result->train_s = from->train_s;
+    r->result->eval_s = from->eval_s;
+    r->result->val_acc_final = from->val_acc;
+    r->result->val_acc_best = from->val_acc_best;
+    r->result->best_epoch = from->best_epoch;
 }
 
 rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *result) {
@@ -216,20 +231,20 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         status = rb_fail(RB_MEMORY, "out of memory for the metrics of %d steps", window);
         goto cleanup;
     }
-    if (options->trajectory && options->on_step) {
+    if (options->from) go_on(&r, options->from);
+    if (options->trajectory && options->on_step && !options->from) {
         rb_step_metrics start = {.loss = NAN, .grad_l2 = NAN};
         RB_TRY(rb_trainer_param_l2(t, &start.param_l2));
         if (options->on_step(options->context, 0, &start)) stopped(&r, RB_INTERRUPTED, "stopped on request");
     }
     bool passes = c->window_epochs > 1 && !options->no_eval && !options->max_steps;
-    for (int epoch = 1; result->outcome == RB_OK; epoch += n) {
+    for (int epoch = result->epochs_run + 1; result->outcome == RB_OK; epoch += n) {
         if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs) break;
         n = epochs_at_once(c, epoch);
         int64_t left = options->max_steps ? options->max_steps - r.steps : INT64_MAX;
         int limit = left < (int64_t)n * per_epoch ? (int)left : n * per_epoch, done;
         double train_s = result->train_s;
-        RB_TRY(
-            train_window(&r, epoch, limit, passes, &done)); /* stopped before its first step, it has nothing to say */
+        RB_TRY(train_window(&r, epoch, limit, passes, &done)); /* stopped at once, it has nothing to say */
         rb_status cut = result->outcome;
         for (int k = 0; k * per_epoch < done && result->outcome == cut; k++)
             RB_TRY(finish_epoch(&r, epoch, k, done, train_s, passes));

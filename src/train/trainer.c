@@ -188,7 +188,10 @@ void rb_trainer_free(rb_trainer *t) {
 
 const rb_program *rb_trainer_program(const rb_trainer *t) { return t->program; }
 const rb_case *rb_trainer_case(const rb_trainer *t) { return t->c; }
+const rb_backend *rb_trainer_backend(const rb_trainer *t) { return t->backend; }
+const rb_dataset *rb_trainer_data(const rb_trainer *t) { return t->data; }
 rb_store *rb_trainer_store(const rb_trainer *t) { return t->store; }
+rb_mt19937 *rb_trainer_generator(rb_trainer *t) { return &t->generator; }
 rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
 rb_trainer_times rb_trainer_setup_times(const rb_trainer *t) { return t->times; }
 int rb_trainer_steps_per_epoch(const rb_trainer *t) { return t->steps_per_epoch; }
@@ -200,6 +203,11 @@ int rb_trainer_steps_per_window(const rb_trainer *t) { return t->program->spec.w
 static rb_status put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor) {
     size_t at = t->program->head.offset + offsetof(rb_ctrl_head, cursor) + (size_t)family * sizeof cursor;
     return t->backend->put(t->store, RB_SEG_CTRL, at, sizeof cursor, &cursor);
+}
+
+void rb_trainer_seek(rb_trainer *t, int64_t steps) {
+    t->steps_done = steps;
+    t->position = 0;
 }
 
 rb_status rb_trainer_begin_window(rb_trainer *t) {
@@ -291,6 +299,11 @@ int64_t rb_trainer_rows(const rb_trainer *t, rb_split split) {
     int64_t n;
     split_table(t, split, &n);
     return n;
+}
+
+const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split) {
+    int64_t n;
+    return split_table(t, split, &n);
 }
 
 void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels) {

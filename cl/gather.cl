@@ -1,0 +1,23 @@
+/* gather.cl: the batch from the data set: x[n] = row order[n] of the data, bytes normalized; a row number of -1 gives
+ * zeros. One group per row. Shapes: data (rows,D) u8 or f32, x (N,D). */
+#ifdef BODY_gather
+#if BYTES
+typedef uchar LOCAL_NAME(value);
+#define VALUE(v) NORMALIZE(float, (float)(v))
+#else
+typedef float LOCAL_NAME(value);
+#define VALUE(v) (v)
+#endif
+static void NAME(__global const int *head, __global const LOCAL_NAME(value) *data, __global const int *order,
+                 __global float *x, __local float *shared, int group) {
+    const int row = order[POSITION(head, group)];
+    __global float *to = x + (size_t)group * D;
+    if (row < 0) {
+        for (int i = ITEM; i < D; i += LOCAL) to[i] = 0.0f;
+        return;
+    }
+    __global const LOCAL_NAME(value) *from = data + (size_t)row * D;
+    for (int i = ITEM; i < D; i += LOCAL) to[i] = VALUE(from[i]);
+}
+#undef VALUE
+#endif

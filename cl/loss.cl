@@ -1,0 +1,63 @@
+/* loss.cl: softmax cross-entropy: loss and hit of every row, its gradient, predictions.
+ *
+ * loss = log(1 + rest) + z_best - z_label, rest = sum over the others of exp(z_j - z_best), which may be far below 1;
+ * dz = (softmax(z) - onehot) / rows present. A row number of -1 counts nowhere and has dz = 0. The first maximum is the
+ * prediction. One item per row, ROWS rows to a group. Shapes: z, dz (N,LD), K classes, pad lanes of dz zero; losses (N)
+ * pairs (loss, hit), which finish.cl adds up. present counts a batch's rows for dz. */
+#ifdef BODY_loss
+#define LANE(j) ((vi)(j) + LANE_NUMBERS)
+static void NAME(__global const int *head, __global const float *z, __global const int *labels,
+                 __global const int *order,
+#if GRADIENT
+                 __global float *dz, __global const int *present,
+#endif
+#if PREDICT
+                 __global int *pred,
+#endif
+                 __global float2 *losses, const int N, __local float *shared, int group) {
+    const int end = min((group + 1) * ROWS, N);
+    for (int n = group * ROWS + ITEM; n < end; n += LOCAL) {
+        const int position = POSITION(head, n), row = order[position], label = row < 0 ? -1 : labels[row];
+        __global const float *from = z + (size_t)n * LD;
+        int best = 0;
+        for (int j = 1; j < K; j++)
+            if (from[j] > from[best]) best = j;
+        const float top = from[best];
+        vf others = (vf)(0.0f);
+        for (int j = 0; j < K; j += LANES) {
+            vf e = exp(LOAD(from + j) - (vf)(top));
+            others += LANE(j) != best && LANE(j) < K ? e : (vf)(0.0f);
+        }
+        const float rest = SUM(others), one = exp(top - top); /* NaN where top is none */
+        losses[n] = label < 0 ? (float2)(0.0f) : (float2)(log1p(rest) + (top - from[label]), best == label);
+#if GRADIENT
+        const float share = label < 0 ? 0.0f : 1.0f / (float)*present, sum = one + rest, scale = share / sum;
+        for (int j = 0; j < LD; j += LANES) {
+            vf e = exp(LOAD(from + j) - (vf)(top));
+            vf own = label == best ? (vf)(-rest) : e - (vf)(sum);
+            e = (LANE(j) == label ? own : e) * (vf)(scale);
+            STORE(dz + (size_t)n * LD + j, label < 0 || LANE(j) >= K ? (vf)(0.0f) : e);
+        }
+#endif
+#if PREDICT
+        pred[position] = best;
+#endif
+    }
+}
+#undef LANE
+#endif
+
+#ifdef BODY_present
+static void NAME(__global const int *head, __global const int *order, __global int *present, const int N,
+                 __local float *shared, int group) {
+    int count = 0;
+    for (int n = ITEM; n < N; n += LOCAL) count += order[POSITION(head, n)] >= 0;
+#if LOCAL > 1
+    shared[ITEM] = (float)count;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    count = 0;
+    for (int i = 0; ITEM == 0 && i < LOCAL; i++) count += (int)shared[i];
+#endif
+    if (ITEM == 0) *present = count;
+}
+#endif

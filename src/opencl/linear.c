@@ -1,0 +1,123 @@
+/* linear.c: parts of linear layers: products of rows with weights or turned weights, and sums over the batch. */
+#include "opencl/opencl.h"
+#include "opencl/tuning.h"
+
+enum { LANES = RB__CL_LANES };
+
+/* Columns of a product in tiles of whole vectors. */
+static void define_width(rb__cl_part *part, int width) {
+    int vectors = width / LANES, across = RB__CL_TILE_VECTORS;
+    rb__cl_define(part, "WIDTH", width);
+    rb__cl_define(part, "VECTORS", across);
+    rb__cl_define(part, "REST", vectors % across);
+    rb__cl_define(part, "TILE", RB__CL_TILE_ROWS);
+}
+
+/* x: an activation, or the rows of the data set that a merged gather would copy. */
+static void pass_x(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
+    const rb__cl_item *gather = it->gather;
+    rb__cl_define(part, "GATHER", gather != NULL);
+    rb__cl_define(part, "LDX", gather ? gather->D : it->op->kind == RB_OP_LINEAR_DX ? it->ldy : it->ldx);
+    if (gather) {
+        rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
+        rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
+        rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
+        rb__cl_cursor(plan, part);
+        rb__cl_in(plan, part, gather->in[0]);
+        rb__cl_in(plan, part, gather->in[1]);
+    } else {
+        rb__cl_in(plan, part, it->in[0]);
+    }
+}
+
+/* Vectors of columns of a product of `depth` steps with a tile of rows: its cost. */
+static double product_cost(int rows, int depth, int width) { return (double)rows * depth * (width / LANES); }
+
+static void lower_forward(rb__cl_plan *plan, const rb__cl_item *it) {
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear");
+    define_width(part, it->ldw);
+    rb__cl_define(part, "DEPTH", it->D);
+    rb__cl_define(part, "LDB", it->ldw);
+    rb__cl_define(part, "LDC", it->ldy);
+    rb__cl_define(part, "COLUMNS", it->K);
+    rb__cl_define(part, "BIAS", it->in[2] >= 0);
+    rb__cl_define(part, "ADD", 0);
+    rb__cl_define_act(part, it->op);
+    pass_x(plan, part, it);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_in(plan, part, it->in[2]);
+    rb__cl_out(plan, part, it->out[0]);
+    rb__cl_int(part, it->N);
+    rb__cl_rows(plan, part, it->N);
+    part->cost = product_cost(RB__CL_ROWS, it->D, it->ldw);
+}
+
+static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
+    int ld = (it->D + LANES - 1) / LANES * LANES;
+    int turned = rb__cl_work_new(plan, sizeof(float) * (size_t)it->K * (size_t)ld);
+    rb__cl_part *pack = rb__cl_part_new(plan, it->number, "linear.cl", "linear_pack");
+    rb__cl_define(pack, "GATHER", 0);
+    rb__cl_define(pack, "DEPTH", it->K);
+    rb__cl_define(pack, "D", it->D);
+    rb__cl_define(pack, "LDB", ld);
+    rb__cl_define(pack, "LDW", it->ldw);
+    rb__cl_in(plan, pack, it->in[1]);
+    rb__cl_work_out(pack, turned, "__global float *");
+    pack->groups = ld / LANES;
+    pack->cost = 4.0 * it->K;
+
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dx");
+    define_width(part, ld);
+    rb__cl_define(part, "DEPTH", it->K);
+    rb__cl_define(part, "LDB", ld);
+    rb__cl_define(part, "LDC", it->ldx);
+    rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+    rb__cl_define_act(part, it->op);
+    pass_x(plan, part, it);
+    rb__cl_work_in(part, turned, "__global const float *");
+    rb__cl_in(plan, part, it->in[2]);
+    if (it->op->flags & RB_OPF_ACCUMULATE)
+        rb__cl_inout(plan, part, it->out[0]);
+    else
+        rb__cl_out(plan, part, it->out[0]);
+    rb__cl_int(part, it->N);
+    rb__cl_rows(plan, part, it->N);
+    part->cost = product_cost(RB__CL_ROWS, it->K, ld);
+}
+
+static void lower_dw(rb__cl_plan *plan, const rb__cl_item *it) {
+    /* narrow strips where there would be few */
+    int strip = it->D >= 8 * RB__CL_STRIP ? RB__CL_STRIP : LANES;
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dw");
+    define_width(part, it->ldw);
+    rb__cl_define(part, "D", it->D);
+    rb__cl_define(part, "LDW", it->ldw);
+    rb__cl_define(part, "LDY", it->ldy);
+    rb__cl_define(part, "STRIP", strip);
+    rb__cl_define(part, "CHUNK", RB__CL_CHUNK);
+    pass_x(plan, part, it);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_out(plan, part, it->out[0]);
+    rb__cl_int(part, it->N);
+    part->groups = (it->D + strip - 1) / strip;
+    part->cost = product_cost(strip, it->N, it->ldw);
+    if (it->out[1] < 0) return;
+
+    rb__cl_part *db = rb__cl_part_new(plan, it->number, "linear.cl", "linear_db");
+    rb__cl_define(db, "GATHER", 0);
+    rb__cl_define(db, "LDY", it->ldy);
+    rb__cl_in(plan, db, it->in[1]);
+    rb__cl_out(plan, db, it->out[1]);
+    rb__cl_int(db, it->N);
+    db->groups = it->ldw / LANES;
+    db->cost = it->N;
+}
+
+void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *it) {
+    if (it->op->kind == RB_OP_LINEAR)
+        lower_forward(plan, it);
+    else if (it->op->kind == RB_OP_LINEAR_DX)
+        lower_dx(plan, it);
+    else
+        lower_dw(plan, it);
+}

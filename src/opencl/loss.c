@@ -1,0 +1,38 @@
+/* loss.c: parts of loss layers: rows on their own; finish.cl adds them up. */
+#include "opencl/opencl.h"
+
+void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
+    bool gradient = it->out[1] >= 0, predict = it->out[2] >= 0;
+    int present = -1;
+    plan->n_loss_rows = it->N;
+    plan->loss_op = it->number;
+    plan->loss_rows = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)it->N);
+    if (gradient) {
+        present = rb__cl_work_new(plan, sizeof(int32_t));
+        rb__cl_part *count = rb__cl_part_new(plan, it->number, "loss.cl", "present");
+        rb__cl_cursor(plan, count);
+        rb__cl_in(plan, count, it->in[2]);
+        rb__cl_work_out(count, present, "__global int *");
+        rb__cl_int(count, it->N);
+        count->local_floats = plan->device->gpu ? plan->device->local : 0;
+        count->cost = it->N;
+    }
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "loss.cl", "loss");
+    rb__cl_define(part, "K", it->K);
+    rb__cl_define(part, "LD", it->ldx);
+    rb__cl_define(part, "GRADIENT", gradient);
+    rb__cl_define(part, "PREDICT", predict);
+    rb__cl_cursor(plan, part);
+    rb__cl_in(plan, part, it->in[0]);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_in(plan, part, it->in[2]);
+    if (gradient) {
+        rb__cl_out(plan, part, it->out[1]);
+        rb__cl_work_in(part, present, "__global const int *");
+    }
+    if (predict) rb__cl_out(plan, part, it->out[2]);
+    rb__cl_work_out(part, plan->loss_rows, "__global float2 *");
+    rb__cl_int(part, it->N);
+    rb__cl_rows(plan, part, it->N);
+    part->cost = (double)it->K * 4.0 * 16;
+}

@@ -1,0 +1,374 @@
+/* plan.c: from parts to launches: what depends on what, side by side or one after another, kernels with their
+ * arguments.
+ *
+ * The level of a part is one more than the highest level of an earlier part that wrote what it reads, read what it
+ * writes, or wrote what it writes. Parts of one level share launches. The compiler's packing of activations reuses
+ * addresses, so conflicts are found by bytes, not by tensors; small networks get memory without reuse instead.
+ *
+ * Parts that treat every batch row by itself, in equal groups of rows, may follow each other within one level: they are
+ * a *chain*, whose functions a group calls one after another on its rows. So a network's forward and backward way
+ * through the activations is one launch, and the rows stay in the cache. */
+#include "opencl/opencl.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opencl/tuning.h"
+
+/* --- parts -------------------------------------------------------------------------------------------------------- */
+
+void rb__cl_plan_fail(rb__cl_plan *plan, rb_status status) {
+    if (plan->status == RB_OK) plan->status = status;
+}
+
+rb__cl_part *rb__cl_part_new(rb__cl_plan *plan, int op, const char *file, const char *body) {
+    static rb__cl_part scratch; /* after a failure */
+    if (plan->n_parts == plan->room_parts) {
+        int room = plan->room_parts ? 2 * plan->room_parts : 32;
+        rb__cl_part *more = realloc(plan->parts, sizeof *more * (size_t)room);
+        if (!more) {
+            rb__cl_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
+            memset(&scratch, 0, sizeof scratch);
+            return &scratch;
+        }
+        plan->parts = more;
+        plan->room_parts = room;
+    }
+    rb__cl_part *part = &plan->parts[plan->n_parts++];
+    memset(part, 0, sizeof *part);
+    part->op = op;
+    part->file = file;
+    part->body = body;
+    part->groups = 1;
+    part->cost = 1.0;
+    return part;
+}
+
+void rb__cl_define(rb__cl_part *part, const char *name, int value) {
+    rb_text_printf(&part->defines, "#define %s %d\n", name, value);
+}
+
+void rb__cl_define_float(rb__cl_part *part, const char *name, float value) {
+    rb_text_printf(&part->defines, "#define %s %af\n", name, (double)value);
+}
+
+static rb__cl_arg *add_arg(rb__cl_part *part, const char *type) {
+    rb__cl_arg *arg = &part->args[part->n_args < RB__CL_MAX_ARGS ? part->n_args++ : RB__CL_MAX_ARGS - 1];
+    *arg = (rb__cl_arg){.type = type, .tensor = -1, .work = -1};
+    return arg;
+}
+
+static void add_tensor(rb__cl_plan *plan, rb__cl_part *part, int tensor, bool reads, bool writes) {
+    static const char *const in[] = {"__global const float *", "__global const int *", "__global const uchar *"};
+    static const char *const out[] = {"__global float *", "__global int *", "__global uchar *"};
+    rb_dtype dtype = tensor < 0 ? RB_F32 : plan->variant->tensors[tensor].dtype;
+    int kind = dtype == RB_I32 ? 1 : dtype == RB_U8 ? 2 : 0;
+    rb__cl_arg *arg = add_arg(part, writes ? out[kind] : in[kind]);
+    arg->tensor = tensor;
+    arg->reads = reads && tensor >= 0;
+    arg->writes = writes && tensor >= 0;
+}
+
+void rb__cl_in(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, true, false); }
+void rb__cl_out(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, false, true); }
+void rb__cl_inout(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, true, true); }
+
+static void add_work(rb__cl_part *part, int work, const char *type, bool writes) {
+    rb__cl_arg *arg = add_arg(part, type);
+    arg->work = work;
+    arg->reads = !writes;
+    arg->writes = writes;
+}
+
+void rb__cl_work_in(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, false); }
+void rb__cl_work_out(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, true); }
+void rb__cl_int(rb__cl_part *part, int value) { add_arg(part, "const int ")->value = value; }
+void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part) {
+    add_arg(part, "__global const int *")->work = RB__CL_HEAD;
+    rb__cl_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
+    rb__cl_define(part, "BATCH", plan->program->spec.batch);
+}
+
+int rb__cl_work_new(rb__cl_plan *plan, size_t bytes) {
+    if (plan->n_works == plan->room_works) {
+        int room = plan->room_works ? 2 * plan->room_works : 16;
+        rb__cl_work *more = realloc(plan->works, sizeof *more * (size_t)room);
+        if (!more) {
+            rb__cl_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
+            return 0;
+        }
+        plan->works = more;
+        plan->room_works = room;
+    }
+    plan->works[plan->n_works] = (rb__cl_work){.bytes = bytes};
+    return plan->n_works++;
+}
+
+void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n) {
+    int rows = plan->device->gpu ? plan->device->local : RB__CL_ROWS;
+    rb__cl_define(part, "ROWS", rows);
+    part->groups = (n + rows - 1) / rows;
+    part->rows = plan->device->gpu ? 0 : rows; /* a group of the gpu family would want barriers between parts */
+}
+
+/* --- levels ------------------------------------------------------------------------------------------------------- */
+
+typedef enum relation { FREE, ROW_BY_ROW, AFTER } relation;
+
+static relation compare_args(const rb__cl_plan *plan, const rb__cl_part *p, const rb__cl_arg *a, const rb__cl_part *q,
+                             const rb__cl_arg *b) {
+    if (!(a->writes && (b->writes || b->reads)) && !(b->writes && a->reads)) return FREE;
+    if (a->work >= 0 || b->work >= 0) return a->work == b->work ? AFTER : FREE;
+    const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
+    if (s->segment != t->segment) return FREE;
+    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && p->rows && p->rows == q->rows) return ROW_BY_ROW;
+    if (s->segment == RB_SEG_ACT && plan->own) return a->tensor == b->tensor ? AFTER : FREE;
+    return s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes ? AFTER : FREE;
+}
+
+static relation compare_parts(const rb__cl_plan *plan, const rb__cl_part *later, const rb__cl_part *earlier) {
+    relation most = FREE;
+    if (plan->apart || later->alone || earlier->alone) return AFTER;
+    for (int i = 0; i < later->n_args; i++)
+        for (int j = 0; j < earlier->n_args; j++) {
+            relation r = compare_args(plan, later, &later->args[i], earlier, &earlier->args[j]);
+            if (r > most) most = r;
+        }
+    return most;
+}
+
+static void set_levels(rb__cl_plan *plan) {
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb__cl_part *part = &plan->parts[i];
+        part->level = 0;
+        for (int j = 0; j < i; j++) {
+            relation r = compare_parts(plan, part, &plan->parts[j]);
+            int least = r == FREE ? 0 : plan->parts[j].level + (r == AFTER);
+            if (part->level < least) part->level = least;
+        }
+    }
+}
+
+/* Parts of a level that go by the same rows; costs become those of the whole chain. */
+static void make_chains(rb__cl_plan *plan) {
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb__cl_part *part = &plan->parts[i];
+        part->chain = i;
+        for (int j = 0; j < i && part->rows; j++)
+            if (plan->parts[j].level == part->level && plan->parts[j].rows == part->rows && !plan->apart) {
+                part->chain = plan->parts[j].chain;
+                plan->parts[part->chain].cost += part->cost;
+                break;
+            }
+    }
+}
+
+static bool goes_before(const rb__cl_plan *plan, int a, int b) {
+    int p = plan->parts[a].chain, q = plan->parts[b].chain;
+    if (p == q) return a < b;
+    return plan->parts[p].cost != plan->parts[q].cost ? plan->parts[p].cost < plan->parts[q].cost : p < q;
+}
+
+/* Launches of one level: cheap groups first, because a device's threads take the first groups in the largest portions.
+ */
+static void cut_level(rb__cl_plan *plan, int level, int *filled) {
+    int first = *filled;
+    for (int i = 0; i < plan->n_parts; i++) {
+        if (plan->parts[i].level != level) continue;
+        int at = (*filled)++;
+        for (; at > first && goes_before(plan, i, plan->sequence[at - 1]); at--)
+            plan->sequence[at] = plan->sequence[at - 1];
+        plan->sequence[at] = i;
+    }
+    for (int at = first, args = 0; at < *filled; at++) {
+        args += plan->parts[plan->sequence[at]].n_args + 1;
+        if (at == first || args > RB__CL_TOGETHER) {
+            plan->launches[plan->n_launches++] = (rb__cl_launch){.first = at};
+            args = plan->parts[plan->sequence[at]].n_args + 1;
+        }
+        plan->launches[plan->n_launches - 1].count++;
+    }
+}
+
+/* Part k of a launch goes on with the groups of the part before it. */
+bool rb__cl_goes_on(const rb__cl_plan *plan, const rb__cl_launch *launch, int k) {
+    const int *at = &plan->sequence[launch->first + k];
+    return k > 0 && plan->parts[at[0]].chain == plan->parts[at[-1]].chain;
+}
+
+static rb_status make_launches(rb__cl_plan *plan) {
+    int levels = 0, filled = 0;
+    set_levels(plan);
+    make_chains(plan);
+    plan->sequence = calloc((size_t)plan->n_parts + 1, sizeof *plan->sequence);
+    plan->launches = calloc((size_t)plan->n_parts + 1, sizeof *plan->launches);
+    if (!plan->sequence || !plan->launches) return rb_fail(RB_MEMORY, "out of memory while binding");
+    for (int i = 0; i < plan->n_parts; i++)
+        if (plan->parts[i].level >= levels) levels = plan->parts[i].level + 1;
+    for (int level = 0; level < levels; level++) cut_level(plan, level, &filled);
+    for (int i = 0; i < plan->n_launches; i++) {
+        rb__cl_launch *launch = &plan->launches[i];
+        for (int k = 0; k < launch->count; k++)
+            if (!rb__cl_goes_on(plan, launch, k))
+                launch->groups += (size_t)plan->parts[plan->sequence[launch->first + k]].groups;
+    }
+    return RB_OK;
+}
+
+/* --- memory and arguments ----------------------------------------------------------------------------------------- */
+
+static rb_status allocate_works(rb__cl_plan *plan) {
+    rb_device *device = plan->device;
+    for (int i = 0; i < plan->n_works; i++) {
+        cl_int error;
+        size_t bytes = plan->works[i].bytes ? plan->works[i].bytes : 4;
+        if (bytes > (size_t)device->quirks.max_alloc)
+            return rb_fail(RB_MEMORY, "%s: scratch of %zu bytes is more than the largest allocation, %zu bytes",
+                           device->key, bytes, (size_t)device->quirks.max_alloc);
+        plan->works[i].memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+        rb_status status = rb__cl_status(device, error, "allocate scratch memory");
+        if (status != RB_OK) return status;
+    }
+    return RB_OK;
+}
+
+/* The bytes of a tensor as a buffer: layouts align tensors as the device wants it. */
+static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
+    const rb_tensor *t = &plan->variant->tensors[tensor];
+    cl_int error = CL_SUCCESS;
+    if (!plan->views[tensor]) {
+        cl_buffer_region region = {t->offset, t->bytes};
+        if (plan->own && t->segment == RB_SEG_ACT)
+            plan->views[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, t->bytes, NULL, &error);
+        else
+            plan->views[tensor] =
+                clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+    }
+    *out = plan->views[tensor];
+    return rb__cl_status(plan->device, error, t->name);
+}
+
+rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle) {
+    cl_uint number = 0;
+    cl_int end = 0;
+    for (int k = 0; k < launch->count; k++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        for (int i = 0; i < part->n_args; i++) {
+            const rb__cl_arg *arg = &part->args[i];
+            cl_mem memory = NULL;
+            cl_int error;
+            if (arg->work >= 0) {
+                memory = plan->works[arg->work].memory;
+            } else if (arg->work == RB__CL_HEAD) {
+                memory = plan->store->buffer[RB_SEG_CTRL];
+            } else if (arg->tensor >= 0) {
+                rb_status status = view(plan, arg->tensor, &memory);
+                if (status != RB_OK) return status;
+            } else if (strchr(arg->type, '*')) {
+                memory = plan->store->buffer[RB_SEG_CTRL]; /* any: it is not touched */
+            }
+            if (memory)
+                error = clSetKernelArg(launch->kernel, number, sizeof memory, &memory);
+            else
+                error = clSetKernelArg(launch->kernel, number, sizeof arg->value, &arg->value);
+            rb_status status = rb__cl_status(plan->device, error, "set a kernel's argument");
+            if (status != RB_OK) return status;
+            number++;
+        }
+    }
+    for (int k = 0; k < launch->count; k++) {
+        if (rb__cl_goes_on(plan, launch, k)) continue;
+        end += idle ? 0 : plan->parts[plan->sequence[launch->first + k]].groups;
+        rb_status status = rb__cl_status(plan->device, clSetKernelArg(launch->kernel, number++, sizeof end, &end),
+                                         "set a kernel's argument");
+        if (status != RB_OK) return status;
+    }
+    return RB_OK;
+}
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+/* Some activation is only read or only written here: the variant is a part of something. */
+static bool is_strict(const rb_variant *v) {
+    for (int t = 0; t < v->n_tensors; t++) {
+        bool written = false, read = false;
+        for (int i = 0; i < v->n_ops; i++) {
+            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
+            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
+        }
+        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
+    }
+    return false;
+}
+
+/* Bytes of all activations if none shared memory with another. */
+static size_t own_bytes(const rb_variant *v) {
+    size_t bytes = 0;
+    for (int t = 0; t < v->n_tensors; t++)
+        if (v->tensors[t].segment == RB_SEG_ACT) bytes += v->tensors[t].bytes;
+    return bytes;
+}
+
+void rb__cl_plan_free(rb__cl_plan *plan) {
+    if (!plan) return;
+    for (int i = 0; plan->launches && i < plan->n_launches; i++)
+        if (plan->launches[i].kernel) clReleaseKernel(plan->launches[i].kernel);
+    for (int i = 0; plan->views && i < plan->variant->n_tensors; i++)
+        if (plan->views[i]) clReleaseMemObject(plan->views[i]);
+    for (int i = 0; i < plan->n_works; i++)
+        if (plan->works[i].memory) clReleaseMemObject(plan->works[i].memory);
+    for (int i = 0; i < plan->n_parts; i++) {
+        rb_text_free(&plan->parts[i].defines);
+        free(plan->parts[i].state);
+    }
+    free(plan->parts);
+    free(plan->sequence);
+    free(plan->works);
+    free(plan->views);
+    free(plan->launches);
+    free(plan->providers);
+    free(plan);
+}
+
+rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
+                          rb__cl_plan **out) {
+    rb_status status = RB_OK;
+    rb__cl_plan *plan = calloc(1, sizeof *plan);
+    *out = NULL;
+    if (!plan) return rb_fail(RB_MEMORY, "out of memory while binding");
+    plan->device = store->device;
+    plan->store = store;
+    plan->program = program;
+    plan->variant = variant;
+    plan->apart = apart;
+    plan->strict = is_strict(variant);
+    plan->own = !plan->strict && own_bytes(variant) <= RB__CL_OWN_ACTIVATIONS;
+    plan->loss_rows = plan->norm_blocks = -1;
+    plan->views = calloc((size_t)variant->n_tensors + 1, sizeof(cl_mem));
+    plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);
+    if (!plan->views || !plan->providers) {
+        status = rb_fail(RB_MEMORY, "out of memory while binding");
+        goto cleanup;
+    }
+    rb__cl_lower(plan);
+    RB_TRY(plan->status);
+    RB_TRY(make_launches(plan));
+    RB_TRY(allocate_works(plan));
+    RB_TRY(rb__cl_build(plan));
+    *out = plan;
+    plan = NULL;
+cleanup:
+    rb__cl_plan_free(plan);
+    return status;
+}
+
+rb_status rb__cl_enqueue(rb__cl_plan *plan, const rb__cl_launch *launch, cl_command_queue queue, cl_event *event) {
+    if (!launch->kernel) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first]];
+        return part->call(plan, part, queue, event);
+    }
+    size_t local = (size_t)plan->device->local, global = launch->groups * local;
+    cl_int error = clEnqueueNDRangeKernel(queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, event);
+    return error == CL_SUCCESS ? RB_OK : rb__cl_status(plan->device, error, launch->name);
+}

@@ -1,0 +1,58 @@
+/* pointwise.c: parts of the ops without neighbours: activations alone, residual sums, copies, the batch from the data
+ * set. */
+#include "opencl/opencl.h"
+#include "opencl/tuning.h"
+
+void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count) {
+    int block = plan->device->gpu ? RB__CL_GPU_FLAT * plan->device->local : RB__CL_CPU_FLAT;
+    part->groups = (int)((count + block - 1) / block);
+    part->cost = (double)block / RB__CL_LANES;
+    rb__cl_define(part, "BLOCK", block);
+}
+
+static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dtype_bytes(t->dtype, 4)); }
+
+static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
+    const rb_variant *v = plan->variant;
+    const rb_tensor *data = &v->tensors[it->in[0]], *x = &v->tensors[it->out[0]];
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "gather.cl", "gather");
+    rb__cl_define(part, "D", it->D);
+    rb__cl_define(part, "BYTES", data->dtype == RB_U8);
+    rb__cl_define_float(part, "MEAN", it->op->u.normalize.mean);
+    rb__cl_define_float(part, "STDDEV", it->op->u.normalize.stddev);
+    rb__cl_cursor(plan, part);
+    rb__cl_in(plan, part, it->in[0]);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_out(plan, part, it->out[0]);
+    part->groups = (int)x->dims[0];
+    part->cost = it->D / 4.0;
+}
+
+void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
+    static const char *const bodies[RB_OP_KINDS] = {
+        [RB_OP_ACT] = "act", [RB_OP_ACT_DX] = "act_dx", [RB_OP_ADD] = "add", [RB_OP_COPY] = "copy"};
+    const rb_variant *v = plan->variant;
+    if (it->op->kind == RB_OP_GATHER) {
+        lower_gather(plan, it);
+        return;
+    }
+    const rb_tensor *a = &v->tensors[it->in[0]], *y = &v->tensors[it->out[0]];
+    const rb_tensor *b = it->in[1] < 0 ? a : &v->tensors[it->in[1]];
+    bool flat = it->op->kind == RB_OP_COPY && a->segment != RB_SEG_ACT; /* parameters: no rows, no padding to mind */
+    int64_t count = elements(y);
+    int lda = (int)a->stride[3], ldb = (int)b->stride[3], ld = (int)y->stride[3];
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "pointwise.cl", bodies[it->op->kind]);
+    if (flat) lda = ldb = ld = 1;
+    rb__cl_define_act(part, it->op);
+    rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+    rb__cl_define(part, "LDA", lda);
+    rb__cl_define(part, "LDB", ldb);
+    rb__cl_define(part, "LD", ld);
+    rb__cl_define(part, "C", flat ? 1 : it->K);
+    rb__cl_define(part, "SCALAR", count % RB__CL_LANES != 0 || lda != ld || ldb != ld);
+    rb__cl_in(plan, part, it->in[0]);
+    if (it->op->kind == RB_OP_ACT_DX || it->op->kind == RB_OP_ADD) rb__cl_in(plan, part, it->in[1]);
+    rb__cl_inout(plan, part, it->out[0]);
+    rb__cl_int(part, (int)count);
+    rb__cl_flat(plan, part, count);
+}

@@ -1,0 +1,38 @@
+/* pool.c: parts of pooling layers and of their gradients, where no neighbour has taken them over. */
+#include "opencl/opencl.h"
+
+void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *it) {
+    static const char *const bodies[RB_OP_KINDS] = {[RB_OP_MAXPOOL] = "max_pool",
+                                                    [RB_OP_MAXPOOL_DX] = "max_pool_dx",
+                                                    [RB_OP_AVGPOOL] = "avg_pool",
+                                                    [RB_OP_AVGPOOL_DX] = "avg_pool_dx"};
+    const rb_op_kind kind = it->op->kind;
+    const bool max = kind == RB_OP_MAXPOOL || kind == RB_OP_MAXPOOL_DX;
+    const bool forward = kind == RB_OP_MAXPOOL || kind == RB_OP_AVGPOOL;
+    const int64_t count = (int64_t)it->N * (forward ? it->P * it->Q * it->ldy : it->H * it->W * it->ldx);
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "pool.cl", bodies[kind]);
+    rb__cl_define(part, "H", it->H);
+    rb__cl_define(part, "W", it->W);
+    rb__cl_define(part, "P", it->P);
+    rb__cl_define(part, "Q", it->Q);
+    rb__cl_define(part, "R", it->R);
+    rb__cl_define(part, "STRIDE", it->stride);
+    rb__cl_define(part, "LDX", it->ldx);
+    rb__cl_define(part, "LDY", it->ldy);
+    rb__cl_define(part, "SCALAR", it->ldx != it->ldy);
+    rb__cl_in(plan, part, it->in[0]);
+    if (forward) {
+        rb__cl_out(plan, part, it->out[0]);
+        if (max && it->out[1] >= 0) rb__cl_out(plan, part, it->out[1]);
+        if (max && it->out[1] < 0) /* nobody wants it; training and evaluation share the kernel */
+            rb__cl_work_out(part, rb__cl_work_new(plan, (size_t)count), "__global uchar *");
+    } else {
+        rb__cl_define_act(part, it->op);
+        rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+        if (max) rb__cl_in(plan, part, it->in[1]);
+        rb__cl_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[max ? 2 : 1]);
+        rb__cl_inout(plan, part, it->out[0]);
+    }
+    rb__cl_int(part, (int)count);
+    rb__cl_flat(plan, part, count);
+}

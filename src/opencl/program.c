@@ -1,0 +1,299 @@
+/* program.c: the source of a plan's kernels, compiled once per device and found again by name.
+ *
+ * The source is the prelude, one function per part (its file of cl/ under its own definitions), and one kernel per
+ * launch that calls them. Names end in a hash of all they were made from, so that the variants of a program (train,
+ * tail, evaluation) share what is equal. A compiler's log goes to a file beside the program cache as a whole, its first
+ * lines into the error. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/sha256.h"
+#include "opencl/cache.h"
+#include "opencl/opencl.h"
+#include "opencl/sources.h"
+
+enum { HASH = 10 }; /* characters of a hash in a name */
+
+/* A file of cl/, read once per device. */
+static rb_status source_text(rb_device *device, const char *name, const char **text) {
+    rb__cl_text *free_entry = NULL;
+    for (int i = 0; i < RB__CL_TEXTS && !free_entry; i++) {
+        rb__cl_text *entry = &device->texts[i];
+        if (!entry->text)
+            free_entry = entry;
+        else if (strcmp(entry->name, name) == 0)
+            return *text = entry->text, RB_OK;
+    }
+    if (!free_entry) return rb_fail(RB_INTERNAL, "opencl: more than %d kernel files", RB__CL_TEXTS);
+    rb_status status = rb__cl_source_find(name, &free_entry->text);
+    free_entry->name = name;
+    *text = free_entry->text;
+    return status;
+}
+
+/* "linear_3fa9c0d2e1": the function of a part. */
+static rb_status part_name(rb_device *device, const rb__cl_part *part, char name[80]) {
+    rb_text key = {0};
+    char hex[65];
+    const char *text = NULL;
+    rb_status status = RB_OK;
+    RB_TRY(source_text(device, part->file, &text));
+    rb_text_append(&key, text);
+    rb_text_append(&key, part->body);
+    rb_text_append(&key, rb_text_string(&part->defines));
+    for (int i = 0; i < part->n_args; i++) rb_text_append(&key, part->args[i].type);
+    RB_TRY(rb_text_status(&key));
+    RB_TRY(rb_sha256(key.data, key.length, hex));
+    snprintf(name, 80, "%.48s_%.*s", part->body, HASH, hex);
+cleanup:
+    rb_text_free(&key);
+    return status;
+}
+
+/* The kernel's name says which parts it runs. */
+static rb_status launch_name(const rb__cl_plan *plan, rb__cl_launch *launch) {
+    rb_text key = {0}, words = {0};
+    char name[80], hex[65];
+    rb_status status = RB_OK;
+    for (int k = 0; k < launch->count; k++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        RB_TRY(part_name(plan->device, part, name));
+        rb_text_printf(&key, "%s %d %d\n", name, part->local_floats, rb__cl_goes_on(plan, launch, k));
+        rb_text_printf(&words, "%s_", part->body);
+    }
+    RB_TRY(rb_text_status(&key));
+    RB_TRY(rb_text_status(&words));
+    RB_TRY(rb_sha256(key.data, key.length, hex));
+    snprintf(launch->name, sizeof launch->name, "k_%.60s%.*s", words.data, HASH, hex);
+cleanup:
+    rb_text_free(&key);
+    rb_text_free(&words);
+    return status;
+}
+
+static const rb__cl_built *find_built(const rb_device *device, const char *name) {
+    for (const rb__cl_built *b = device->built; b; b = b->next)
+        for (int i = 0; i < b->n_names; i++)
+            if (strcmp(b->names[i], name) == 0) return b;
+    return NULL;
+}
+
+/* --- source ------------------------------------------------------------------------------------------------------- */
+
+/* `#define A 1` lines give `#undef A` lines. */
+static void undefine(rb_text *source, const char *defines) {
+    for (const char *line = defines; *line;) {
+        const char *name = line + strlen("#define "), *end = strchr(name, ' ');
+        rb_text_printf(source, "#undef %.*s\n", (int)(end - name), name);
+        line = strchr(line, '\n') + 1;
+    }
+}
+
+static rb_status write_function(rb_text *source, rb_device *device, const rb__cl_part *part) {
+    char name[80], mark[96];
+    const char *text = NULL;
+    rb_status status = RB_OK;
+    RB_TRY(part_name(device, part, name));
+    snprintf(mark, sizeof mark, "#define NAME %s\n", name);
+    if (source->data && strstr(source->data, mark)) return RB_OK; /* another launch has it */
+    RB_TRY(source_text(device, part->file, &text));
+    rb_text_printf(source, "\n%s#define BODY_%s\n%s#line 1 \"%s\"\n", mark, part->body, rb_text_string(&part->defines),
+                   part->file);
+    rb_text_append(source, text);
+    rb_text_printf(source, "#undef NAME\n#undef BODY_%s\n", part->body);
+    undefine(source, rb_text_string(&part->defines));
+cleanup:
+    return status;
+}
+
+/* Arguments: those of all parts in order, then where the groups of each part end. A group past the last end does
+ * nothing, which lets bind try kernels out. */
+static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb__cl_launch *launch) {
+    rb_status status = RB_OK;
+    int number = 0, floats = 0;
+    char name[80];
+    rb_text_printf(source, "\n__kernel WORK_GROUP void %s(", launch->name);
+    for (int k = 0; k < launch->count; k++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        if (part->local_floats > floats) floats = part->local_floats;
+        for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "%sa%d, ", part->args[i].type, number++);
+    }
+    for (int k = 0; k < launch->count; k++)
+        if (!rb__cl_goes_on(plan, launch, k)) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
+    rb_text_append(source, ") {\n    const int group = (int)get_group_id(0);\n");
+    if (floats)
+        rb_text_printf(source, "    __local float shared[%d];\n", floats);
+    else
+        rb_text_append(source, "    __local float *shared = 0;\n");
+    number = 0;
+    for (int k = 0, own = 0, before = -1; k < launch->count; k++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        RB_TRY(part_name(plan->device, part, name));
+        if (!rb__cl_goes_on(plan, launch, k)) {
+            rb_text_printf(source, "    %sif (group < end%d) {\n", k ? "} else " : "", k);
+            before = k ? own : -1;
+            own = k;
+        }
+        rb_text_printf(source, "        %s(", name);
+        for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "a%d, ", number++);
+        if (before >= 0)
+            rb_text_printf(source, "shared, group - end%d);\n", before);
+        else
+            rb_text_append(source, "shared, group);\n");
+    }
+    rb_text_append(source, "    }\n}\n");
+cleanup:
+    return status;
+}
+
+static rb_status write_prelude(rb_text *source, rb_device *device) {
+    static const char *const heads[] = {"portable.h", "prelude.cl"};
+    rb_status status = RB_OK;
+    const char *text = NULL;
+    for (int i = 0; i < 2; i++) {
+        RB_TRY(source_text(device, heads[i], &text));
+        rb_text_append(source, text);
+    }
+cleanup:
+    return status;
+}
+
+static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bool *wanted) {
+    rb_status status = RB_OK;
+    RB_TRY(write_prelude(source, plan->device));
+    for (int i = 0; i < plan->n_launches; i++)
+        for (int k = 0; wanted[i] && k < plan->launches[i].count; k++)
+            RB_TRY(write_function(source, plan->device, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
+    for (int i = 0; i < plan->n_launches; i++)
+        if (wanted[i]) RB_TRY(write_kernel(source, plan, &plan->launches[i]));
+    RB_TRY(rb_text_status(source));
+cleanup:
+    return status;
+}
+
+/* No option may hide a NaN or an infinity; reassociation would change sums. */
+static void write_options(rb_text *options, const rb_device *device) {
+    rb_text_append(options, "-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros -cl-denorms-are-zero");
+    char mac[32];
+    rb__cl_quirk_value(RB__QUIRK_mac, device->quirks.mac, mac);
+    rb_text_printf(options, " -D%s -DLOCAL=%d -DMAC_%s", device->gpu ? "FAMILY_GPU" : "FAMILY_CPU", device->local, mac);
+}
+
+rb_status rb__cl_source_with_prelude(rb_device *device, const char *file, rb_text *source, rb_text *options) {
+    rb_status status = RB_OK;
+    const char *text = NULL;
+    RB_TRY(write_prelude(source, device));
+    RB_TRY(source_text(device, file, &text));
+    rb_text_append(source, text);
+    write_options(options, device);
+    RB_TRY(rb_text_status(source));
+    RB_TRY(rb_text_status(options));
+cleanup:
+    return status;
+}
+
+/* --- building ----------------------------------------------------------------------------------------------------- */
+
+static rb_status build(rb_device *device, const rb_text *source, cl_program *out) {
+    rb_status status = RB_OK;
+    rb_text options = {0};
+    write_options(&options, device);
+    RB_TRY(rb_text_status(&options));
+    double start = rb_clock_s();
+    RB_TRY(rb__cl_compile(device, source->data, options.data, out));
+    device->build_seconds += rb_clock_s() - start;
+cleanup:
+    rb_text_free(&options);
+    return status;
+}
+
+/* Some drivers compile when a kernel first runs: now, with no group doing anything, instead of in the first step. */
+static rb_status try_out(rb__cl_plan *plan, const bool *wanted) {
+    rb_device *device = plan->device;
+    rb_status status = RB_OK;
+    double start = rb_clock_s();
+    for (int i = 0; i < plan->n_launches; i++) {
+        const rb__cl_launch *launch = &plan->launches[i];
+        size_t local = (size_t)device->local, global = launch->groups * local;
+        if (!wanted[i]) continue;
+        RB_TRY(rb__cl_set_args(plan, launch, true));
+        RB_TRY(rb__cl_status(
+            device, clEnqueueNDRangeKernel(device->queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, NULL),
+            launch->name));
+    }
+    RB_TRY(rb__cl_status(device, clFinish(device->queue), "try out kernels"));
+    device->build_seconds += rb_clock_s() - start;
+cleanup:
+    return status;
+}
+
+static rb_status remember(rb_device *device, cl_program program, const rb__cl_plan *plan, const bool *wanted) {
+    rb__cl_built *built = calloc(1, sizeof *built);
+    if (built) built->names = calloc((size_t)plan->n_launches + 1, sizeof *built->names);
+    if (!built || !built->names) goto failed;
+    for (int i = 0; i < plan->n_launches; i++)
+        if (wanted[i] && !(built->names[built->n_names++] = strdup(plan->launches[i].name))) goto failed;
+    built->program = program;
+    built->next = device->built;
+    device->built = built;
+    return RB_OK;
+failed:
+    for (int i = 0; built && built->names && i < built->n_names; i++) free(built->names[i]);
+    if (built) free(built->names);
+    free(built);
+    return rb_fail(RB_MEMORY, "out of memory while building kernels");
+}
+
+rb_status rb__cl_build(rb__cl_plan *plan) {
+    rb_status status = RB_OK;
+    rb_text source = {0};
+    rb_device *device = plan->device;
+    cl_program program = NULL;
+    int missing = 0;
+    bool *wanted = calloc((size_t)plan->n_launches + 1, sizeof *wanted);
+    if (!wanted) return rb_fail(RB_MEMORY, "out of memory while building kernels");
+    for (int i = 0; i < plan->n_launches; i++) {
+        rb__cl_launch *launch = &plan->launches[i];
+        if (plan->parts[plan->sequence[launch->first]].call) continue;
+        RB_TRY(launch_name(plan, launch));
+        wanted[i] = !find_built(device, launch->name);
+        for (int k = 0; k < i; k++)
+            if (strcmp(plan->launches[k].name, launch->name) == 0) wanted[i] = false;
+        missing += wanted[i];
+    }
+    if (missing) {
+        RB_TRY(write_source(&source, plan, wanted));
+        RB_TRY(build(device, &source, &program));
+        RB_TRY(remember(device, program, plan, wanted));
+        program = NULL;
+    }
+    for (int i = 0; i < plan->n_launches; i++) {
+        rb__cl_launch *launch = &plan->launches[i];
+        if (!launch->name[0]) continue;
+        cl_int error;
+        launch->kernel = clCreateKernel(find_built(device, launch->name)->program, launch->name, &error);
+        RB_TRY(rb__cl_status(device, error, launch->name));
+    }
+    if (missing) RB_TRY(try_out(plan, wanted));
+    for (int i = 0; i < plan->n_launches; i++)
+        if (plan->launches[i].kernel) RB_TRY(rb__cl_set_args(plan, &plan->launches[i], false));
+cleanup:
+    if (program) clReleaseProgram(program);
+    rb_text_free(&source);
+    free(wanted);
+    return status;
+}
+
+void rb__cl_built_free(rb_device *device) {
+    while (device->built) {
+        rb__cl_built *built = device->built;
+        device->built = built->next;
+        clReleaseProgram(built->program);
+        for (int i = 0; i < built->n_names; i++) free(built->names[i]);
+        free(built->names);
+        free(built);
+    }
+    for (int i = 0; i < RB__CL_TEXTS; i++) free(device->texts[i].text);
+}

@@ -1,0 +1,34 @@
+/* update.c: parts of the optimizer and of the norms: one launch over all parameters. */
+#include "opencl/opencl.h"
+
+void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *it) {
+    const rb_op *op = it->op;
+    bool step = op->kind == RB_OP_UPDATE;
+    const rb_tensor *param = &plan->variant->tensors[step ? it->out[0] : it->in[0]];
+    int64_t count = (int64_t)(param->bytes / sizeof(float));
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "update.cl", step ? "update" : "norms");
+    rb__cl_flat(plan, part, count);
+    plan->n_norm_blocks = part->groups * plan->device->local;
+    plan->norm_op = it->number;
+    plan->norm_blocks = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)plan->n_norm_blocks);
+    if (step) {
+        const float l1 = op->u.update.l1, l2 = op->u.update.l2, decay = op->u.update.weight_decay;
+        rb__cl_define(part, "SCHEDULE_COLUMNS", RB_SCHED_COLUMNS);
+        rb__cl_define(part, "SCHEDULE_LR", RB_SCHED_LR);
+        rb__cl_define(part, "PENALTY", l1 != 0 || l2 != 0 || decay != 0);
+        rb__cl_define_float(part, "L1", l1);
+        rb__cl_define_float(part, "L2", l2);
+        rb__cl_define_float(part, "DECAY", decay);
+        rb__cl_define(part, "MOMENTUM", it->in[2] >= 0);
+        rb__cl_define_float(part, "MOMENTUM_RATE", op->u.update.momentum);
+        rb__cl_cursor(plan, part);
+        rb__cl_in(plan, part, it->in[0]);
+        rb__cl_in(plan, part, it->in[1]);
+        rb__cl_inout(plan, part, it->in[2]);
+        rb__cl_inout(plan, part, it->out[0]);
+    } else {
+        rb__cl_in(plan, part, it->in[0]);
+    }
+    rb__cl_work_out(part, plan->norm_blocks, "__global float2 *");
+    rb__cl_int(part, (int)count);
+}

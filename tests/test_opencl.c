@@ -1,0 +1,217 @@
+/* test_opencl.c: what the opencl backend promises beyond right numbers: few launches, the same bits every time, a clear
+ * word about kernels that do not compile, a cache that survives damage, vector code.
+ *
+ * usage: test_opencl, or test_opencl --bits: trains 20 steps of an MLP and prints a hash of its parameters. */
+#include "cli_util.h"
+
+#include "core/sha256.h"
+#include "regbench/backend.h"
+#include "regbench/train.h"
+
+#define assert_ok(call)                                                                                                \
+    do {                                                                                                               \
+        rb_status assert_ok_status = (call);                                                                           \
+        if (assert_ok_status != RB_OK)                                                                                 \
+            fail_msg("%s: %s", #call, rb_error_last() ? rb_error_last()->text : rb_status_word(assert_ok_status));     \
+    } while (0)
+
+static bool device_found(void) {
+    rb_device_id id;
+    if (rb_device_select("opencl", &id) == RB_OK) return true;
+    print_message("%s\n", rb_error_last()->text);
+    rb_error_clear();
+    return false;
+}
+#define NEEDS_DEVICE()                                                                                                 \
+    do {                                                                                                               \
+        if (!device_found()) skip();                                                                                   \
+    } while (0)
+
+/* --- launches ----------------------------------------------------------------------------------------------------- */
+
+static int launches_of(const char *name, const char *dataset, const char *quirks) {
+    const rb_case *c;
+    rb_device_id id;
+    rb_device *device;
+    rb_layout layout;
+    rb_program *program;
+    rb_store *store;
+    rb_bound *bound;
+    rb_dataset shape = {.n_train = 4096, .n_test = 1024, .C = strcmp(dataset, "cifar") ? 1 : 3, .stddev = 1};
+    shape.H = shape.W = shape.C == 1 ? 28 : 32;
+    shape.classes = 10;
+    snprintf(shape.name, sizeof shape.name, "%s", dataset);
+    assert_ok(rb_case_find(name, &c));
+    rb_case mine = *c;
+    mine.n_train = 2048;
+    mine.n_valid = 1024;
+    assert_ok(rb_device_select("opencl", &id));
+    assert_ok(id.backend->open(id.index, &(rb_open_options){.quirks = quirks}, &device));
+    id.backend->layout(device, &layout);
+    rb_spec spec;
+    assert_ok(rb_case_spec(&mine, &shape, &spec));
+    assert_ok(rb_program_compile(&spec, &layout, &program));
+    assert_ok(id.backend->store_new(device, program->bytes, &store));
+    assert_ok(id.backend->bind(store, program, &program->variant[RB_VARIANT_TRAIN], &bound));
+    int n = id.backend->launches(bound);
+    id.backend->unbind(bound);
+    id.backend->store_free(store);
+    rb_program_free(program);
+    id.backend->close(device);
+    return n;
+}
+
+static void a_step_has_few_launches(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    static const struct {
+        const char *name, *dataset;
+        int most;
+    } cases[] = {{"size/mlp", "fashion", 8}, {"size/deep-mlp", "fashion", 12}, {"trajectory/mlp-b256", "mnist", 10},
+                 {"cnn/mnist", "mnist", 12}, {"cnn/cifar", "cifar", 12},       {"size/lenet", "fashion", 20}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int n = launches_of(cases[i].name, cases[i].dataset, NULL);
+        print_message("%s: %d launches\n", cases[i].name, n);
+        assert_in_range(n, 4, cases[i].most);
+    }
+}
+
+/* --- bits --------------------------------------------------------------------------------------------------------- */
+
+static rb_status print_bits(void) {
+    rb_status status = RB_OK;
+    const rb_case *c;
+    rb_device_id id;
+    rb_device *device = NULL;
+    rb_trainer *trainer = NULL;
+    rb_dataset *data = NULL;
+    rb_run_result result;
+    char hex[65];
+    float *values = NULL;
+    RB_TRY(rb_case_find("size/mlp", &c));
+    rb_case mine = *c;
+    mine.n_train = 2000; /* a tail of 464 rows */
+    RB_TRY(rb_dataset_load("fashion", &(rb_data_options){0}, &data));
+    RB_TRY(rb_device_select("opencl", &id));
+    RB_TRY(id.backend->open(id.index, &(rb_open_options){0}, &device));
+    RB_TRY(rb_trainer_new(id.backend, device, &mine, data, 1, &trainer));
+    RB_TRY(rb_train(trainer, &(rb_run_options){.max_steps = 20, .no_eval = true}, &result));
+    const rb_program *p = rb_trainer_program(trainer);
+    size_t bytes = p->bytes[RB_SEG_PARAM];
+    values = malloc(bytes);
+    if (!values) return rb_fail(RB_MEMORY, "out of memory");
+    RB_TRY(id.backend->get(rb_trainer_store(trainer), RB_SEG_PARAM, 0, bytes, values));
+    RB_TRY(rb_sha256(values, bytes, hex));
+    printf("%s\n", hex);
+cleanup:
+    free(values);
+    rb_trainer_free(trainer);
+    if (device) id.backend->close(device);
+    rb_dataset_free(data);
+    if (status != RB_OK) fprintf(stderr, "%s\n", rb_error_last()->text);
+    return status;
+}
+
+static void the_same_bits_every_time(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    char first[80];
+    assert_int_equal(shell("$T --bits"), 0);
+    snprintf(first, sizeof first, "%s", rb_text_string(&out));
+    assert_int_equal(strlen(first), 65);
+    /* again; on one thread; compiled anew; by PoCL's other scheduler */
+    static const char *const settings[] = {"", "POCL_MAX_PTHREAD_COUNT=1", "POCL_CACHE_DIR=$PWD/fresh",
+                                           "POCL_DEVICES=basic"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        assert_int_equal(shell("%s $T --bits", settings[i]), 0);
+        assert_string_equal(rb_text_string(&out), first);
+    }
+}
+
+/* --- compilers in trouble ----------------------------------------------------------------------------------------- */
+
+#define RUN "$R run size/mlp -d opencl --train-size 256 --max-steps 2 --verify off -o csv"
+
+static void kernels_that_do_not_compile(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    assert_int_equal(shell("cp -r %s/../cl broken && echo 'void no { this is not C' >> broken/linear.cl", TEST_FOLDER),
+                     0);
+    assert_int_equal(shell("XDG_CACHE_HOME=$PWD/cache REGBENCH_CL_DIR=$PWD/broken " RUN " -O refused"), 77);
+    assert_has(out, ",unsupported,");
+    assert_has(out, "linear.cl");
+    assert_has(out, "/cache/regbench/opencl/");
+    assert_int_equal(shell("grep -q 'error' cache/regbench/opencl/*.log && grep -q 'this is not C' "
+                           "cache/regbench/opencl/*.cl"),
+                     0);
+    assert_int_equal(shell("rm broken/update.cl; REGBENCH_CL_DIR=$PWD/broken " RUN " -O lacking"), 2);
+    assert_has(err, "update.cl");
+}
+
+static void a_compiler_that_aborts_costs_one_item(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    assert_int_equal(shell("LD_PRELOAD=%s $R run size/mlp -d opencl,reference --train-size 64 -B 32 --max-steps 1 "
+                           "--verify off -O aborted -o csv",
+                           ABORTING_COMPILER),
+                     4);
+    assert_has(out, ",crash,");
+    assert_has(out, ",ok,");
+}
+
+/* --- the cache ---------------------------------------------------------------------------------------------------- */
+
+static void the_cache_survives_damage(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    const char *run = "XDG_CACHE_HOME=$PWD/kept " RUN " --quirk cache=on -v";
+    assert_int_equal(shell("%s -O one", run), 0);
+    assert_int_equal(shell("ls kept/regbench/opencl/*.bin && cksum kept/regbench/opencl/*.bin > sums"), 0);
+    assert_int_equal(shell("%s -O two && cksum kept/regbench/opencl/*.bin | cmp - sums", run), 0);
+    /* cut short, a bit turned, emptied: ignored and written anew */
+    static const char *const damage[] = {"truncate -s 1000 $f", "printf x | dd of=$f bs=1 seek=2000 conv=notrunc",
+                                         ": > $f"};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        assert_int_equal(shell("for f in kept/regbench/opencl/*.bin; do %s; done", damage[i]), 0);
+        assert_int_equal(shell("%s -O damaged%zu", run, i), 0);
+        assert_int_equal(shell("ls -s kept/regbench/opencl/*.bin | awk '$1 < 4 { exit 1 }'"), 0);
+    }
+    /* another driver's, a cache that cannot be made */
+    assert_int_equal(shell(": > file; XDG_CACHE_HOME=$PWD/file " RUN " --quirk cache=on -O nowhere"), 0);
+}
+
+/* --- code --------------------------------------------------------------------------------------------------------- */
+
+static void products_use_wide_multiply_adds(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    if (shell("grep -q avx512f /proc/cpuinfo && command -v objdump && $R devices -d opencl -o csv | grep -qi pocl")) {
+        print_message("needs PoCL on a processor with AVX-512, and objdump\n");
+        skip();
+    }
+    assert_int_equal(shell("POCL_CACHE_DIR=$PWD/code " RUN " -O code-run"), 0);
+    /* the kernels' libraries: most multiply-adds of the linear layers are on 512-bit registers, and nothing multiplies
+     * and adds apart there */
+    assert_int_equal(
+        shell("for f in $(find code -name '*.so' -path '*linear*'); do objdump -d --no-show-raw-insn $f; "
+              "done > asm; for p in 'vfmadd.*zmm' 'vfmadd.*[xy]mm' 'vmulps.*zmm'; do grep -c \"$p\" asm; done; true"),
+        0);
+    int wide = 0, narrow = 0, apart = 0;
+    assert_int_equal(sscanf(rb_text_string(&out), "%d %d %d", &wide, &narrow, &apart), 3);
+    print_message("multiply-adds: %d of 512 bits, %d narrower, %d products alone\n", wide, narrow, apart);
+    assert_true(wide > 100);
+    assert_true(narrow < wide / 4);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--bits") == 0) return print_bits() == RB_OK ? 0 : 1;
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) self[n] = '\0', setenv("T", self, 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_has_few_launches),     cmocka_unit_test(the_same_bits_every_time),
+        cmocka_unit_test(kernels_that_do_not_compile), cmocka_unit_test(a_compiler_that_aborts_costs_one_item),
+        cmocka_unit_test(the_cache_survives_damage),   cmocka_unit_test(products_use_wide_multiply_adds),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
