@@ -42,6 +42,8 @@ typedef uchar vb;
 #define MAC(a, b, c) ((a) * (b) + (c))
 #endif
 
+#define UNROLL _Pragma("unroll")
+
 /* Vectors at multiples of LANES elements from the start of a tensor. */
 #define LOAD(p)     (*(__global const vf *)(p))
 #define STORE(p, v) (*(__global vf *)(p) = (v))
@@ -60,6 +62,13 @@ typedef uchar16 vb_any __attribute__((aligned(1)));
 #define LOAD_ANY(p)     vload16(0, (p))
 #define STORE_ANY(p, v) vstore16((v), 0, (p))
 #define LOAD_BYTES(p)   vload16(0, (p))
+#endif
+
+#define CACHE_LINE 64
+#if defined(__clang__) /* PoCL's prefetch() does nothing */
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define PREFETCH(p) prefetch((p), 1)
 #endif
 
 static float sum16(float16 v) {
@@ -101,11 +110,13 @@ static float sum16(float16 v) {
      : ACT == 2 ? ((x) <= (T)(0.0f) ? (T)(0.0f) : (x))                                                                 \
      : ACT == 3 ? ((x) <= (T)(0.0f) ? (x) * (T)(SLOPE) : (x))                                                          \
                 : (x))
-#define DERIVE(T, dy, y)                                                                                               \
-    (ACT == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                     \
-     : ACT == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                     \
-     : ACT == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(SLOPE))                                                    \
-                : (dy))
+#define DERIVE(T, dy, y) DERIVE_OF(ACT, SLOPE, T, dy, y)
+/* The same for an activation of another op than the one that is compiled. */
+#define DERIVE_OF(act, slope, T, dy, y)                                                                                \
+    ((act) == 1   ? (dy) * ((y) * ((T)(1.0f) - (y)))                                                                   \
+     : (act) == 2 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(0.0f))                                                   \
+     : (act) == 3 ? (dy) * ((y) > (T)(0.0f) ? (T)(1.0f) : (T)(slope))                                                  \
+                  : (dy))
 
 /* A cursor is slot, base, wrap, step (program.h). Row k of the step's batch is order[POSITION(head, k)], -1 = none. */
 #define SLOT(head)        ((head)[CURSOR])

@@ -11,7 +11,7 @@ static void check_device(const char *selector, const rb_open_options *options) {
     int checked = 0, failed = 0;
     assert_ok(rb_device_select(selector, &id));
     assert_ok(id.backend->open(id.index, options, &device));
-    assert_ok(rb_check_ops(id.backend, device, stdout, &checked, &failed));
+    assert_ok(rb_check_ops(id.backend, device, NULL, stdout, &checked, &failed));
     assert_true(checked > 300);
     assert_int_equal(failed, 0);
     id.backend->close(device);
@@ -29,7 +29,16 @@ static void opencl(void **state) {
         rb_error_clear();
         skip();
     }
-    check_device("opencl", *state);
+    const rb_open_options *options = *state;
+    rb_device *device;
+    if (options && id.backend->open(id.index, options, &device) == RB_USAGE) { /* a build without the library */
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        skip();
+    } else if (options) {
+        id.backend->close(device);
+    }
+    check_device("opencl", options);
 }
 
 static void cpu(void **state) { check_device("cpu", *state); }
@@ -77,7 +86,7 @@ static void comparator(void **state) {
 int main(void) {
     static rb_open_options own1 = {.threads = 1, .provider = "own"}, own2 = {.threads = 2, .provider = "own"},
                            own3 = {.threads = 3, .provider = "own"}, onednn = {.threads = 2, .provider = "onednn"},
-                           automatic = {.threads = 2, .provider = "auto"};
+                           automatic = {.threads = 2, .provider = "auto"}, clblast = {.provider = "clblast"};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparator),
         cmocka_unit_test(reference),
@@ -87,6 +96,7 @@ int main(void) {
         {.name = "cpu, oneDNN", .test_func = cpu, .initial_state = &onednn},
         {.name = "cpu, automatic", .test_func = cpu, .initial_state = &automatic},
         {.name = "opencl", .test_func = opencl},
+        {.name = "opencl, CLBlast", .test_func = opencl, .initial_state = &clblast},
         {.name = "cpu, baseline", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "baseline"},
         {.name = "cpu, avx2", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx2"},
         {.name = "cpu, avx512", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx512"},

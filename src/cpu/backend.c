@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/pages.h"
 #include "core/text.h"
 #include "cpu/cpu.h"
 #ifdef REGBENCH_HAVE_ONEDNN
@@ -19,20 +19,6 @@ struct rb_bound {
     const int32_t *order; /* row numbers of the variant's family; NULL: no op counts the rows present */
     rb__plan *plan;
 };
-
-/* Mapped, not malloc'ed: zero pages cost nothing until they are used, and huge pages can be asked for. */
-unsigned char *rb__cpu_alloc(size_t bytes) {
-    void *memory = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return NULL;
-#ifdef MADV_HUGEPAGE
-    if (bytes >= (size_t)2 << 20) madvise(memory, bytes, MADV_HUGEPAGE); /* fewer address translations; only advice */
-#endif
-    return memory;
-}
-
-void rb__cpu_free(unsigned char *memory, size_t bytes) {
-    if (memory) munmap(memory, bytes ? bytes : 1);
-}
 
 static void describe(int threads, const char *isa, rb_device_info *out) {
     memset(out, 0, sizeof *out);
@@ -128,7 +114,7 @@ static const char *supports(rb_device *device, const rb_program *program, const 
 
 static void store_free(rb_store *store) {
     if (!store) return;
-    for (int s = 0; s < RB_SEGMENTS; s++) rb__cpu_free(store->base[s], store->bytes[s]);
+    for (int s = 0; s < RB_SEGMENTS; s++) rb_pages_free(store->base[s], store->bytes[s]);
     free(store);
 }
 
@@ -139,7 +125,7 @@ static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], r
     store->device = device;
     for (int s = 0; s < RB_SEGMENTS; s++) {
         store->bytes[s] = bytes[s];
-        store->base[s] = rb__cpu_alloc(bytes[s]);
+        store->base[s] = rb_pages_new(bytes[s]);
         if (!store->base[s]) {
             store_free(store);
             return rb_fail(RB_MEMORY, "cpu: no memory for segment %s of %zu bytes", rb_segment_name((rb_segment)s),

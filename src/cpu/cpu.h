@@ -188,7 +188,5 @@ struct rb_store {
     size_t bytes[RB_SEGMENTS];
     unsigned char *base[RB_SEGMENTS];
 };
-unsigned char *rb__cpu_alloc(size_t bytes); /* zeroed, 64-byte aligned, huge pages advised; NULL on failure */
-void rb__cpu_free(unsigned char *memory, size_t bytes);
 
 #endif

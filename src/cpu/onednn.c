@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
 #include "cpu/cpu.h"
 #include "cpu/tuning.h"
 
@@ -61,7 +62,7 @@ bool rb__onednn_wanted(const rb_device *device, const rb__item *it) {
 
 static rb_status buffer(library *l, size_t bytes, void **out) {
     l->buffer_bytes[l->n_buffers] = bytes;
-    *out = l->buffers[l->n_buffers] = rb__cpu_alloc(bytes);
+    *out = l->buffers[l->n_buffers] = rb_pages_new(bytes);
     l->n_buffers++;
     return *out ? RB_OK : rb_fail(RB_MEMORY, "oneDNN: no memory for %zu bytes", bytes);
 }
@@ -258,7 +259,7 @@ void rb__onednn_release(rb__item *it) {
     for (int i = 0; i < MAX_STAGES; i++) dnnl_primitive_destroy(l->stages[i].primitive);
     dnnl_stream_destroy(l->stream);
     dnnl_engine_destroy(l->engine);
-    for (int i = 0; i < l->n_buffers; i++) rb__cpu_free(l->buffers[i], l->buffer_bytes[i]);
+    for (int i = 0; i < l->n_buffers; i++) rb_pages_free(l->buffers[i], l->buffer_bytes[i]);
     free(l);
     it->library = NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
 #include "cpu/cpu.h"
 #include "cpu/kernels/conv.h"
 #include "cpu/tuning.h"
@@ -326,7 +327,7 @@ static rb_status allocate(planner *p) {
     plan->arena_bytes = align_up(plan->scratch_offset + scratch + 4096); /* arenas do not share pages or lines */
     plan->arena_offset = take(p, plan->arena_bytes * (size_t)p->store->device->threads);
     plan->memory_bytes = p->used;
-    plan->memory = rb__cpu_alloc(plan->memory_bytes);
+    plan->memory = rb_pages_new(plan->memory_bytes);
     if (!plan->memory) {
         status = rb_fail(RB_MEMORY, "cpu: no memory for %zu bytes of scratch", plan->memory_bytes);
         goto cleanup;
@@ -358,7 +359,7 @@ void rb__plan_free(rb__plan *plan) {
 #ifdef REGBENCH_HAVE_ONEDNN
     for (int i = 0; i < plan->n_items; i++) rb__onednn_release(&plan->items[i]);
 #endif
-    rb__cpu_free(plan->memory, plan->memory_bytes);
+    rb_pages_free(plan->memory, plan->memory_bytes);
     free(plan->items);
     free(plan->works);
     free(plan->sequence);

@@ -114,7 +114,15 @@ static void lower_dw(rb__cl_plan *plan, const rb__cl_item *it) {
 }
 
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *it) {
-    if (it->op->kind == RB_OP_LINEAR)
+#ifdef REGBENCH_HAVE_CLBLAST
+    if (rb__cl_clblast_takes(plan, it)) {
+        rb__cl_lower_clblast(plan, it);
+        return;
+    }
+#endif
+    if (plan->device->gpu)
+        rb__cl_lower_gemm(plan, it);
+    else if (it->op->kind == RB_OP_LINEAR)
         lower_forward(plan, it);
     else if (it->op->kind == RB_OP_LINEAR_DX)
         lower_dx(plan, it);

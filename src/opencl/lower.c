@@ -59,9 +59,13 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
     }
 }
 
-void rb__cl_define_act(rb__cl_part *part, const rb_op *op) {
+int rb__cl_act(rb_act act) {
     static const int codes[] = {[RB_ACT_NONE] = 0, [RB_ACT_SIGMOID] = 1, [RB_ACT_RELU] = 2, [RB_ACT_LEAKY_RELU] = 3};
-    rb__cl_define(part, "ACT", codes[op->act]);
+    return codes[act];
+}
+
+void rb__cl_define_act(rb__cl_part *part, const rb_op *op) {
+    rb__cl_define(part, "ACT", rb__cl_act(op->act));
     rb__cl_define_float(part, "SLOPE", op->slope);
 }
 

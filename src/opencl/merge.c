@@ -1,17 +1,20 @@
 /* merge.c: neighbouring ops that one part does better together, found by who reads and writes what. */
 #include "opencl/opencl.h"
 
-/* Linear layers that read the batch from the data set themselves, if nobody else wants it. */
+static bool may_gather(const rb__cl_plan *plan, const rb__cl_item *it, const rb__cl_item *gather) {
+    rb_op_kind kind = it->op->kind;
+    if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW)
+        return it->D == gather->D && plan->device->provider != RB__CL_CLBLAST;
+    return plan->device->gpu && (kind == RB_OP_CONV || kind == RB_OP_CONV_DW);
+}
+
+/* Layers that read the batch from the data set themselves, if nobody else wants it. */
 static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
     const rb_variant *v = plan->variant;
     int x = gather->out[0];
-    if (plan->device->gpu) return;
     for (int i = 0; i < v->n_ops; i++)
-        for (int k = 0; k < RB_OP_MAX_IN; k++) {
-            rb_op_kind kind = items[i].op->kind;
-            bool able = k == 0 && (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW) && items[i].D == gather->D;
-            if (items[i].in[k] == x && !able) return;
-        }
+        for (int k = 0; k < RB_OP_MAX_IN; k++)
+            if (items[i].in[k] == x && (k > 0 || !may_gather(plan, &items[i], gather))) return;
     for (int i = 0; i < v->n_ops; i++)
         if (items[i].in[0] == x) items[i].gather = gather;
     gather->idle = true;
@@ -20,4 +23,5 @@ static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_ite
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items) {
     for (int i = 0; i < plan->variant->n_ops; i++)
         if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
+    rb__cl_merge_conv(plan, items);
 }

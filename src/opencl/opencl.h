@@ -22,9 +22,9 @@
 enum {
     RB__CL_MAX_ARGS = 12,
     RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
-    RB__CL_LANES = 16,   /* of a vector of the cpu family */
-    RB__CL_TEXTS = 16,   /* files of cl/ at most */
-    RB__CL_HEAD = -2,    /* rb__cl_arg.work: CTRL's head */
+    RB__CL_LANES = 16,     /* of a vector of the cpu family */
+    RB__CL_TEXTS = 16,     /* files of cl/ at most */
+    RB__CL_HEAD = -2,      /* rb__cl_arg.work: CTRL's head */
 };
 
 typedef struct rb__cl_arg {
@@ -125,7 +125,8 @@ struct rb_device {
 struct rb_store {
     rb_device *device;
     size_t bytes[RB_SEGMENTS];
-    cl_mem buffer[RB_SEGMENTS]; /* NULL where bytes is 0 */
+    cl_mem buffer[RB_SEGMENTS];        /* NULL where bytes is 0 */
+    unsigned char *pages[RB_SEGMENTS]; /* what a buffer uses, where the device is this host's processors */
 };
 
 /* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */
@@ -149,6 +150,8 @@ int rb__cl_work_new(rb__cl_plan *plan, size_t bytes);
 void rb__cl_plan_fail(rb__cl_plan *plan, rb_status status);
 
 bool rb__cl_goes_on(const rb__cl_plan *plan, const rb__cl_launch *launch, int k);
+/* The bytes of a tensor as a buffer of the plan's. */
+rb_status rb__cl_view(rb__cl_plan *plan, int tensor, cl_mem *out);
 /* idle: no group has anything to do. */
 rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle);
 rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
@@ -166,24 +169,33 @@ typedef struct rb__cl_item {
     int D;             /* linear: elements of an input row, padding included */
     int ldx, ldy, ldw; /* elements from one row or pixel of the input side, output side, of weights to the next */
     bool idle;         /* a neighbour does this op's work */
-    const struct rb__cl_item *gather; /* reads its batch from the data set itself */
-    const struct rb__cl_item *loss;   /* LINEAR: goes on with this loss */
-    const struct rb__cl_item *pool;   /* CONV: goes on with this pooling; gradients: reads through it */
-    const struct rb__cl_item *pool_dx;
+    const struct rb__cl_item *gather;  /* reads its batch from the data set itself */
+    const struct rb__cl_item *loss;    /* LINEAR: goes on with this loss */
+    const struct rb__cl_item *pool;    /* CONV: goes on with this pooling; gradients: the pooling behind the layer */
+    const struct rb__cl_item *pool_dx; /* gradients: read what this op would make of its inputs */
 } rb__cl_item;
 
 void rb__cl_lower(rb__cl_plan *plan); /* all ops; failures in plan->status */
 /* merge.c: neighbours that one part does better together; not called where plan->strict. */
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
+/* conv_merge.c: the same for convolutions of the cpu family. */
+void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items);
 void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *item);
+#ifdef REGBENCH_HAVE_CLBLAST
+bool rb__cl_clblast_takes(const rb__cl_plan *plan, const rb__cl_item *item); /* the device asks for it, and it can */
+void rb__cl_lower_clblast(rb__cl_plan *plan, rb__cl_item *item);
+#endif
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
+void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *item);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count);
-/* #define ACT (0 none, 1 sigmoid, 2 relu, 3 leaky) and SLOPE. */
+/* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
+int rb__cl_act(rb_act act);
+/* #define ACT and SLOPE. */
 void rb__cl_define_act(rb__cl_part *part, const rb_op *op);
 
 /* --- program.c ---------------------------------------------------------------------------------------------------- */

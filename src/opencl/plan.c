@@ -233,8 +233,8 @@ static rb_status allocate_works(rb__cl_plan *plan) {
     return RB_OK;
 }
 
-/* The bytes of a tensor as a buffer: layouts align tensors as the device wants it. */
-static rb_status view(rb__cl_plan *plan, int tensor, cl_mem *out) {
+/* Layouts align tensors as the device wants its sub-buffers. */
+rb_status rb__cl_view(rb__cl_plan *plan, int tensor, cl_mem *out) {
     const rb_tensor *t = &plan->variant->tensors[tensor];
     cl_int error = CL_SUCCESS;
     if (!plan->views[tensor]) {
@@ -263,7 +263,7 @@ rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool i
             } else if (arg->work == RB__CL_HEAD) {
                 memory = plan->store->buffer[RB_SEG_CTRL];
             } else if (arg->tensor >= 0) {
-                rb_status status = view(plan, arg->tensor, &memory);
+                rb_status status = rb__cl_view(plan, arg->tensor, &memory);
                 if (status != RB_OK) return status;
             } else if (strchr(arg->type, '*')) {
                 memory = plan->store->buffer[RB_SEG_CTRL]; /* any: it is not touched */

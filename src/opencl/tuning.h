@@ -6,22 +6,47 @@
 enum {
     RB__CL_CPU_FLAT = 4096, /* elements of a group of flat work */
     RB__CL_GPU_FLAT = 8,    /* elements of an item of flat work */
-    RB__CL_GPU_LOCAL = 64,  /* items of a group, where the device takes as many */
+    /* gpu family: sums over the batch are cut into pieces until there are so many tiles of 32x32, but into none shorter
+     * than this, and never so that the pieces need more memory than this. */
+    RB__CL_SPLIT_TILES = 1024,
+    RB__CL_SPLIT_DEPTH = 128,
+    RB__CL_SPLIT_BYTES = 64 << 20,
+    RB__CL_SUM_PIECES = 32,     /* added by one item; more of them are added in two rounds */
+    RB__CL_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
     /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
      * features of a group at most, batch rows that lie in scratch at a time */
     RB__CL_TILE_ROWS = 8,
-    RB__CL_TILE_VECTORS = 2,
+    RB__CL_TILE_VECTORS = 3,
     RB__CL_ROWS = 16,
-    RB__CL_STRIP = 48,
+    RB__CL_STRIP = 48, /* a multiple of 16 */
     RB__CL_CHUNK = 256,
-    /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's */
-    RB__CL_OWN_ACTIVATIONS = 64 << 20,
+    /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's and
+     * ops may be merged across others */
+    RB__CL_OWN_ACTIVATIONS = 1 << 30,
 
     /* convolutions of the cpu family */
     RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
     RB__CL_CONV_PLACES = 28,         /* of one vector, where they are places of a filter */
     RB__CL_CONV_GROUPS = 128,        /* parts of the batch at most */
+    RB__CL_CONV_PACKED = 32 << 10,   /* bytes of weights from which they are packed into panels */
+    RB__CL_CONV_WEIGHTS = 512 << 10, /* bytes of weights that are not read again for every image */
+    RB__CL_CONV_SCRATCH = 256 << 10, /* bytes of images at a time then */
+    RB__CL_CONV_BLOCK = 8,           /* images at a time then, at most */
     RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
 };
+
+/* Tiles of products in the gpu family: what an item has, and how much of the depth is loaded at a time. A tile fits a
+ * device whose groups have enough items, or few enough, to share the loads evenly, and whose local memory holds it. */
+typedef struct rb__cl_tile {
+    const char *name;
+    int grid_columns; /* items side by side, at most; 0: as many as one upon another */
+    int rows, columns, depth;
+} rb__cl_tile;
+
+static const rb__cl_tile rb__cl_tiles[] = {
+    {"8x8", 0, 8, 8, 8},         {"8x4", 0, 8, 4, 8},         {"4x4", 0, 4, 4, 16},        {"2x2", 0, 2, 2, 32},
+    {"8x4 narrow", 4, 8, 4, 16}, {"4x4 narrow", 4, 4, 4, 16}, {"2x4 narrow", 4, 2, 4, 16},
+};
+enum { RB__CL_TILES = sizeof rb__cl_tiles / sizeof *rb__cl_tiles };
 
 #endif

@@ -1,0 +1,90 @@
+/* conv_merge.c: what convolutions of the cpu family take over from their neighbours: the batch from the data set, the
+ * pooling behind them, and in their gradients that pooling's gradient.
+ *
+ * Only done where the tensors in between are of no use to anybody else. A merged gradient reads what would be dead by
+ * then, whose place in the store may have a new owner: only where every activation has memory of its own. */
+#include "opencl/opencl.h"
+
+static bool is_conv(const rb__cl_item *it) { return it->op->kind == RB_OP_CONV; }
+static bool is_dw(const rb__cl_item *it) { return it->op->kind == RB_OP_CONV_DW; }
+static bool is_dx(const rb__cl_item *it) { return it->op->kind == RB_OP_CONV_DX; }
+static bool is_gradient(const rb__cl_item *it) { return is_dw(it) || is_dx(it); }
+static int dy_operand(const rb__cl_item *it) { return is_dw(it) ? 1 : 0; }
+
+/* The only item that writes tensor t; NULL if there are none or several. */
+static rb__cl_item *writer(const rb__cl_plan *plan, rb__cl_item *items, int t) {
+    rb__cl_item *found = NULL;
+    for (int i = 0; t >= 0 && i < plan->variant->n_ops; i++)
+        for (int k = 0; k < RB_OP_MAX_OUT; k++)
+            if (items[i].out[k] == t) {
+                if (found) return NULL;
+                found = &items[i];
+            }
+    return found;
+}
+
+static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
+    if (gather->idle) return;
+    const int n = plan->variant->n_ops, x = gather->out[0];
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < RB_OP_MAX_IN; k++)
+            if (items[i].in[k] == x && (k > 0 || (!is_conv(&items[i]) && !is_dw(&items[i])))) return;
+    for (int i = 0; i < n; i++)
+        if (items[i].in[0] == x) items[i].gather = gather;
+    gather->idle = true;
+}
+
+/* Windows tile the map: a pixel is in one at most. */
+static bool apart(const rb__cl_item *pool) { return pool->stride == pool->R && pool->R <= 4; }
+
+/* A pooling's gradient that only gradients of a convolution read. */
+static void merge_pool_dx(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *dx) {
+    const int n = plan->variant->n_ops, t = dx->out[0];
+    const bool max = dx->op->kind == RB_OP_MAXPOOL_DX;
+    rb__cl_item *pool = max ? writer(plan, items, dx->in[1]) : NULL;
+    if (!apart(dx) || (dx->op->flags & RB_OPF_ACCUMULATE) || writer(plan, items, t) != dx) return;
+    if (max && (!pool || pool->op->kind != RB_OP_MAXPOOL)) return;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < RB_OP_MAX_IN; k++) {
+            if (items[i].in[k] != t) continue;
+            if (!is_gradient(&items[i]) || k != dy_operand(&items[i])) return;
+            if (is_dx(&items[i]) && items[i].K % RB__CL_LANES) return; /* dense there: vectors would overlap */
+        }
+    for (int i = 0; i < n; i++)
+        if (is_gradient(&items[i]) && items[i].in[dy_operand(&items[i])] == t) {
+            items[i].pool_dx = dx;
+            items[i].pool = pool;
+        }
+    dx->idle = true;
+}
+
+/* A convolution goes on with the pooling behind it; its own output is only written where somebody else reads it. */
+static void merge_pool(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *pool) {
+    rb__cl_item *conv = writer(plan, items, pool->in[0]);
+    if (!conv || !is_conv(conv) || conv->pool || !apart(pool)) return;
+    bool wanted = false;
+    for (int i = 0; i < plan->variant->n_ops; i++)
+        for (int k = 0; k < RB_OP_MAX_IN; k++) {
+            const rb__cl_item *it = &items[i];
+            if (it == pool || it->in[k] != conv->out[0]) continue;
+            /* a merged gradient of a maximum takes the pooled values instead */
+            wanted |= !it->idle || it->op->kind != RB_OP_MAXPOOL_DX;
+        }
+    conv->pool = pool;
+    if (!wanted) conv->out[0] = -1;
+    pool->idle = true;
+}
+
+void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items) {
+    const int n = plan->variant->n_ops;
+    if (plan->device->gpu) return;
+    for (int i = 0; i < n; i++)
+        if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
+    if (!plan->own) return;
+    for (int i = 0; i < n; i++)
+        if (items[i].op->kind == RB_OP_MAXPOOL_DX || items[i].op->kind == RB_OP_AVGPOOL_DX)
+            merge_pool_dx(plan, items, &items[i]);
+    for (int i = 0; i < n; i++)
+        if (items[i].op->kind == RB_OP_MAXPOOL || items[i].op->kind == RB_OP_AVGPOOL)
+            merge_pool(plan, items, &items[i]);
+}
