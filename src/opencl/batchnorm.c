@@ -9,14 +9,15 @@ typedef struct cut {
     int pixels, M; /* of an image; of the batch */
     int block, blocks;
     int columns, spread; /* gpu family: channels side by side, groups for all of them */
-    int ld, ldw;
-    bool merged; /* the part that writes puts the blocks together itself */
+    int ld, ldw, ldr;    /* ldr: 0 without a residual */
+    bool merged;         /* the part that writes puts the blocks together itself */
 } cut;
 
 static cut cut_pixels(const rb__cl_plan *plan, const rb__cl_item *it) {
     const bool gpu = plan->device->gpu;
     const int batch = plan->program->spec.batch;
     cut c = {.pixels = it->H * it->W, .columns = 1, .spread = 1, .ld = it->ldy};
+    if (it->op->kind == RB_OP_BATCHNORM && it->in[5] >= 0) c.ldr = (int)plan->variant->tensors[it->in[5]].stride[3];
     c.M = it->N * c.pixels;
     c.ldw = up(it->C, RB__CL_LANES) * RB__CL_LANES;
     if (gpu) {
@@ -33,8 +34,7 @@ static cut cut_pixels(const rb__cl_plan *plan, const rb__cl_item *it) {
     return c;
 }
 
-static void define_shape(const rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it, const cut *c) {
-    (void)plan;
+static void define_shape(rb__cl_part *part, const rb__cl_item *it, const cut *c) {
     rb__cl_define(part, "C", it->C);
     rb__cl_define(part, "LDX", it->ldx);
     rb__cl_define(part, "LD", c->ld);
@@ -42,7 +42,7 @@ static void define_shape(const rb__cl_plan *plan, rb__cl_part *part, const rb__c
     rb__cl_define(part, "BLOCK_ROWS", c->block);
     rb__cl_define(part, "CHUNK", RB__CL_NORM_CHUNK);
     rb__cl_define(part, "COLUMNS", c->columns);
-    rb__cl_define(part, "SCALAR", it->ldx != c->ld);
+    rb__cl_define(part, "SCALAR", it->ldx != c->ld || c->ldr % c->ld != 0);
     rb__cl_define_float(part, "EPS", it->op->u.bn.eps);
     rb__cl_define_float(part, "MOMENTUM", it->op->u.bn.momentum);
 }
@@ -56,7 +56,7 @@ static void merge_groups(const rb__cl_plan *plan, rb__cl_part *part, const cut *
 /* A part over all pixels that leaves a pair per channel and block. */
 static rb__cl_part *new_sums(rb__cl_plan *plan, const rb__cl_item *it, const cut *c, const char *body) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "batchnorm.cl", body);
-    define_shape(plan, part, it, c);
+    define_shape(part, it, c);
     part->groups = c->blocks * c->spread;
     part->rows = plan->device->gpu ? 0 : c->block / c->pixels;
     part->local_floats = plan->device->gpu ? 3 * plan->device->local : 0;
@@ -66,7 +66,6 @@ static rb__cl_part *new_sums(rb__cl_plan *plan, const rb__cl_item *it, const cut
 
 static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     const bool train = it->op->flags & RB_OPF_TRAIN;
-    const int residual = it->in[5];
     cut c = cut_pixels(plan, it);
     int partials = -1;
     if (train) {
@@ -78,7 +77,7 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     }
     if (train && !c.merged) {
         rb__cl_part *merge = rb__cl_part_new(plan, it->number, "batchnorm.cl", "bn_merge");
-        define_shape(plan, merge, it, &c);
+        define_shape(merge, it, &c);
         rb__cl_work_in(merge, partials, "__global const float *");
         rb__cl_inout(plan, merge, it->in[3]);
         rb__cl_inout(plan, merge, it->in[4]);
@@ -88,15 +87,15 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
         merge_groups(plan, merge, &c);
     }
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "batchnorm.cl", "bn_apply");
-    define_shape(plan, part, it, &c);
-    rb__cl_define(part, "LDR", residual < 0 ? 0 : (int)plan->variant->tensors[residual].stride[3]);
+    define_shape(part, it, &c);
+    rb__cl_define(part, "LDR", c.ldr);
     rb__cl_define(part, "MERGED", train && c.merged);
     rb__cl_define(part, "EVAL", !train);
     rb__cl_define_act(part, it->op);
     rb__cl_in(plan, part, it->in[0]);
     rb__cl_in(plan, part, it->in[1]);
     rb__cl_in(plan, part, it->in[2]);
-    rb__cl_in(plan, part, residual);
+    rb__cl_in(plan, part, it->in[5]);
     rb__cl_out(plan, part, it->out[0]);
     if (train && c.merged) {
         rb__cl_work_in(part, partials, "__global const float *");
@@ -132,7 +131,7 @@ static void lower_gradient(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_int(sums, c.M);
     if (!c.merged || !dx) {
         rb__cl_part *merge = rb__cl_part_new(plan, it->number, "batchnorm.cl", "bn_merge_sums");
-        define_shape(plan, merge, it, &c);
+        define_shape(merge, it, &c);
         rb__cl_work_in(merge, partials, "__global const float *");
         rb__cl_in(plan, merge, it->in[4]);
         rb__cl_out(plan, merge, it->out[1]);
@@ -142,7 +141,7 @@ static void lower_gradient(rb__cl_plan *plan, rb__cl_item *it) {
     }
     if (!dx) return;
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "batchnorm.cl", "bn_dx");
-    define_shape(plan, part, it, &c);
+    define_shape(part, it, &c);
     rb__cl_define(part, "MERGED", c.merged);
     rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__cl_define_act(part, it->op);

@@ -12,7 +12,7 @@ void rb__cl_lower_dropout(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "HW", pixels);
     rb__cl_define(part, "LDX", it->ldx);
     rb__cl_define(part, "LD", it->ldy);
-    rb__cl_define(part, "SCALAR", it->ldx != it->ldy);
+    rb__cl_define(part, "SCALAR", it->ldx != it->ldy || it->ldy % RB__CL_LANES != 0);
     rb__cl_define(part, "ADD", (op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__cl_define(part, "SEED", (int)(offsetof(rb_ctrl_head, seed) / sizeof(int32_t)));
     rb__cl_define(part, "STREAM", (int)op->u.dropout.stream);

@@ -61,7 +61,8 @@ void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "LDB", ldb);
     rb__cl_define(part, "LD", ld);
     rb__cl_define(part, "C", flat ? 1 : it->K);
-    rb__cl_define(part, "SCALAR", count % RB__CL_LANES != 0 || lda != ld || ldb != ld);
+    const bool packed = !flat && ld % RB__CL_LANES != 0; /* groups begin between vectors */
+    rb__cl_define(part, "SCALAR", count % RB__CL_LANES != 0 || packed || lda != ld || ldb != ld);
     rb__cl_in(plan, part, it->in[0]);
     if (it->op->kind == RB_OP_ACT_DX || it->op->kind == RB_OP_ADD) rb__cl_in(plan, part, it->in[1]);
     rb__cl_inout(plan, part, it->out[0]);

@@ -24,8 +24,9 @@ enum {
      * ops may be merged across others */
     RB__CL_OWN_ACTIVATIONS = 1 << 30,
 
-    /* batch norm: pixels in registers at a time; work-groups of a sum in the gpu family; cpu family: blocks squared times
-     * vectors of channels up to which every group puts the blocks together itself, which costs less than a launch */
+    /* batch norm: pixels in registers at a time; work-groups of a sum in the gpu family; cpu family: blocks squared
+     * times vectors of channels up to which every group puts the blocks together itself, which costs less than a launch
+     */
     RB__CL_NORM_CHUNK = 8,
     RB__CL_NORM_GROUPS = 512,
     RB__CL_NORM_MERGED = 32768,
