@@ -18,6 +18,11 @@ enum {
     RB__CL_TILE_ROWS = 8,
     RB__CL_TILE_VECTORS = 3,
     RB__CL_ROWS = 16,
+    RB__CL_TILE_MOST = 12, /* rows of a batch that is one tile */
+    /* batches of so few rows: groups have so many columns of a product each, if there are so many weights */
+    RB__CL_FEW_ROWS = 32,
+    RB__CL_FEW_COLUMNS = 64,
+    RB__CL_FEW_WEIGHTS = 32768,
     RB__CL_STRIP = 48, /* a multiple of 16 */
     RB__CL_CHUNK = 256,
     /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's and
