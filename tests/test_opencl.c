@@ -67,8 +67,16 @@ static void a_step_has_few_launches(void **state) {
     static const struct {
         const char *name, *dataset;
         int most;
-    } cases[] = {{"size/mlp", "fashion", 5}, {"size/deep-mlp", "fashion", 5}, {"trajectory/mlp-b256", "mnist", 5},
-                 {"cnn/mnist", "mnist", 12}, {"cnn/cifar", "cifar", 12},      {"size/lenet", "fashion", 20}};
+    } cases[] = {{"size/mlp", "fashion", 5},
+                 {"size/deep-mlp", "fashion", 5},
+                 {"trajectory/mlp-b256", "mnist", 5},
+                 {"cnn/mnist", "mnist", 12},
+                 {"cnn/cifar", "cifar", 12},
+                 {"size/lenet", "fashion", 20},
+                 {"trajectory/batchnorm", "mnist", 12},
+                 {"trajectory/batchnorm-dropout", "mnist", 12},
+                 {"tricks/cnn", "cifar", 12},
+                 {"tricks/cnn-batchnorm", "cifar", 22}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int n = launches_of(cases[i].name, cases[i].dataset, NULL);
         print_message("%s: %d launches\n", cases[i].name, n);
