@@ -72,6 +72,14 @@ static void compare_steps(const golden *g, const record *r) {
     assert_int_equal(compared, r->n <= last ? r->n : last + 1);
 }
 
+static bool evaluated(const golden *g) {
+    for (int row = 0; row < evals_csv.n_rows; row++)
+        if (!strcmp(rb_csv_get(&evals_csv, row, "case"), g->name) &&
+            atoi(rb_csv_get(&evals_csv, row, "seed")) == g->seed)
+            return true;
+    return false;
+}
+
 static void compare_eval(const golden *g, const rb_run_result *result, double loss) {
     int compared = 0;
     for (int row = 0; row < evals_csv.n_rows; row++) {
@@ -81,11 +89,12 @@ static void compare_eval(const golden *g, const rb_run_result *result, double lo
         double expected = golden_number(&evals_csv, row, "val_loss_2000");
         double tol = tolerance(g, golden_number(&evals_csv, row, "tol"));
         if (!near_golden(loss, expected, tol)) fail_msg("validation loss is %.9g, PyTorch has %.9g", loss, expected);
-        /* of 2,000 samples at most one may lie so near a decision boundary that rounding turns it */
+        /* of 2,000 samples at most one may lie so near a decision boundary that rounding turns it; where PyTorch's own
+         * losses spread by more than that share, so many */
         double accuracy = golden_number(&evals_csv, row, "val_acc_2000");
         if (strcmp(g->name, "toy/regression") == 0)
             assert_true(isnan(result->val_acc_final));
-        else if (!(fabs(result->val_acc_final - accuracy) < 0.00051))
+        else if (!(fabs(result->val_acc_final - accuracy) < fmax(0.00051, tol)))
             fail_msg("validation accuracy is %g, PyTorch has %g", result->val_acc_final, accuracy);
         compared++;
     }
@@ -153,7 +162,7 @@ static void first_steps(void **state) {
     }
     assert_ok(made);
     bool cheap = strcmp(g->device, "reference") == 0 && has_convolution(c) && !slow();
-    int steps = last_step(g) < 20 ? last_step(g) : 20; /* evaluations were made after 20 */
+    int steps = last_step(g) < 20 && !evaluated(g) ? last_step(g) : 20; /* evaluations were made after 20 */
     if (cheap && steps > CHEAP_STEPS) steps = CHEAP_STEPS;
     if (steps == 0 || (cheap && strstr(g->name, "resnet"))) { /* the initialization alone */
         w.steps.n = 1;
