@@ -8,7 +8,6 @@
  * shape fixes.
  * Shapes: x, dx (N,H,W,LDX), w (R,R,C,LDW), y, dy (N,P,Q,LDY); packed weights (columns / NV*16, taps, NV*16). */
 #define NW (NV * LANES) /* columns of a tile */
-#define UNROLL _Pragma("unroll")
 #if defined(__clang__)
 #define PUT_ANY(p, v) (*(vf_any *)(p) = (v))
 #else
@@ -460,7 +459,6 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
 #undef NW
 #undef FOR_BLOCKS
 #undef FOR_PANELS
-#undef UNROLL
 #undef PUT_ANY
 #undef M
 #undef WP
