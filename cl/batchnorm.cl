@@ -32,10 +32,10 @@
 #if LANES == 1
 #define LAYERS   (LOCAL / COLUMNS)
 #define LAYER    (ITEM / COLUMNS)
-#define SPREAD   ((LDW + COLUMNS - 1) / COLUMNS) /* groups side by side */
+#define SPREAD   (LDW / COLUMNS) /* groups side by side */
 #define PANELS   1
 #define FOR_CHANNELS(k, c)                                                                                             \
-    for (int k = 0, c = group % SPREAD * COLUMNS + ITEM % COLUMNS; k < 1 && c < LDW; k++)
+    for (int k = 0, c = group % SPREAD * COLUMNS + ITEM % COLUMNS; k < 1; k++)
 #else
 #define LAYERS   1
 #define LAYER    0

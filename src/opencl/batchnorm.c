@@ -21,8 +21,9 @@ static cut cut_pixels(const rb__cl_plan *plan, const rb__cl_item *it) {
     c.M = it->N * c.pixels;
     c.ldw = up(it->C, RB__CL_LANES) * RB__CL_LANES;
     if (gpu) {
-        while (2 * c.columns <= plan->device->local && c.columns < c.ldw) c.columns *= 2;
-        c.spread = up(c.ldw, c.columns);
+        /* whole groups: behind a barrier PoCL 3.1 takes a condition on an item's channel for the same in all items */
+        while (2 * c.columns <= plan->device->local && c.ldw % (2 * c.columns) == 0) c.columns *= 2;
+        c.spread = c.ldw / c.columns;
         int layers = plan->device->local / c.columns;
         int most = RB__CL_NORM_GROUPS > c.spread ? RB__CL_NORM_GROUPS / c.spread : 1;
         c.block = up(up(batch * c.pixels, most), layers * RB__CL_NORM_CHUNK) * layers * RB__CL_NORM_CHUNK;
