@@ -13,11 +13,13 @@ static const rb_layer animal_net_dropout[] = {
 /* A few dozen images are learned by heart or not at all, depending on which they are. */
 #define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .expect = RB_EXPECT_ANYTHING
 #define NET     .model = "AnimalNet", .layers = animal_net, .momentum = 0.99f, ANIMALS
-#define PENALTY .lr = 5e-3f, .n_valid = 100, .epochs = 150, .layer_norms = true, NET
-#define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .n_valid = 100, .epochs = 200, ANIMALS
-#define RATE    .n_train = 250, .n_valid = 100, .epochs = 20, NET
+/* An epoch of a step or two: ten of them are decided at once. */
+#define FEW     .n_valid = 100, .window_epochs = 10
+#define PENALTY .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
+#define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
+#define RATE    .n_train = 250, .epochs = 20, FEW, NET
+#define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
 #define FULL    .valid_share = 0.2f, NET
-#define NOISE   .lr = 5e-3f, .n_train = 100, .n_valid = 100, .epochs = 200, NET
 
 static const rb_case cases[] = {
     {.name = "animals/unregularized",
@@ -41,8 +43,8 @@ static const rb_case cases[] = {
      .title = "250 images as they are",
      .lr = 1e-3f,
      .n_train = 250,
-     .n_valid = 100,
      .epochs = 250,
+     FEW,
      NET},
     {.name = "animals/lr-0.0005", .title = "250 images, rate 0.0005", .lr = 5e-4f, RATE},
     {.name = "animals/lr-0.001", .title = "rate 0.001: better", .lr = 1e-3f, RATE},
