@@ -32,8 +32,9 @@ rb_status rb__picture_new(uint64_t width, uint64_t height, const char *path, rb_
 int rb__jpeg_version(void);
 
 /* Stretches to width x height and writes planes (3, height, width): a triangle filter as wide as the reduction, so that
- * every pixel counts (antialiased bilinear). Bit for bit Pillow's Image.resize(.., BILINEAR), which is torchvision's
- * Resize on such images: rows, then columns, weights of 22 bits, each pass rounded to 8 bits. */
+ * every pixel counts (antialiased bilinear). Bit for bit Image.resize(.., BILINEAR) of Pillow up to 12, and so what
+ * torchvision's Resize makes of such images: along rows, then along columns, weights of 22 bits, each pass rounded to
+ * 8 bits. (Pillow 13 begins with the columns of some images that are not square.) */
 rb_status rb__picture_resize(const rb__picture *in, int width, int height, uint8_t *planes);
 
 #endif
