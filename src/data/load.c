@@ -135,8 +135,8 @@ static void tell_stand_in(const rb__set *set, const rb_dataset *data) {
     else
         rb_text_printf(&how, "get all of it with `regbench data fetch %s` or Debian's package `%s`", data->name,
                        set->package);
-    rb_log(RB_LOG_INFO, "data set `%s` is absent: the %lld + %lld images of `%s` (%s) stand in for it (%s)", data->name,
-           (long long)data->n_train, (long long)data->n_test, data->used, data->source, rb_text_string(&how));
+    rb_log(RB_LOG_INFO, "data set `%s` is absent: `%s` (%s, %lld + %lld images) stands in for it (%s)", data->name,
+           data->used, data->source, (long long)data->n_train, (long long)data->n_test, rb_text_string(&how));
     rb_text_free(&how);
 }
 
@@ -162,6 +162,7 @@ static rb_status load(const rb__set *set, const rb_data_options *options, rb__pl
     } else if (set->from) {
         RB_TRY(take(set, options, data));
     } else if (!set->files[0]) {
+        RB_TRY(rb__search(set, options, place, &found)); /* a folder that was named must exist, needed or not */
         snprintf(data->source, sizeof data->source, "embedded sample");
         RB_TRY(rb__sample_read(data));
         RB_TRY(rb__dataset_hash(data, data->sha256));
