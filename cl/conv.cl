@@ -1,7 +1,7 @@
 /* conv.cl: convolutions of the cpu family and their gradients, direct, channels innermost, as register tiles.
  *
  * y[n,p,q,k] = act(b[k] + sum over r,s,c of x[n, p*STRIDE+r-PAD, q*STRIDE+s-PAD, c] w[r,s,c,k]), dx and dw accordingly.
- * A group takes `each` images, one after the other. An image is first copied densely into a zero border in private
+ * A group takes `each` images, BLOCK of them at a time. An image is first copied densely into a zero border in private
  * memory, so that tiles know no edges and the (s,c) of one filter row are one contiguous run. A tile is M rows (pixels;
  * in dw places of a filter) times NV vectors of channels, sums in registers: M and NV are literals. Rows of a tile that
  * stand behind the last one are computed from whatever lies there and not stored. Every sum is in an order that the
@@ -14,6 +14,13 @@
 #else
 #define PUT_ANY(p, v) vstore16(v, 0, p)
 #endif
+
+/* BLOCK images at a time, so that a panel of large weights serves all of them; each group some of the panels (`apart`
+ * groups share a part of the batch). */
+#define FOR_BLOCKS(first, last)                                                                                        \
+    for (int first = group / apart * each, end = min(first + each, N), last = min(first + BLOCK, end); first < end;    \
+         first = last, last = min(first + BLOCK, end))
+#define FOR_PANELS(j, columns) for (int j = group % apart * NW; j < columns; j += apart * NW)
 
 #ifdef BODY_conv_pack
 /* w as panels of NW columns. FLIP: for dx: columns are input channels, taps in the order of conv_dx: by classes of
@@ -78,10 +85,12 @@ static void LOCAL_NAME(tile)(vf sum[M][NV], const float *a, __global const float
 #if GATHER
 #if BYTES
 typedef uchar LOCAL_NAME(value);
-#define VALUE(v) NORMALIZE(float, (float)(v))
+#define VALUE(v)  NORMALIZE(float, (float)(v))
+#define VALUES(p) NORMALIZE(vf, TO_FLOAT(LOAD_BYTES(p)))
 #else
 typedef float LOCAL_NAME(value);
-#define VALUE(v) (v)
+#define VALUE(v)  (v)
+#define VALUES(p) LOAD_ANY(p)
 #endif
 #define X_PARAMETERS __global const int *head, __global const LOCAL_NAME(value) *data, __global const int *order
 #define X_ARGUMENTS  head, data, order
@@ -93,9 +102,17 @@ static void LOCAL_NAME(load)(X_PARAMETERS, const int n, float *image) {
 #if GATHER
     const int row = order[POSITION(head, n)]; /* -1: no such row: zeros */
     __global const LOCAL_NAME(value) *from = data + (size_t)max(row, 0) * (H * W * C);
-    for (int h = 0; h < H; h++)
-        for (int i = 0; i < W * C; i++)
-            image[((h + PAD) * WP + PAD) * C + i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
+    for (int h = 0; h < H; h++) {
+        float *to = image + ((h + PAD) * WP + PAD) * C;
+#if W * C >= LANES
+        for (int i = 0; i < W * C; i += LANES) {
+            const int at = min(i, W * C - LANES); /* the last vector overlaps the one before */
+            PUT_ANY(to + at, row < 0 ? (vf)(0.0f) : VALUES(from + h * W * C + at));
+        }
+#else
+        for (int i = 0; i < W * C; i++) to[i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
+#endif
+    }
 #else
     __global const float *from = x + (size_t)n * (H * W * LDX);
     for (int h = 0; h < H; h++) {
@@ -122,9 +139,12 @@ static void LOCAL_NAME(activate)(float *y, const int rows, const int j) {
     }
 }
 
-/* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of windows of BAND x BAND) a window has. Where
+/* BAND image rows at a time: as many as a tile or (POOL: 1 maximum, 2 mean of BAND x BAND values) a window has. Where
  * something is left to do to them (STAGED), they stay in private memory; KEEP: somebody wants them in y. */
 #define STAGED (POOL || ACT == 1)
+#define FOR_BANDS(n, top)                                                                                              \
+    for (int n = first; n < last; n++)                                                                                 \
+        for (int top = 0; top < P; top += BAND)
 static void NAME(X_PARAMETERS, __global const float *w, __global const float *bias,
 #if KEEP
                  __global float *y,
@@ -135,87 +155,88 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
 #if POOL == 1
                  __global uchar *index,
 #endif
-                 const int N, const int each, __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
+                 const int N, const int each, const int apart, __local float *shared, int group) {
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
 #if STAGED
     float band[BAND * Q * NW] __attribute__((aligned(64)));
 #endif
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = group * each; n < min((group + 1) * each, N); n++) {
-        LOCAL_NAME(load)(X_ARGUMENTS, n, image);
-        for (int j = 0; j < LDW; j += NW)
-            for (int top = 0; top < P; top += BAND) {
-                for (int p = top; p < min(top + BAND, P); p += TILE_P)
-                    for (int q = 0; q < Q; q += TILE_Q) {
-                        vf sum[M][NV];
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        for (int n = first; n < last; n++) LOCAL_NAME(load)(X_ARGUMENTS, n, images + (n - first) * IMAGE);
+        FOR_PANELS(j, LDW) FOR_BANDS(n, top) {
+            const float *image = images + (n - first) * IMAGE;
+            for (int p = top; p < min(top + BAND, P); p += TILE_P)
+                for (int q = 0; q < Q; q += TILE_Q) {
+                    vf sum[M][NV];
+                    UNROLL
+                    for (int v = 0; v < NV; v++) {
+#if BIAS
+                        const vf start = LOAD(bias + j + v * LANES);
+#else
+                        const vf start = (vf)(0.0f);
+#endif
+                        UNROLL
+                        for (int m = 0; m < M; m++) sum[m][v] = start;
+                    }
+                    LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C,
+                                     w + (size_t)(j / NW) * PANEL, R, R * C);
+                    UNROLL
+                    for (int m = 0; m < M; m++) {
+                        if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
                         UNROLL
                         for (int v = 0; v < NV; v++) {
-#if BIAS
-                            const vf start = LOAD(bias + j + v * LANES);
-#else
-                            const vf start = (vf)(0.0f);
-#endif
-                            UNROLL
-                            for (int m = 0; m < M; m++) sum[m][v] = start;
-                        }
-                        LOCAL_NAME(tile)(sum, image + (p * STRIDE * WP + q * STRIDE) * C,
-                                         w + (size_t)(j / NW) * PANEL, R, R * C);
-                        UNROLL
-                        for (int m = 0; m < M; m++) {
-                            if (p + m / TILE_Q >= P || q + m % TILE_Q >= Q) continue;
-                            UNROLL
-                            for (int v = 0; v < NV; v++) {
-                                if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
+                            if (ACT != 1) sum[m][v] = ACTIVATE(vf, sum[m][v]);
 #if STAGED
-                                *(vf *)(band + ((p - top + m / TILE_Q) * Q + q + m % TILE_Q) * NW + v * LANES) =
-                                    sum[m][v];
+                            *(vf *)(band + ((p - top + m / TILE_Q) * Q + q + m % TILE_Q) * NW + v * LANES) =
+                                sum[m][v];
 #else
-                                STORE(y + ((size_t)(n * P + p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j +
-                                          v * LANES,
-                                      sum[m][v]);
+                            STORE(y + ((size_t)(n * P + p + m / TILE_Q) * Q + q + m % TILE_Q) * LDY + j +
+                                      v * LANES,
+                                  sum[m][v]);
 #endif
-                            }
                         }
                     }
+                }
 #if ACT == 1
-                LOCAL_NAME(activate)(band, min(BAND, P - top) * Q, j);
+            LOCAL_NAME(activate)(band, min(BAND, P - top) * Q, j);
 #endif
 #if STAGED && KEEP
-                __global float *out = y + ((size_t)n * P + top) * (Q * LDY) + j;
-                for (int i = 0; i < min(BAND, P - top) * Q; i++)
-                    for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
+            __global float *out = y + ((size_t)n * P + top) * (Q * LDY) + j;
+            for (int i = 0; i < min(BAND, P - top) * Q; i++)
+                for (int v = 0; v < NW; v += LANES) STORE(out + i * LDY + v, *(vf *)(band + i * NW + v));
 #endif
 #if POOL
-                if (top + BAND > P) break; /* rows that no window covers */
-                size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
-                for (int q = 0; q < Q / BAND; q++, at += LDY)
-                    for (int v = 0; v < NW; v += LANES) {
-                        const float *corner = band + q * BAND * NW + v;
+            if (top + BAND > P) continue; /* rows that no window covers */
+            size_t at = ((size_t)(n * (P / BAND) + top / BAND) * (Q / BAND)) * LDY + j;
+            for (int q = 0; q < Q / BAND; q++, at += LDY)
+                for (int v = 0; v < NW; v += LANES) {
+                    const float *corner = band + q * BAND * NW + v;
 #if POOL == 1
-                        vf best = *(vf *)corner;
-                        vi where = (vi)(0);
-                        UNROLL
-                        for (int i = 1; i < BAND * BAND; i++) {
-                            const vf value = *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
-                            const vi wins = (value > best) | ((value != value) & (best == best));
-                            best = wins ? value : best;
-                            where = wins ? (vi)(i) : where;
-                        }
-                        STORE(pooled + at + v, best);
-                        *(__global vb *)(index + at + v) = TO_BYTE(where);
-#else
-                        vf total = (vf)(0.0f);
-                        UNROLL
-                        for (int i = 0; i < BAND * BAND; i++)
-                            total += *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
-                        STORE(pooled + at + v, total * (vf)(1.0f / (BAND * BAND)));
-#endif
+                    vf best = *(vf *)corner;
+                    vi where = (vi)(0);
+                    UNROLL
+                    for (int i = 1; i < BAND * BAND; i++) {
+                        const vf value = *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                        const vi wins = (value > best) | ((value != value) & (best == best));
+                        best = wins ? value : best;
+                        where = wins ? (vi)(i) : where;
                     }
+                    STORE(pooled + at + v, best);
+                    *(__global vb *)(index + at + v) = TO_BYTE(where);
+#else
+                    vf total = (vf)(0.0f);
+                    UNROLL
+                    for (int i = 0; i < BAND * BAND; i++)
+                        total += *(vf *)(corner + (i / BAND * Q + i % BAND) * NW);
+                    STORE(pooled + at + v, total * (vf)(1.0f / (BAND * BAND)));
 #endif
-            }
+                }
+#endif
+        }
     }
 }
 #undef STAGED
+#undef FOR_BANDS
 #endif
 
 #if defined(BODY_conv_dx) || defined(BODY_conv_dw)
@@ -269,26 +290,29 @@ static void LOCAL_NAME(spread)(DY_PARAMETERS, const int n, float *to, const int 
 #define FIRST(a) (((a) - PAD % STRIDE + STRIDE) % STRIDE)
 #define START(a) ((FIRST(a) + PAD - (a)) / STRIDE)
 static void NAME(DY_PARAMETERS, __global const float *packed, __global const float *saved, __global float *dx,
-                 const int N, const int each, __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = group * each; n < min((group + 1) * each, N); n++) {
+                 const int N, const int each, const int apart, __local float *shared, int group) {
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        for (int n = first; n < last; n++) {
+            float *image = images + (n - first) * IMAGE;
 #if THROUGH
-        LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
+            LOCAL_NAME(spread)(DY_ARGUMENTS, n, image + (LEFT * WP + LEFT) * K, PITCH, K);
 #else
-        __global const float *from = dy + (size_t)n * (P * Q * LDY);
-        for (int p = 0; p < P; p++)
-            for (int q = 0; q < Q; q++)
-                for (int k = 0; k < K; k += LANES)
-                    PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
+            __global const float *from = dy + (size_t)n * (P * Q * LDY);
+            for (int p = 0; p < P; p++)
+                for (int q = 0; q < Q; q++)
+                    for (int k = 0; k < K; k += LANES)
+                        PUT_ANY(image + ((LEFT + p) * WP + LEFT + q) * K + k, LOAD(from + (p * Q + q) * LDY + k));
 #endif
+        }
         int taps = 0; /* of the classes before */
         for (int a = 0; a < STRIDE; a++)
             for (int b = 0; b < STRIDE; b++) {
                 const int runs = TAPS(a), run = TAPS(b) * K;
                 /* of the image: where the first pixel's taps begin */
                 const int above = LEFT + START(a) - TAPS(a) + 1, left = LEFT + START(b) - TAPS(b) + 1;
-                for (int j = 0; j < LDX; j += NW)
+                FOR_PANELS(j, LDX) for (int n = first; n < last; n++)
                     for (int p = 0; FIRST(a) + p * STRIDE < H; p += TILE_P)
                         for (int q = 0; FIRST(b) + q * STRIDE < W; q += TILE_Q) {
                             vf sum[M][NV];
@@ -297,7 +321,7 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
                                 UNROLL
                                 for (int v = 0; v < NV; v++) sum[m][v] = (vf)(0.0f);
                             }
-                            LOCAL_NAME(tile)(sum, image + ((p + above) * WP + q + left) * K,
+                            LOCAL_NAME(tile)(sum, images + (n - first) * IMAGE + ((p + above) * WP + q + left) * K,
                                              packed + ((size_t)(j / NW) * R * R + taps) * K * NW, runs, run);
                             UNROLL
                             for (int m = 0; m < M; m++) {
@@ -329,8 +353,8 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
 #endif
 
 #ifdef BODY_conv_dw
-/* Partial sums of a part of the batch: (R,R,C,LDW), then of the bias (LDW). A tile's rows are M neighbouring (s,c) of one
- * r, or (WHOLE) all (r,s,c) of a small filter. */
+/* Partial sums of a part of the batch: (R,R,C,LDW), then of the bias (LDW). A tile's rows are M neighbouring (s,c) of
+ * one r, or (WHOLE) all (r,s,c) of a small filter. */
 #define RUN (R * C)
 #define AT(m) (WHOLE ? (m) / RUN * (WP * C) + (m) % RUN : (m))
 #if THROUGH
@@ -341,7 +365,7 @@ typedef __global const float *LOCAL_NAME(gradient);
 #define LOAD_DY(p) LOAD(p)
 #endif
 static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __global float *sums, const int rows,
-                             const int begin) {
+                             const int n, const int begin) {
     vf sum[M][NV];
     UNROLL
     for (int m = 0; m < M; m++) {
@@ -349,8 +373,8 @@ static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __glob
         for (int v = 0; v < NV; v++)
             sum[m][v] = begin || m >= rows ? (vf)(0.0f) : LOAD(sums + m * LDW + v * LANES);
     }
-    for (int p = 0; p < P; p++) {
-        const float *a = image + p * (STRIDE * WP * C);
+    for (int i = 0; i < n * P; i++) {
+        const float *a = image + i / P * IMAGE + i % P * (STRIDE * WP * C);
         _Pragma("nounroll")
         for (int q = 0; q < Q; q++, a += STRIDE * C, dy += LDY) {
             vf g[NV];
@@ -372,36 +396,42 @@ static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __glob
     }
 }
 
-static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each,
+static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each, const int apart,
                  __local float *shared, int group) {
-    float image[IMAGE + SLACK] __attribute__((aligned(64)));
+    float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
+    __global float *sums = partials + (size_t)(group / apart) * ((R * RUN + 1) * LDW);
 #if THROUGH
-    float from[P * Q * LDY] __attribute__((aligned(64)));
-    for (int i = 0; i < P * Q * LDY; i++) from[i] = 0.0f;
+    float from[BLOCK * P * Q * LDY] __attribute__((aligned(64)));
+    for (int i = 0; i < BLOCK * P * Q * LDY; i++) from[i] = 0.0f;
 #endif
-    const int part = group / APART, first = part * each;
-    __global float *sums = partials + (size_t)part * ((R * RUN + 1) * LDW);
-    for (int i = 0; i < IMAGE + SLACK; i++) image[i] = 0.0f;
-    for (int n = first; n < min(first + each, N); n++) {
+    for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
+    FOR_BLOCKS(first, last) {
+        const int begin = first == group / apart * each, n = last - first;
 #if THROUGH
-        LOCAL_NAME(spread)(DY_ARGUMENTS, n, from, Q * LDY, LDY);
+        for (int i = 0; i < n; i++)
+            LOCAL_NAME(spread)(DY_ARGUMENTS, first + i, from + i * (P * Q * LDY), Q * LDY, LDY);
 #else
-        __global const float *from = dy + (size_t)n * (P * Q * LDY);
+        __global const float *from = dy + (size_t)first * (P * Q * LDY);
 #endif
-        LOCAL_NAME(load)(X_ARGUMENTS, n, image);
-        for (int j = group % APART * NW; j < LDW; j += APART * NW) {
+        for (int i = 0; i < n; i++) LOCAL_NAME(load)(X_ARGUMENTS, first + i, images + i * IMAGE);
+        FOR_PANELS(j, LDW) {
             for (int r = 0; r < (WHOLE ? 1 : R); r++)
                 for (int i = 0; i < (WHOLE ? M : RUN); i += M)
-                    LOCAL_NAME(tile)(image + r * (WP * C) + i, from + j, sums + (r * RUN + i) * LDW + j,
-                                     WHOLE ? M : RUN - i, n == first);
+                    LOCAL_NAME(tile)(images + r * (WP * C) + i, from + j, sums + (r * RUN + i) * LDW + j,
+                                     WHOLE ? M : RUN - i, n, begin);
             for (int v = j; v < j + NW; v += LANES) {
-                vf a = (vf)(0.0f), b = (vf)(0.0f);
-                for (int i = 0; i < P * Q; i++) {
-                    if (i % 2) b += LOAD_DY(from + i * LDY + v);
-                    else a += LOAD_DY(from + i * LDY + v);
+                vf total[4]; /* an addition takes several cycles */
+                UNROLL
+                for (int k = 0; k < 4; k++) total[k] = (vf)(0.0f);
+                int i = 0;
+                for (; i + 4 <= n * P * Q; i += 4) {
+                    UNROLL
+                    for (int k = 0; k < 4; k++) total[k] += LOAD_DY(from + (i + k) * LDY + v);
                 }
+                for (; i < n * P * Q; i++) total[0] += LOAD_DY(from + i * LDY + v);
+                total[0] = (total[0] + total[1]) + (total[2] + total[3]);
                 __global float *db = sums + R * RUN * LDW + v;
-                STORE(db, n == first ? a + b : LOAD(db) + (a + b));
+                STORE(db, begin ? total[0] : LOAD(db) + total[0]);
             }
         }
     }
@@ -412,7 +442,8 @@ static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const in
 #endif
 
 #ifdef BODY_conv_sum
-/* dw and db from `parts` partials of WEIGHTS + LDW values. */
+/* dw and db from `parts` partials. */
+#define WEIGHTS (R * R * C * LDW)
 static void NAME(__global const float *partials, __global float *dw, __global float *db, const int parts,
                  __local float *shared, int group) {
     FOR_FLAT(i, WEIGHTS + LDW) {
@@ -424,8 +455,11 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
             STORE(db + (i - WEIGHTS), sum);
     }
 }
+#undef WEIGHTS
 #endif
 #undef NW
+#undef FOR_BLOCKS
+#undef FOR_PANELS
 #undef UNROLL
 #undef PUT_ANY
 #undef M
@@ -435,6 +469,7 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
 #undef TILE_STEP
 #undef PITCH
 #undef VALUE
+#undef VALUES
 #undef X_PARAMETERS
 #undef X_ARGUMENTS
 #undef DY_PARAMETERS

@@ -1,8 +1,8 @@
 /* conv_sparse.cl: gradients of a convolution behind a max-pooling whose windows do not overlap; cpu family.
  *
  * Of the gradients of a window all but one are zero. Their places are known: for every pooled position and filter k the
- * value v = act'(pooled) dpooled and the offset of its pixel in the bordered image. For 2x2 windows that is a quarter of
- * the multiplications of the plain form, and the zeros are neither written nor read. Lanes are channels c.
+ * value v = act'(pooled) dpooled and the offset of its pixel in the bordered image. For 2x2 windows that is a quarter
+ * of the multiplications of the plain form, and the zeros are neither written nor read. Lanes are channels c.
  * dw: for one k after the other, sum[r,s][c] += v x[offset + (r,s), c], the sums of a whole image in registers.
  * dx: dx[offset + (r,s), c] += v w[r,s][c][k] in a bordered image, for one k and position after the other.
  * (An infinite x or w times a zero gradient would be a NaN; here it shows where the gradient is not zero, and in the

@@ -29,10 +29,10 @@
 #define BN          (GRID_COLUMNS * ITEM_COLUMNS)
 #define ROW_BLOCK   (ITEM_ROWS < 4 ? ITEM_ROWS : 4)
 #define COLUMN_BLOCK (ITEM_COLUMNS < 4 ? ITEM_COLUMNS : 4)
-/* Row i and column j of an item in the tile. */
-#define TILE_ROW(i) ((i) / ROW_BLOCK * GRID_ROWS * ROW_BLOCK + ITEM / GRID_COLUMNS * ROW_BLOCK + (i) % ROW_BLOCK)
+/* Row i and column j of item `item` in the tile. */
+#define TILE_ROW(i) ((i) / ROW_BLOCK * GRID_ROWS * ROW_BLOCK + item / GRID_COLUMNS * ROW_BLOCK + (i) % ROW_BLOCK)
 #define TILE_COLUMN(j)                                                                                                 \
-    ((j) / COLUMN_BLOCK * GRID_COLUMNS * COLUMN_BLOCK + ITEM % GRID_COLUMNS * COLUMN_BLOCK + (j) % COLUMN_BLOCK)
+    ((j) / COLUMN_BLOCK * GRID_COLUMNS * COLUMN_BLOCK + item % GRID_COLUMNS * COLUMN_BLOCK + (j) % COLUMN_BLOCK)
 
 /* Validity, .w of a place: a value is read where both places have VALUE; it is 1 where both have ONE only. */
 #define VALUE 1
@@ -162,6 +162,10 @@ static void NAME(ORDER_PARAMETERS __global const A_TYPE *a, __global const float
                  __global float *c, __global float *db, const int batch, const int share, __local float *shared,
                  int group) {
     const int column = group % TILES_N * BN, number = group / TILES_N;
+    /* Read anew behind the last barrier: PoCL 3.1 takes some conditions that it could know before a barrier for the same
+     * in all items. */
+    volatile int kept = ITEM;
+    int item = kept;
 #if PASS == DW
     const int2 rest = (int2)(0, 0);
     const int piece = number / TILES_M, row = number % TILES_M * BM, rows = ROWS + ONES;
@@ -218,19 +222,20 @@ static void NAME(ORDER_PARAMETERS __global const A_TYPE *a, __global const float
     }
 #endif
 
+    item = kept;
     UNROLL for (int i = 0; i < ITEM_ROWS; i++) {
         int m = row + TILE_ROW(i);
-        if (m >= rows) continue;
+        bool exists = m < rows;
 #if PASS == DX && CONV && STRIDE > 1
         const int h = m / CLASS_W % CLASS_H * STRIDE + rest.x, w = m % CLASS_W * STRIDE + rest.y;
-        if (h >= H || w >= W) continue;
+        exists = exists && h < H && w < W;
         m = (m / (CLASS_H * CLASS_W) * H + h) * W + w;
 #endif
         UNROLL for (int j = 0; j < ITEM_COLUMNS; j++) {
             const int n = column + TILE_COLUMN(j);
             const size_t at = (size_t)m * LDC + n;
             float v = sums[i * ITEM_COLUMNS + j];
-            if (n >= LDC) continue;
+            if (!exists || n >= LDC) continue;
 #if PASS == FORWARD
             if (BIAS) v += extra[n];
             v = ACTIVATE(float, v);

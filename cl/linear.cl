@@ -125,6 +125,11 @@ static void NAME(X_PARAMS, __global const float *b, __global const float *extra,
             __global const LOCAL_NAME(value) *from = X_ROW(min(n + m, N - 1));
             COPY_X(a + m * LDS, from, DEPTH)
         }
+#if GATHER
+        for (int m = n + TILE; m < min(n + 2 * TILE, N); m++) /* the data set lies far away; the next group is near */
+            for (int i = 0; i < LDX; i += CACHE_LINE / (int)sizeof(LOCAL_NAME(value)))
+                if (X_ROW(m)) PREFETCH(X_ROW(m) + i);
+#endif
 #ifdef BODY_linear
         __global const float *more = extra;
 #else

@@ -20,20 +20,24 @@ static void NAME(__global const int *head, __global const float *z, __global con
         const int position = POSITION(head, n), row = order[position], label = row < 0 ? -1 : labels[row];
         __global const float *from = z + (size_t)n * LD;
         int best = 0;
-        for (int j = 1; j < K; j++)
-            if (from[j] > from[best]) best = j;
-        const float top = from[best];
-        vf others = (vf)(0.0f);
+        float top = from[0];
+        for (int j = 1; j < K; j++) { /* without branches: which class wins is not predictable */
+            const int more = from[j] > top;
+            top = more ? from[j] : top;
+            best = more ? j : best;
+        }
+        vf others = (vf)(0.0f), e;
         for (int j = 0; j < K; j += LANES) {
-            vf e = exp(LOAD(from + j) - (vf)(top));
+            e = exp(LOAD(from + j) - (vf)(top));
             others += LANE(j) != best && LANE(j) < K ? e : (vf)(0.0f);
         }
-        const float rest = SUM(others), one = exp(top - top); /* NaN where top is none */
+        const float rest = SUM(others);
         losses[n] = label < 0 ? (float2)(0.0f) : (float2)(log1p(rest) + (top - from[label]), best == label);
 #if GRADIENT
-        const float share = label < 0 ? 0.0f : 1.0f / (float)*present, sum = one + rest, scale = share / sum;
+        const float share = label < 0 ? 0.0f : 1.0f / (float)*present;
+        const float one = top == top ? 1.0f : top, sum = one + rest, scale = share / sum;
         for (int j = 0; j < LD; j += LANES) {
-            vf e = exp(LOAD(from + j) - (vf)(top));
+            if (LD > LANES) e = exp(LOAD(from + j) - (vf)(top)); /* else it is still there */
             vf own = label == best ? (vf)(-rest) : e - (vf)(sum);
             e = (LANE(j) == label ? own : e) * (vf)(scale);
             STORE(dz + (size_t)n * LD + j, label < 0 || LANE(j) >= K ? (vf)(0.0f) : e);

@@ -64,6 +64,13 @@ typedef uchar16 vb_any __attribute__((aligned(1)));
 #define LOAD_BYTES(p)   vload16(0, (p))
 #endif
 
+#define CACHE_LINE 64
+#if defined(__clang__) /* PoCL's prefetch() does nothing */
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define PREFETCH(p) prefetch((p), 1)
+#endif
+
 static float sum16(float16 v) {
     float8 a = v.lo + v.hi;
     float4 b = a.lo + a.hi;

@@ -13,6 +13,7 @@
 #include "op/op.h"
 #include "reference/reference.h"
 #include "regbench/backend.h"
+#include "regbench/portable.h"
 #include "regbench/rng.h"
 
 extern const rb_backend rb_backend_cpu;
@@ -42,19 +43,48 @@ LAYERS(mixed, RB_CONV(3, .kernel = 3), RB_SIGMOID, RB_AVGPOOL(3), RB_LINEAR(2000
 LAYERS(residual, RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(8, .kernel = 3, .pad = 1), RB_RELU,
        RB_CONV(8, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU, RB_AVGPOOL(3), RB_LINEAR(5));
 
+LAYERS(norms, RB_LINEAR(33, .no_bias = true), RB_RELU, RB_BATCHNORM, RB_LINEAR(17, .no_bias = true), RB_SIGMOID,
+       RB_DROPOUT(0.3f), RB_BATCHNORM, RB_RELU, RB_LINEAR(5, .no_bias = true), RB_BATCHNORM, RB_LEAKY_RELU(0.1f),
+       RB_LINEAR(4));
+/* Batch norm before poolings that merge with its gradient (one leaves a rest, one has windows of 3) or may not. */
+LAYERS(norm_pools, RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU, RB_MAXPOOL(2),
+       RB_CONV(19, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_LEAKY_RELU(0.1f), RB_MAXPOOL(3),
+       RB_CONV(5, .kernel = 2, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU, RB_MAXPOOL(2, .stride = 1),
+       RB_CONV(6, .kernel = 1, .no_bias = true), RB_BATCHNORM, RB_MAXPOOL(2, .stride = 1), RB_LINEAR(3));
+LAYERS(norm_residual, RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU_TAG("in"),
+       RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_RELU,
+       RB_CONV(16, .kernel = 3, .pad = 1, .no_bias = true), RB_BATCHNORM, RB_ADD("in"), RB_RELU_TAG("block"),
+       RB_CONV(24, .kernel = 3, .stride = 2, .pad = 1, .no_bias = true), RB_BATCHNORM_TAG("main"),
+       RB_CONV(24, .kernel = 1, .stride = 2, .no_bias = true, .from = "block"), RB_BATCHNORM, RB_ADD("main"), RB_RELU,
+       RB_AVGPOOL(3), RB_LINEAR(5));
+
 typedef struct shape {
     const rb_layer *layers;
     int C, H, W, classes, batch, n_train;
     float momentum, l2;
+    bool adam;
 } shape;
 static const shape shapes[] = {
-    {one, 1, 1, 1, 1, 1, 2, 0, 0},          {mlp, 1, 5, 7, 10, 13, 30, 0.9f, 0},
-    {mlp, 1, 28, 28, 10, 64, 64, 0, 1e-3f}, {tall, 3, 9, 11, 3, 37, 37, 0.5f, 1e-2f},
-    {lenet, 1, 28, 28, 10, 5, 8, 0, 0},     {cnn, 1, 28, 28, 10, 18, 19, 0.9f, 0},
-    {cnn, 3, 32, 32, 10, 4, 7, 0, 0},       {odd, 2, 11, 13, 7, 5, 11, 0.9f, 0},
-    {residual, 3, 6, 6, 5, 17, 17, 0, 0},   {sparse, 2, 7, 9, 3, 9, 17, 0, 0},
-    {fork, 1, 10, 9, 3, 60, 61, 0, 0},      {big, 3, 64, 64, 3, 9, 9, 0, 0},
-    {planar, 1, 12, 40, 3, 7, 9, 0, 0},     {planar, 1, 5, 6, 3, 2, 2, 0, 0},
+    {one, 1, 1, 1, 1, 1, 2, 0, 0},
+    {mlp, 1, 5, 7, 10, 13, 30, 0.9f, 0},
+    {mlp, 1, 28, 28, 10, 64, 64, 0, 1e-3f},
+    {tall, 3, 9, 11, 3, 37, 37, 0.5f, 1e-2f},
+    {lenet, 1, 28, 28, 10, 5, 8, 0, 0},
+    {cnn, 1, 28, 28, 10, 18, 19, 0.9f, 0},
+    {cnn, 3, 32, 32, 10, 4, 7, 0, 0},
+    {odd, 2, 11, 13, 7, 5, 11, 0.9f, 0},
+    {residual, 3, 6, 6, 5, 17, 17, 0, 0},
+    {sparse, 2, 7, 9, 3, 9, 17, 0, 0},
+    {fork, 1, 10, 9, 3, 60, 61, 0, 0},
+    {big, 3, 64, 64, 3, 9, 9, 0, 0},
+    {planar, 1, 12, 40, 3, 7, 9, 0, 0},
+    {planar, 1, 5, 6, 3, 2, 2, 0, 0},
+    {norms, 1, 5, 7, 4, 37, 60, 0.9f, 0},
+    {norms, 1, 9, 9, 4, 64, 66, 0, 1e-3f, true},
+    {norm_pools, 3, 15, 13, 3, 18, 20, 0.9f, 0},
+    {norm_pools, 2, 14, 12, 3, 20, 20, 0, 0, true},
+    {norm_residual, 3, 6, 6, 5, 17, 19, 0, 0},
+    {norm_residual, 3, 12, 12, 5, 9, 11, 0.9f, 0},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -85,6 +115,8 @@ static side side_new(const shape *m, const rb_backend *backend, int threads, con
         .layers = m->layers, .C = m->C, .H = m->H, .W = m->W, .x_dtype = RB_U8, .mean = 0.25f, .stddev = 0.5f};
     spec.classes = m->classes, spec.batch = m->batch, spec.n_rows = m->n_train, spec.n_train = m->n_train;
     spec.n_eval = m->n_train, spec.window = 8, spec.momentum = m->momentum, spec.l2 = m->l2;
+    spec.optimizer = m->adam ? RB_ADAM : RB_SGD, spec.beta1 = RB_ADAM_BETA1, spec.beta2 = RB_ADAM_BETA2;
+    spec.eps = 1e-3f; /* Adam's first steps divide a gradient by its size: rounding of small ones would show */
     assert_ok(backend->open(0, &options, &s.device));
     backend->layout(s.device, &layout);
     assert_ok(rb_program_compile(&spec, &layout, &s.program));
@@ -105,17 +137,25 @@ static side side_new(const shape *m, const rb_backend *backend, int threads, con
     }
     free(x);
     free(numbers);
-    for (int i = 0; i < s.program->n_params; i++) {
-        const rb_param *p = &s.program->params[i];
+    for (int i = 0; i < s.program->n_params + s.program->n_buffers; i++) {
+        const rb_param *p =
+            i < s.program->n_params ? &s.program->params[i] : &s.program->buffers[i - s.program->n_params];
         int64_t count = rb_tensor_count(&p->tensor);
         float *values = malloc(sizeof *values * (size_t)count);
-        double bound = 1.0 / sqrt((double)p->fan_in);
-        rb_uniform(&g, values, count, -bound, bound);
+        bool weight = p->role == RB_WEIGHT || p->role == RB_BIAS;
+        double bound = weight ? 1.0 / sqrt((double)p->fan_in) : 0.5;
+        double centre = p->role == RB_GAMMA || p->role == RB_RUNNING_VAR ? 1.0 : 0.0;
+        rb_uniform(&g, values, count, centre - bound, centre + bound);
         put(&s, &p->tensor, values);
         free(values);
     }
     float schedule[8 * RB_SCHED_COLUMNS] = {0};
-    for (int i = 0; i < 8; i++) schedule[i * RB_SCHED_COLUMNS + RB_SCHED_LR] = 0.05f;
+    for (int i = 0; i < 8; i++) {
+        float *row = schedule + i * RB_SCHED_COLUMNS;
+        row[RB_SCHED_LR] = m->adam ? 1e-3f : 0.05f;
+        row[RB_SCHED_CORRECTION1] = (float)(1 - pow((double)RB_ADAM_BETA1, i + 1));
+        row[RB_SCHED_CORRECTION2] = (float)(1 - pow((double)RB_ADAM_BETA2, i + 1));
+    }
     put(&s, &s.program->schedule, schedule);
     rewind_to(&s, 0);
     assert_ok(backend->bind(s.store, s.program, &s.program->variant[RB_VARIANT_TRAIN], &s.train));
@@ -181,6 +221,10 @@ static void agrees(const shape *m, const char *provider) {
         p.segment = q.segment = RB_SEG_GRAD;
         compare(&a, &p, &b, &q, 2e-4);
         check_padding(&a, p);
+    }
+    for (int i = 0; i < a.program->n_buffers; i++) {
+        compare(&a, &a.program->buffers[i].tensor, &b, &b.program->buffers[i].tensor, 2e-5);
+        check_padding(&a, a.program->buffers[i].tensor);
     }
     float *x = canonical(&a, &a.program->metric[RB_FAMILY_TRAIN]),
           *y = canonical(&b, &b.program->metric[RB_FAMILY_TRAIN]);

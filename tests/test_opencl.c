@@ -67,8 +67,8 @@ static void a_step_has_few_launches(void **state) {
     static const struct {
         const char *name, *dataset;
         int most;
-    } cases[] = {{"size/mlp", "fashion", 8}, {"size/deep-mlp", "fashion", 12}, {"trajectory/mlp-b256", "mnist", 10},
-                 {"cnn/mnist", "mnist", 12}, {"cnn/cifar", "cifar", 12},       {"size/lenet", "fashion", 20}};
+    } cases[] = {{"size/mlp", "fashion", 5}, {"size/deep-mlp", "fashion", 5}, {"trajectory/mlp-b256", "mnist", 5},
+                 {"cnn/mnist", "mnist", 12}, {"cnn/cifar", "cifar", 12},      {"size/lenet", "fashion", 20}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int n = launches_of(cases[i].name, cases[i].dataset, NULL);
         print_message("%s: %d launches\n", cases[i].name, n);
@@ -190,8 +190,7 @@ static void products_use_wide_multiply_adds(void **state) {
         skip();
     }
     assert_int_equal(shell("POCL_CACHE_DIR=$PWD/code " RUN " -O code-run"), 0);
-    /* the kernels' libraries: most multiply-adds of the linear layers are on 512-bit registers, and nothing multiplies
-     * and adds apart there */
+    /* PoCL leaves each kernel as a library of its own: the multiply-adds of linear layers are on 512-bit registers. */
     assert_int_equal(
         shell("for f in $(find code -name '*.so' -path '*linear*'); do objdump -d --no-show-raw-insn $f; "
               "done > asm; for p in 'vfmadd.*zmm' 'vfmadd.*[xy]mm' 'vmulps.*zmm'; do grep -c \"$p\" asm; done; true"),

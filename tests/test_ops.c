@@ -11,7 +11,7 @@ static void check_device(const char *selector, const rb_open_options *options) {
     int checked = 0, failed = 0;
     assert_ok(rb_device_select(selector, &id));
     assert_ok(id.backend->open(id.index, options, &device));
-    assert_ok(rb_check_ops(id.backend, device, stdout, &checked, &failed));
+    assert_ok(rb_check_ops(id.backend, device, NULL, stdout, &checked, &failed));
     assert_true(checked > 300);
     assert_int_equal(failed, 0);
     id.backend->close(device);

@@ -22,7 +22,8 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
 /* Every op the device supports, over the shape table of src/check/shapes.c: each op of each compiled variant runs
  * alone, with NaN-poisoned outputs and everything else as canary; its outputs are compared with the reference in
  * double. Tolerance follows from the length of the reduction. Prints one line per failure and a table at the end (to
- * may be NULL). RB_OK even with failures: *failed says. */
-rb_status rb_check_ops(const rb_backend *backend, rb_device *device, FILE *to, int *checked, int *failed);
+ * may be NULL). RB_OK even with failures: *failed says. only: of the shapes with this in their names; NULL = all. */
+rb_status rb_check_ops(const rb_backend *backend, rb_device *device, const char *only, FILE *to, int *checked,
+                       int *failed);
 
 #endif

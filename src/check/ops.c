@@ -256,7 +256,8 @@ cleanup:
     return status;
 }
 
-rb_status rb_check_ops(const rb_backend *backend, rb_device *device, FILE *to, int *checked, int *failed) {
+rb_status rb_check_ops(const rb_backend *backend, rb_device *device, const char *only, FILE *to, int *checked,
+                       int *failed) {
     rb_status status = RB_OK;
     rb_device *reference = NULL;
     tally total = {0};
@@ -265,6 +266,7 @@ rb_status rb_check_ops(const rb_backend *backend, rb_device *device, FILE *to, i
     if (!c) return rb_fail(RB_MEMORY, "out of memory while checking ops");
     RB_TRY(rb_backend_reference64.open(0, NULL, &reference));
     for (const rb_check_shape *shape = rb_check_shapes; shape->name; shape++) {
+        if (only && !strstr(shape->name, only)) continue;
         memset(c, 0, sizeof *c);
         c->shape = shape;
         c->here = (rb_side){.backend = backend, .device = device};

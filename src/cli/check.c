@@ -54,7 +54,7 @@ static rb_status check_ops(const check_work *w, rb_place *p, FILE *to) {
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     if (!memory) return rb_fail(RB_MEMORY, "out of memory for a report");
-    status = rb_check_ops(p->id.backend, p->device, memory, &checked, &failed);
+    status = rb_check_ops(p->id.backend, p->device, NULL, memory, &checked, &failed);
     fclose(memory);
     /* The lines of single ops matter when something is wrong; else they are for the curious. */
     if (failed > 0 || status != RB_OK || rb_log_threshold >= RB_LOG_DEBUG) fputs(text, stderr);

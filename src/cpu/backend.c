@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/pages.h"
 #include "core/text.h"
 #include "cpu/cpu.h"
 #ifdef REGBENCH_HAVE_ONEDNN
@@ -19,20 +19,6 @@ struct rb_bound {
     const int32_t *order; /* row numbers of the variant's family; NULL: no op counts the rows present */
     rb__plan *plan;
 };
-
-/* Mapped, not malloc'ed: zero pages cost nothing until they are used, and huge pages can be asked for. */
-unsigned char *rb__cpu_alloc(size_t bytes) {
-    void *memory = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return NULL;
-#ifdef MADV_HUGEPAGE
-    if (bytes >= (size_t)2 << 20) madvise(memory, bytes, MADV_HUGEPAGE); /* fewer address translations; only advice */
-#endif
-    return memory;
-}
-
-void rb__cpu_free(unsigned char *memory, size_t bytes) {
-    if (memory) munmap(memory, bytes ? bytes : 1);
-}
 
 static void describe(int threads, const char *isa, rb_device_info *out) {
     memset(out, 0, sizeof *out);
@@ -117,34 +103,18 @@ static void layout(const rb_device *device, rb_layout *out) {
                        .channel_align = 16,
                        .align = RB__ALIGN,
                        .real_bytes = 4,
-                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
     (void)device, (void)program, (void)variant;
-    switch (op->kind) {
-    case RB_OP_BATCHNORM:
-    case RB_OP_BATCHNORM_DX:
-        return "batch normalization is not built for the cpu yet";
-    case RB_OP_DROPOUT:
-    case RB_OP_DROPOUT_DX:
-        return "dropout is not built for the cpu yet";
-    case RB_OP_LOSS_MSE:
-        return "the mean squared error is not built for the cpu yet";
-    case RB_OP_LOSS_CE:
-        return op->in[3] >= 0 ? "soft labels are not built for the cpu yet" : NULL;
-    case RB_OP_UPDATE:
-        return op->u.update.kind == RB_ADAM ? "Adam is not built for the cpu yet" : NULL;
-    case RB_OP_ATTACK:
-        return "attacks are not built for the cpu yet";
-    default:
-        return NULL;
-    }
+    bool attack = op->kind == RB_OP_ATTACK || (op->kind == RB_OP_BATCHNORM_DX && !(op->flags & RB_OPF_TRAIN));
+    return attack ? "attacks are not built for the cpu yet" : NULL;
 }
 
 static void store_free(rb_store *store) {
     if (!store) return;
-    for (int s = 0; s < RB_SEGMENTS; s++) rb__cpu_free(store->base[s], store->bytes[s]);
+    for (int s = 0; s < RB_SEGMENTS; s++) rb_pages_free(store->base[s], store->bytes[s]);
     free(store);
 }
 
@@ -155,7 +125,7 @@ static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], r
     store->device = device;
     for (int s = 0; s < RB_SEGMENTS; s++) {
         store->bytes[s] = bytes[s];
-        store->base[s] = rb__cpu_alloc(bytes[s]);
+        store->base[s] = rb_pages_new(bytes[s]);
         if (!store->base[s]) {
             store_free(store);
             return rb_fail(RB_MEMORY, "cpu: no memory for segment %s of %zu bytes", rb_segment_name((rb_segment)s),
@@ -192,7 +162,7 @@ static rb_status bind(rb_store *store, const rb_program *program, const rb_varia
     bound->store = store;
     bound->variant = variant;
     for (int i = 0; i < variant->n_ops; i++)
-        if (variant->ops[i].kind == RB_OP_LOSS_CE)
+        if (variant->ops[i].kind == RB_OP_LOSS_CE || variant->ops[i].kind == RB_OP_LOSS_MSE)
             bound->order =
                 (const int32_t *)(const void *)(store->base[RB_SEG_CTRL] + program->order[variant->family].offset);
     RB_TRY(rb__plan_new(store, program, variant, &bound->plan));

@@ -13,7 +13,7 @@
 
 #include "regbench/backend.h"
 
-enum { RB__ALIGN = 64 };
+enum { RB__ALIGN = 64, RB__MAX_IN = RB_OP_MAX_IN + 1 }; /* merged items read more than their op does */
 
 typedef struct rb__item rb__item;
 
@@ -21,16 +21,17 @@ typedef struct rb__item rb__item;
 typedef struct rb__step {
     const rb_cursor *cursor; /* as it was when the submission began */
     int32_t slot;            /* of this step */
+    const uint32_t *seed;    /* Philox key */
     int present;             /* rows of the batch that exist */
 } rb__step;
 
 /* What one call of a kernel works on. */
 typedef struct rb__call {
-    void *in[RB_OP_MAX_IN], *out[RB_OP_MAX_OUT]; /* addresses at row `row` (of tensors without rows: as they are) */
-    int row, rows;                               /* part of the batch */
-    bool first;                                  /* first rows of their group: partials begin here */
-    float *partial;                              /* of the group */
-    unsigned char *scratch;                      /* of the thread, as many bytes as the item asked for */
+    void *in[RB__MAX_IN], *out[RB_OP_MAX_OUT]; /* addresses at row `row` (of tensors without rows: as they are) */
+    int row, rows;                             /* part of the batch */
+    bool first;                                /* first rows of their group: partials begin here */
+    float *partial;                            /* of the group */
+    unsigned char *scratch;                    /* of the thread, as many bytes as the item asked for */
     const rb__step *step;
 } rb__call;
 
@@ -45,10 +46,11 @@ typedef struct rb__kernels {
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *loss_ce, *conv_planar, *conv_dw_planar, *conv_dw_sparse,
-        *conv_dx_sparse;
+        *avg_pool_dx, *act, *act_dx, *add, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
+        *conv_dw_sparse, *conv_dx_sparse, *batchnorm_moments, *batchnorm, *batchnorm_dx_sums, *batchnorm_dx,
+        *batchnorm_pool_sums, *batchnorm_pool_dx;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *linear_db, *sum_partials, *loss_total, *update, *update_total,
-        *copy_flat, *sum_planar, *sum_sparse, *pack_sparse;
+        *copy_flat, *sum_planar, *sum_sparse, *pack_sparse, *batchnorm_settle, *batchnorm_running, *batchnorm_dx_settle;
 } rb__kernels;
 
 extern const rb__kernels rb__kernels_baseline, rb__kernels_avx2, rb__kernels_avx512;
@@ -76,24 +78,28 @@ struct rb__item {
     const rb__kernels *kernels;
     const char *provider;
     rb__geometry g;
-    int in_id[RB_OP_MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
-    rb__place in[RB_OP_MAX_IN], out[RB_OP_MAX_OUT];
+    int in_id[RB__MAX_IN], out_id[RB_OP_MAX_OUT]; /* tensors: the op's own, or what merge.c made of them */
+    rb__place in[RB__MAX_IN], out[RB_OP_MAX_OUT];
     rb__rows_fn *rows;    /* NULL: an op of units only */
+    rb__rows_fn *survey;  /* BATCHNORM*: sees the whole batch, and `reduce` sums up what it saw, before `rows` begin */
     size_t scratch_bytes; /* that its kernels want of a thread */
     void *library;        /* a provider's own state; NULL: our kernels */
+    size_t apart_bytes;   /* LIBRARY: of what it writes before that is added to out[0] */
+    float *apart;         /* WORK: one piece, which all such items use in turn */
 
-    rb__unit_fn *pack; /* LINEAR_DX, CONV_DX: turns the weights into WORK.packed before the rows */
-    int n_pack;        /* its units */
+    rb__unit_fn
+        *pack;  /* LINEAR_DX, CONV_DX: turns the weights into WORK.packed before the rows; BATCHNORM: see there */
+    int n_pack; /* its units */
     size_t packed_count;
     float *packed;
 
-    rb__unit_fn *reduce; /* CONV_DW: adds WORK.partials, one per group, after the rows */
+    rb__unit_fn *reduce; /* CONV_DW: adds WORK.partials, one per group, after the rows; BATCHNORM*: after `survey` */
     int n_reduce;        /* its units */
     size_t partial_count;
     float *partials;
-    int groups; /* of the phase */
+    int groups; /* of the phase that fills them */
 
-    int n_sums;   /* LOSS_CE: rows; UPDATE, NORMS: units */
+    int n_sums;   /* LOSS_*: rows; UPDATE, NORMS: units */
     double *sums; /* WORK: two for each */
 
     const rb__item *gather; /* LINEAR_DW: builds its input rows again from the data set instead of reading them */
@@ -119,6 +125,11 @@ typedef struct rb__work {
     double cost; /* of a unit, in cycles, roughly: threads share a phase by it */
 } rb__work;
 
+typedef struct rb__pass { /* of one item over the rows */
+    int item;
+    rb__rows_fn *fn;
+} rb__pass;
+
 typedef enum rb__phase_kind { RB__UNITS, RB__ROWS, RB__LIBRARY } rb__phase_kind;
 typedef struct rb__phase {
     rb__phase_kind kind;
@@ -130,7 +141,7 @@ typedef struct rb__plan {
     int n_items, n_works, n_sequence, n_phases;
     rb__item *items; /* one per op of the variant */
     rb__work *works;
-    int *sequence; /* items of ROWS phases in order */
+    rb__pass *sequence; /* of ROWS phases in order */
     rb__phase *phases;
     unsigned char *memory; /* WORK: everything below, one allocation */
     size_t memory_bytes, arena_offset, arena_bytes, scratch_offset;
@@ -177,7 +188,5 @@ struct rb_store {
     size_t bytes[RB_SEGMENTS];
     unsigned char *base[RB_SEGMENTS];
 };
-unsigned char *rb__cpu_alloc(size_t bytes); /* zeroed, 64-byte aligned, huge pages advised; NULL on failure */
-void rb__cpu_free(unsigned char *memory, size_t bytes);
 
 #endif

@@ -1,6 +1,8 @@
 /* items.c: one op made ready: its extents in this backend's layout, its kernel, the scratch it asks for. */
 #include "cpu/cpu.h"
+#include "cpu/kernels/batchnorm.h"
 #include "cpu/kernels/conv.h"
+#include "cpu/kernels/dropout.h"
 #include "cpu/tuning.h"
 
 static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
@@ -28,7 +30,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
     it->op = op, it->variant = v, it->program = program, it->provider = "own", it->kernels = k;
-    for (int i = 0; i < RB_OP_MAX_IN; i++) it->in_id[i] = op->in[i];
+    for (int i = 0; i < RB__MAX_IN; i++) it->in_id[i] = i < RB_OP_MAX_IN ? op->in[i] : -1;
     for (int i = 0; i < RB_OP_MAX_OUT; i++) it->out_id[i] = op->out[i];
     rb__geometry *g = &it->g;
     switch (op->kind) {
@@ -95,16 +97,43 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
             it->scratch_bytes = 2 * floats((int64_t)g->N * g->H, g->W, g->ldy);
         it->rows = op->kind == RB_OP_ACT ? k->act : op->kind == RB_OP_ADD ? k->add : k->act_dx;
         break;
+    case RB_OP_BATCHNORM:
+    case RB_OP_BATCHNORM_DX: {
+        bool gradient = op->kind == RB_OP_BATCHNORM_DX;
+        *g = measure(op, in[0], gradient ? in[1] : out);
+        g->ldw = op->in[5] < 0 ? g->ldy : (int)v->tensors[op->in[5]].stride[3];
+        if (g->ldx != g->ldy || g->ldw != g->ldy) it->scratch_bytes = 2 * floats((int64_t)g->N * g->H, g->W, g->ldy);
+        it->packed_count = RB__BN_COEFFICIENTS * (size_t)g->ldy;
+        it->n_pack = it->n_reduce = g->ldy / 16;
+        it->partial_count = rb_batchnorm_partial(g) * sizeof(double) / sizeof(float);
+        it->rows = gradient ? k->batchnorm_dx : k->batchnorm;
+        if (gradient && !out) it->rows = NULL;
+        if (!(op->flags & RB_OPF_TRAIN)) {
+            it->pack = k->batchnorm_running;
+            break;
+        }
+        it->survey = gradient ? k->batchnorm_dx_sums : k->batchnorm_moments;
+        it->reduce = gradient ? k->batchnorm_dx_settle : k->batchnorm_settle;
+        break;
+    }
+    case RB_OP_DROPOUT:
+    case RB_OP_DROPOUT_DX:
+        *g = measure(op, in[0], out);
+        g->D = g->C * g->H * g->W;
+        it->scratch_bytes = floats(1, 1, g->D + RB__PHILOX_MOST);
+        it->rows = k->dropout;
+        break;
     case RB_OP_COPY:
         *g = measure(op, in[0], out);
         if ((out->segment == RB_SEG_ACT || out->segment == RB_SEG_INPUT) && out->dims[0] == v->rows) it->rows = k->copy;
         break;
     case RB_OP_LOSS_CE:
+    case RB_OP_LOSS_MSE:
         *g = measure(op, in[0], in[0]);
         g->ldx = (int)in[0]->stride[0];
         it->scratch_bytes = floats(1, 1, round16(g->K));
         it->n_sums = g->N;
-        it->rows = k->loss_ce;
+        it->rows = op->kind == RB_OP_LOSS_CE ? k->loss_ce : k->loss_mse;
         break;
     case RB_OP_UPDATE:
     case RB_OP_NORMS:

@@ -27,7 +27,7 @@ static rb__item *reader(const view *v, int t, rb_op_kind kind, int *n) {
     rb__item *found = NULL;
     *n = 0;
     for (int i = 0; t >= 0 && i < v->plan->n_items; i++)
-        for (int k = 0; k < RB_OP_MAX_IN; k++)
+        for (int k = 0; k < RB__MAX_IN; k++)
             if (v->plan->items[i].in_id[k] == t) {
                 ++*n;
                 if (v->plan->items[i].op->kind == kind) found = &v->plan->items[i];
@@ -36,7 +36,7 @@ static rb__item *reader(const view *v, int t, rb_op_kind kind, int *n) {
 }
 
 static void retire(rb__item *it) {
-    for (int i = 0; i < RB_OP_MAX_IN; i++) it->in_id[i] = -1;
+    for (int i = 0; i < RB__MAX_IN; i++) it->in_id[i] = -1;
     for (int i = 0; i < RB_OP_MAX_OUT; i++) it->out_id[i] = -1;
     it->idle = true;
     it->rows = NULL;
@@ -129,8 +129,31 @@ static void merge_sparse(const view *v, rb__item *it, const rb__kernels *k) {
     if (n == 1) retire(dx);
 }
 
+/* Gradient of batch norm + activation behind a max-pooling without overlap: pooled.c. The pooling's own gradient falls
+ * idle. */
+static void merge_pooled(const view *v, rb__item *it, const rb__kernels *k) {
+    int n;
+    if (it->op->kind != RB_OP_BATCHNORM_DX || it->op->act == RB_ACT_NONE || it->g.ldx != it->g.ldy) return;
+    rb__item *dx = writer(v, it->in_id[1]);
+    reader(v, it->in_id[1], it->op->kind, &n);
+    if (n != 1 || !dx || dx->op->kind != RB_OP_MAXPOOL_DX || dx->op->act != RB_ACT_NONE || dx->g.stride != dx->g.R ||
+        (dx->op->flags & RB_OPF_ACCUMULATE))
+        return;
+    rb__item *pool = writer(v, dx->in_id[1]);
+    if (!pool || pool->op->kind != RB_OP_MAXPOOL) return;
+    it->window = dx->g.R;
+    it->pooled_h = dx->g.P, it->pooled_w = dx->g.Q;
+    it->in_id[1] = dx->in_id[0];
+    it->in_id[5] = pool->out_id[0];
+    it->in_id[6] = dx->in_id[1];
+    it->survey = k->batchnorm_pool_sums;
+    if (it->rows) it->rows = k->batchnorm_pool_dx;
+    retire(dx);
+}
+
 void rb__merge(rb__plan *plan, const rb_variant *variant, const rb__kernels *kernels) {
     view v = {plan, variant};
     for (int i = 0; i < plan->n_items; i++) merge_planar(&v, &plan->items[i], kernels);
     for (int i = 0; i < plan->n_items; i++) merge_sparse(&v, &plan->items[i], kernels);
+    for (int i = 0; i < plan->n_items; i++) merge_pooled(&v, &plan->items[i], kernels);
 }

@@ -3,13 +3,14 @@
  * Matrices and images are described with their padded extents, so that pad lanes come out as the zeros that the padded
  * weights make of them. Convolution weights go through the format the library prefers: one reorder per step into WORK,
  * and back for gradients. Activations run in our own kernels afterwards: the library's relu may turn a NaN into 0.
- * Strict fp32, direct convolutions, scratch owned by the item. An op that the library refuses stays with our kernels.
- */
+ * Strict fp32, direct convolutions, scratch owned by the item. A gradient that is to be added goes to WORK first: the
+ * library only assigns. An op that the library refuses stays with our kernels. */
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
 #include "cpu/cpu.h"
 #include "cpu/tuning.h"
 
@@ -49,7 +50,8 @@ bool rb__onednn_wanted(const rb_device *device, const rb__item *it) {
     const rb__geometry *g = &it->g;
     bool linear = op->kind == RB_OP_LINEAR || op->kind == RB_OP_LINEAR_DX || op->kind == RB_OP_LINEAR_DW;
     bool conv = op->kind == RB_OP_CONV || op->kind == RB_OP_CONV_DX || op->kind == RB_OP_CONV_DW;
-    if ((!linear && !conv) || device->provider == RB__OWN || (op->flags & RB_OPF_ACCUMULATE)) return false;
+    if ((!linear && !conv) || device->provider == RB__OWN) return false;
+    if ((op->flags & RB_OPF_ACCUMULATE) && op->kind != RB_OP_CONV_DX) return false;
     if (device->provider == RB__ONEDNN) return true;
     double weights = linear ? (double)g->D * g->K : (double)g->R * g->R * g->C * g->K;
     return weights >= (linear ? RB__LIBRARY_LINEAR : RB__LIBRARY_CONV);
@@ -60,7 +62,7 @@ bool rb__onednn_wanted(const rb_device *device, const rb__item *it) {
 
 static rb_status buffer(library *l, size_t bytes, void **out) {
     l->buffer_bytes[l->n_buffers] = bytes;
-    *out = l->buffers[l->n_buffers] = rb__cpu_alloc(bytes);
+    *out = l->buffers[l->n_buffers] = rb_pages_new(bytes);
     l->n_buffers++;
     return *out ? RB_OK : rb_fail(RB_MEMORY, "oneDNN: no memory for %zu bytes", bytes);
 }
@@ -241,6 +243,9 @@ rb_status rb__onednn_prepare(rb__item *it, int threads) {
     DNNL_TRY(dnnl_stream_create(&l->stream, l->engine, dnnl_stream_default_flags));
     RB_TRY(linear ? prepare_linear(l, it) : prepare_conv(l, it));
     it->provider = "onednn";
+    const rb__geometry *g = &it->g;
+    if (it->op->flags & RB_OPF_ACCUMULATE)
+        it->apart_bytes = sizeof(float) * (size_t)g->N * (size_t)g->H * (size_t)g->W * (size_t)g->ldx;
 cleanup:
     omp_set_num_threads(before);
     if (status != RB_OK) rb__onednn_release(it);
@@ -254,7 +259,7 @@ void rb__onednn_release(rb__item *it) {
     for (int i = 0; i < MAX_STAGES; i++) dnnl_primitive_destroy(l->stages[i].primitive);
     dnnl_stream_destroy(l->stream);
     dnnl_engine_destroy(l->engine);
-    for (int i = 0; i < l->n_buffers; i++) rb__cpu_free(l->buffers[i], l->buffer_bytes[i]);
+    for (int i = 0; i < l->n_buffers; i++) rb_pages_free(l->buffers[i], l->buffer_bytes[i]);
     free(l);
     it->library = NULL;
 }
@@ -274,7 +279,7 @@ static void *role(const rb__item *it, int arg) {
     case DNNL_ARG_DIFF_BIAS:
         return it->out[1].base;
     default:
-        return it->out[0].base;
+        return it->apart ? (void *)it->apart : it->out[0].base;
     }
 }
 
@@ -287,7 +292,7 @@ static void copy_channels(const rb__item *it, const float *from, int from_channe
                sizeof(float) * (size_t)(both * g->ldw));
 }
 
-/* The activation, or its derivative, over what was written. */
+/* The sum, the activation or its derivative over what was written. */
 static void finish(const rb__item *it, int threads) {
     const rb__geometry *g = &it->g;
     const rb_op *op = it->op;
@@ -295,10 +300,12 @@ static void finish(const rb__item *it, int threads) {
     float *out = (float *)(void *)it->out[0].base;
     int64_t row = (int64_t)(it->out[0].row_bytes / sizeof(float));
     (void)threads; /* without OpenMP */
-    if (op->act == RB_ACT_NONE) return;
+    if (op->act == RB_ACT_NONE && !it->apart) return;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int n = 0; n < g->N; n++)
-        if (forward)
+        if (it->apart) /* which has several writers: no derivative was fused into this one */
+            for (int64_t i = n * row; i < (n + 1) * row; i++) out[i] += it->apart[i];
+        else if (forward)
             it->kernels->activate_rows(op, out + n * row, out + n * row, row / g->ldy, g->K, g->ldy);
         else
             it->kernels->derive_rows(op, out + n * row, (const float *)(const void *)it->in[2].base + n * row,

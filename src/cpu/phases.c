@@ -1,12 +1,14 @@
 /* phases.c: cuts a variant into phases and gives every activation and every piece of WORK an address.
  *
  * Row ops collect in an open ROWS phase. What they need before (turned weights) and leave behind (weight gradients of
- * linear layers, sums of partials, the loss total) becomes a UNITS phase before and after it. An activation that only
- * one ROWS phase touches is local to a thread and a chunk of rows; the others share WORK by liveness over phases. A
- * variant whose activations come from or go to outside (tests of single ops) runs op by op on the store instead. */
+ * linear layers, sums of partials, the loss total) becomes a UNITS phase before and after it. Batch norm needs all rows
+ * before it can begin: its survey ends the open phase, its own pass is the first of the next one. An activation that
+ * only one ROWS phase touches is local to a thread and a chunk of rows; the others share WORK by liveness over phases.
+ * A variant whose activations come from or go to outside (tests of single ops) runs op by op on the store instead. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
 #include "cpu/cpu.h"
 #include "cpu/kernels/conv.h"
 #include "cpu/tuning.h"
@@ -16,8 +18,8 @@ typedef struct planner {
     const rb_store *store;
     const rb_variant *variant;
     const rb__kernels *kernels;
-    bool strict; /* one op at a time, activations in the store */
-    int *rows;   /* items of the open ROWS phase */
+    bool strict;    /* one op at a time, activations in the store */
+    rb__pass *rows; /* of the open ROWS phase */
     rb__work *before, *after;
     int n_rows, n_before, n_after;
     struct life *lives; /* by tensor */
@@ -76,8 +78,17 @@ static void schedule(planner *p, int i) {
         p->plan->phases[p->plan->n_phases++] = (rb__phase){.kind = RB__LIBRARY, .first = i, .count = 1};
         return;
     }
-    if (it->rows) p->rows[p->n_rows++] = i;
+    if (it->survey) {
+        p->rows[p->n_rows++] = (rb__pass){i, it->survey};
+        p->after[p->n_after++] =
+            (rb__work){it, it->reduce, it->n_reduce, RB__GROUPS * (double)it->partial_count / it->n_reduce};
+        flush(p);
+    }
+    if (it->rows) p->rows[p->n_rows++] = (rb__pass){i, it->rows};
     switch (it->op->kind) {
+    case RB_OP_BATCHNORM:
+        if (!it->survey) p->before[p->n_before++] = (rb__work){it, it->pack, it->n_pack, 100.0};
+        break;
     case RB_OP_LINEAR_DX:
     case RB_OP_CONV_DX:
         p->before[p->n_before++] = (rb__work){it, it->pack, it->n_pack, 2.0 * (double)it->packed_count / it->n_pack};
@@ -97,6 +108,7 @@ static void schedule(planner *p, int i) {
         break;
     }
     case RB_OP_LOSS_CE:
+    case RB_OP_LOSS_MSE:
         p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
         break;
     case RB_OP_UPDATE:
@@ -127,10 +139,36 @@ static size_t take(planner *p, size_t bytes) {
     return at;
 }
 
-static void touch(planner *p, const rb__item *it, int phase, bool skip_first_input) {
-    for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++) {
-        int id = k < RB_OP_MAX_IN ? it->in_id[k] : it->out_id[k - RB_OP_MAX_IN];
-        if (id < 0 || (k == 0 && skip_first_input)) continue;
+/* Operands of an item as bits: inputs, then outputs. */
+#define IN(k)  (1u << (k))
+#define OUT(k) (1u << (RB__MAX_IN + (k)))
+
+static unsigned touched_by_pass(const rb__item *it, rb__rows_fn *fn) {
+    bool gradient = it->op->kind == RB_OP_BATCHNORM_DX;
+    if (fn == it->survey) return gradient ? ~(IN(2) | OUT(0)) : IN(0);
+    if (it->survey) return gradient ? ~(IN(2) | IN(3) | IN(4)) : IN(0) | IN(5) | OUT(0);
+    return ~0u;
+}
+
+/* Of activations: a part of a row op touches none but batch norm's statistics. */
+static unsigned touched_by_units(const planner *p, const rb__work *work) {
+    const rb__item *it = work->item;
+    if (work->fn == it->reduce && it->survey)
+        return it->op->kind == RB_OP_BATCHNORM_DX ? IN(3) | IN(4) : OUT(1) | OUT(2);
+    if (work->fn == it->pack || work->fn == it->reduce || work->fn == p->kernels->loss_total) return 0;
+    return it->gather ? ~IN(0) : ~0u;
+}
+
+/* Statistics of batch norm have no batch rows. */
+static bool has_rows(const rb_op *op, int operand) {
+    if (op->kind == RB_OP_BATCHNORM) return !((OUT(1) | OUT(2)) >> operand & 1);
+    return op->kind != RB_OP_BATCHNORM_DX || !((IN(3) | IN(4)) >> operand & 1);
+}
+
+static void touch(planner *p, const rb__item *it, int phase, unsigned operands) {
+    for (int k = 0; k < RB__MAX_IN + RB_OP_MAX_OUT; k++) {
+        int id = k < RB__MAX_IN ? it->in_id[k] : it->out_id[k - RB__MAX_IN];
+        if (id < 0 || !(operands >> k & 1)) continue;
         life *l = &p->lives[id];
         if (l->first < 0) l->first = phase;
         l->last = phase;
@@ -144,14 +182,14 @@ static void measure_lives(planner *p) {
     for (int i = 0; i < plan->n_phases; i++) {
         const rb__phase *phase = &plan->phases[i];
         for (int j = 0; j < phase->count; j++) {
-            const rb__work *work = phase->kind == RB__UNITS ? &plan->works[phase->first + j] : NULL;
-            if (work &&
-                (work->fn == work->item->pack || work->fn == work->item->reduce || work->fn == p->kernels->loss_total))
-                continue; /* a part of a row op, which touches no activation */
-            const rb__item *it = work                      ? work->item
-                                 : phase->kind == RB__ROWS ? &plan->items[plan->sequence[phase->first + j]]
-                                                           : &plan->items[phase->first];
-            touch(p, it, i, it->gather != NULL);
+            const rb__work *work = &plan->works[phase->first + j];
+            const rb__pass *pass = &plan->sequence[phase->first + j];
+            if (phase->kind == RB__UNITS)
+                touch(p, work->item, i, touched_by_units(p, work));
+            else if (phase->kind == RB__ROWS)
+                touch(p, &plan->items[pass->item], i, touched_by_pass(&plan->items[pass->item], pass->fn));
+            else
+                touch(p, &plan->items[phase->first], i, ~0u);
         }
     }
 }
@@ -220,8 +258,10 @@ static void place_local(planner *p, size_t *offsets) {
         size_t per_row = 0, used = 0;
         bool images = false;
         for (int j = 0; j < phase->count; j++) {
-            rb_op_kind kind = p->plan->items[p->plan->sequence[phase->first + j]].op->kind;
+            const rb__item *it = &p->plan->items[p->plan->sequence[phase->first + j].item];
+            rb_op_kind kind = it->op->kind;
             images |= kind == RB_OP_CONV || kind == RB_OP_CONV_DX || kind == RB_OP_CONV_DW;
+            images |= it->survey && it->g.H * it->g.W > 1;
         }
         for (int t = 0; t < v->n_tensors; t++)
             if (v->tensors[t].segment == RB_SEG_ACT && is_local(p, t) && p->lives[t].first == i)
@@ -239,8 +279,11 @@ static void place_local(planner *p, size_t *offsets) {
                 used += align_up(row_bytes(p, t) * (size_t)phase->chunk + RB__ALIGN);
             }
         if (used > p->plan->scratch_offset) p->plan->scratch_offset = used;
-        for (int j = 0; j < phase->count; j++)
-            p->plan->items[p->plan->sequence[phase->first + j]].groups = phase->groups;
+        for (int j = 0; j < phase->count; j++) {
+            const rb__pass *pass = &p->plan->sequence[phase->first + j];
+            rb__item *it = &p->plan->items[pass->item];
+            if (pass->fn == (it->survey ? it->survey : it->rows)) it->groups = phase->groups;
+        }
     }
 }
 
@@ -262,7 +305,7 @@ static rb__place place(const planner *p, const size_t *offsets, int id) {
 static rb_status allocate(planner *p) {
     rb__plan *plan = p->plan;
     const rb_variant *v = p->variant;
-    size_t count = (size_t)v->n_tensors, scratch = 0;
+    size_t count = (size_t)v->n_tensors, scratch = 0, apart = 0;
     size_t *offsets = calloc(count, sizeof *offsets + sizeof(bool));
     size_t(*pieces)[3] = calloc((size_t)plan->n_items + 1, sizeof *pieces);
     rb_status status = RB_OK;
@@ -278,19 +321,26 @@ static rb_status allocate(planner *p) {
         pieces[i][1] = take(p, it->library ? 0 : it->partial_count * (size_t)it->groups * sizeof(float));
         pieces[i][2] = take(p, 2 * sizeof(double) * (size_t)it->n_sums);
         if (it->scratch_bytes > scratch) scratch = it->scratch_bytes;
+        if (it->apart_bytes > apart) apart = it->apart_bytes;
     }
+    size_t apart_offset = take(p, apart);
     plan->arena_bytes = align_up(plan->scratch_offset + scratch + 4096); /* arenas do not share pages or lines */
     plan->arena_offset = take(p, plan->arena_bytes * (size_t)p->store->device->threads);
     plan->memory_bytes = p->used;
-    plan->memory = rb__cpu_alloc(plan->memory_bytes);
+    plan->memory = rb_pages_new(plan->memory_bytes);
     if (!plan->memory) {
         status = rb_fail(RB_MEMORY, "cpu: no memory for %zu bytes of scratch", plan->memory_bytes);
         goto cleanup;
     }
     for (int i = 0; i < plan->n_items; i++) {
         rb__item *it = &plan->items[i];
-        for (int k = 0; k < RB_OP_MAX_IN; k++) it->in[k] = place(p, offsets, it->in_id[k]);
-        for (int k = 0; k < RB_OP_MAX_OUT; k++) it->out[k] = place(p, offsets, it->out_id[k]);
+        for (int k = 0; k < RB__MAX_IN + RB_OP_MAX_OUT; k++) {
+            bool input = k < RB__MAX_IN;
+            rb__place *at = input ? &it->in[k] : &it->out[k - RB__MAX_IN];
+            *at = place(p, offsets, input ? it->in_id[k] : it->out_id[k - RB__MAX_IN]);
+            if (!has_rows(it->op, k)) at->row_bytes = 0;
+        }
+        it->apart = it->apart_bytes ? (float *)(void *)(plan->memory + apart_offset) : NULL;
         it->packed = (float *)(void *)(plan->memory + pieces[i][0]);
         it->partials = it->partial_count ? (float *)(void *)(plan->memory + pieces[i][1]) : NULL;
         it->sums = (double *)(void *)(plan->memory + pieces[i][2]);
@@ -309,7 +359,7 @@ void rb__plan_free(rb__plan *plan) {
 #ifdef REGBENCH_HAVE_ONEDNN
     for (int i = 0; i < plan->n_items; i++) rb__onednn_release(&plan->items[i]);
 #endif
-    rb__cpu_free(plan->memory, plan->memory_bytes);
+    rb_pages_free(plan->memory, plan->memory_bytes);
     free(plan->items);
     free(plan->works);
     free(plan->sequence);
@@ -326,10 +376,10 @@ rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_vari
     if (plan) {
         plan->items = calloc(n, sizeof *plan->items);
         plan->works = calloc(3 * n, sizeof *plan->works);
-        plan->sequence = calloc(n, sizeof *plan->sequence);
-        plan->phases = calloc(4 * n, sizeof *plan->phases);
+        plan->sequence = calloc(2 * n, sizeof *plan->sequence);
+        plan->phases = calloc(7 * n, sizeof *plan->phases);
     }
-    p.rows = calloc(n, sizeof *p.rows);
+    p.rows = calloc(2 * n, sizeof *p.rows);
     p.before = calloc(n, sizeof *p.before);
     p.after = calloc(2 * n, sizeof *p.after);
     p.lives = calloc((size_t)v->n_tensors + 1, sizeof *p.lives);

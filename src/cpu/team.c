@@ -41,12 +41,12 @@ static void meet(barrier *b, int threads) {
 
 /* Addresses of an item's operands at batch row `row`. */
 static void resolve(const rb__item *it, unsigned char *arena, int row, int chunk_row, rb__call *c) {
-    for (int i = 0; i < RB_OP_MAX_IN + RB_OP_MAX_OUT; i++) {
-        const rb__place *p = i < RB_OP_MAX_IN ? &it->in[i] : &it->out[i - RB_OP_MAX_IN];
+    for (int i = 0; i < RB__MAX_IN + RB_OP_MAX_OUT; i++) {
+        const rb__place *p = i < RB__MAX_IN ? &it->in[i] : &it->out[i - RB__MAX_IN];
         unsigned char *at = p->local  ? arena + p->offset + p->row_bytes * (size_t)(row - chunk_row)
                             : p->base ? p->base + p->row_bytes * (size_t)row
                                       : NULL;
-        *(i < RB_OP_MAX_IN ? &c->in[i] : &c->out[i - RB_OP_MAX_IN]) = at;
+        *(i < RB__MAX_IN ? &c->in[i] : &c->out[i - RB__MAX_IN]) = at;
     }
 }
 
@@ -86,10 +86,11 @@ static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int
         for (int row = from; row < to; row += c->rows) {
             c->row = row, c->rows = to - row < phase->chunk ? to - row : phase->chunk, c->first = row == from;
             for (int i = 0; i < phase->count; i++) {
-                const rb__item *it = &plan->items[plan->sequence[phase->first + i]];
+                const rb__pass *pass = &plan->sequence[phase->first + i];
+                const rb__item *it = &plan->items[pass->item];
                 resolve(it, arena, row, row, c);
                 c->partial = it->partials ? it->partials + (size_t)group * it->partial_count : NULL;
-                it->rows(it, c);
+                pass->fn(it, c);
                 lap(plan, it, ns, &start);
             }
         }
@@ -97,11 +98,12 @@ static void run_rows(const rb__plan *plan, const rb__phase *phase, int rows, int
 }
 
 /* Steps [step, step_end) of phases [first, end) as one thread of the team. */
-static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order, int batch,
-                 int step, int step_end, int first, int end, int thread, int threads, barrier *b, int64_t *ns) {
+static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order,
+                 const uint32_t *seed, int batch, int step, int step_end, int first, int end, int thread, int threads,
+                 barrier *b, int64_t *ns) {
     unsigned char *arena = plan->memory + plan->arena_offset + (size_t)thread * plan->arena_bytes;
     for (; step < step_end; step++) {
-        rb__step s = {.cursor = cursor, .slot = cursor->slot + step};
+        rb__step s = {.cursor = cursor, .slot = cursor->slot + step, .seed = seed};
         const int32_t *rows = order ? order + cursor->base + (int64_t)(s.slot % cursor->wrap) * batch : NULL;
         for (int k = 0; rows && k < v->rows; k++) s.present += rows[k] >= 0;
         rb__call c = {.scratch = arena + plan->scratch_offset, .step = &s};
@@ -118,14 +120,15 @@ static void work(const rb__plan *plan, const rb_variant *v, const rb_cursor *cur
 
 /* The same in a parallel region. */
 static void together(const rb__plan *plan, const rb_variant *v, const rb_cursor *cursor, const int32_t *order,
-                     int batch, int step, int step_end, int first, int end, int threads, int64_t *ns) {
+                     const uint32_t *seed, int batch, int step, int step_end, int first, int end, int threads,
+                     int64_t *ns) {
     barrier b;
     atomic_init(&b.arrived, 0);
     atomic_init(&b.generation, 0);
     (void)threads; /* without OpenMP */
 #pragma omp parallel num_threads(threads) if (threads > 1)
-    work(plan, v, cursor, order, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(), &b,
-         omp_get_thread_num() == 0 ? ns : NULL);
+    work(plan, v, cursor, order, seed, batch, step, step_end, first, end, omp_get_thread_num(), omp_get_num_threads(),
+         &b, omp_get_thread_num() == 0 ? ns : NULL);
 }
 
 void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head, const int32_t *order, int n_steps,
@@ -136,13 +139,13 @@ void rb__team_run(const rb__plan *plan, const rb_variant *v, rb_ctrl_head *head,
     bool library = false;
     for (int p = 0; p < plan->n_phases; p++) library |= plan->phases[p].kind == RB__LIBRARY;
     if (!library) {
-        together(plan, v, &cursor, order, batch, 0, n_steps, 0, plan->n_phases, threads, ns);
+        together(plan, v, &cursor, order, head->seed, batch, 0, n_steps, 0, plan->n_phases, threads, ns);
     } else {
         for (int step = 0; step < n_steps; step++)
             for (int p = 0, end; p < plan->n_phases; p = end) {
                 for (end = p; end < plan->n_phases && plan->phases[end].kind != RB__LIBRARY; end++) continue;
                 if (end > p) {
-                    together(plan, v, &cursor, order, batch, step, step + 1, p, end, threads, ns);
+                    together(plan, v, &cursor, order, head->seed, batch, step, step + 1, p, end, threads, ns);
                 } else {
                     int64_t start = ns ? rb_clock_ns() : 0;
 #ifdef REGBENCH_HAVE_ONEDNN

@@ -4,6 +4,8 @@
  * order within the sample) is word e % 4 of Philox at counter (row number of the sample, e / 4, global step, stream),
  * keyed by the run's seed: the mask does not depend on backend, batch size or rank, and is drawn again by the gradient
  * instead of being stored. In evaluation the layer is the identity and emits nothing. */
+#include <string.h>
+
 #include "op/op.h"
 #include "regbench/portable.h"
 
@@ -39,6 +41,10 @@ static int forward(rb_builder *b, const rb_layer *layer, int x) {
     if (!b->training || layer->p == 0) return x;
     rb_tensor t = b->tensors[x];
     int y = rb__value(b, "dropout", RB_REAL, RB_C(&t), RB_H(&t), RB_W(&t));
+    /* evaluation has no dropout: what follows must find rows that lie as this layer's input */
+    memcpy(b->tensors[y].stride, t.stride, sizeof t.stride);
+    b->tensors[y].bytes = t.bytes;
+    b->wants_grad[y] = b->wants_grad[x];
     rb_op *op = rb__emit(b, RB_OP_DROPOUT);
     op->in[0] = x, op->in[1] = b->order, op->out[0] = y, op->flags = RB_OPF_TRAIN;
     op->u.dropout.p = layer->p, op->u.dropout.stream = (uint32_t)b->layer;

@@ -24,7 +24,7 @@ static void define_shape(rb__cl_part *part, const rb__cl_item *it) {
 }
 
 /* Tiles of pixels of an image of `rows` x `columns`: as high as registers allow, over several rows where these are
- * short. Returns the pixels that may be read behind the image's last row. */
+ * short. Returns the rows of a tile. */
 static int define_tile(rb__cl_part *part, int rows, int columns, int nv) {
     int q = piece(columns, RB__CL_CONV_ROWS), p = piece(rows, most(1, RB__CL_CONV_ROWS / q));
     rb__cl_define(part, "TILE_P", p);
@@ -33,16 +33,8 @@ static int define_tile(rb__cl_part *part, int rows, int columns, int nv) {
     return p;
 }
 
-/* Images of a group, given as arguments N and each. */
-static int share_images(rb__cl_part *part, int n, int groups) {
-    int each = divide_up(n, groups);
-    rb__cl_int(part, n);
-    rb__cl_int(part, each);
-    return divide_up(n, each);
-}
-
-static double work(const rb__cl_item *it) {
-    return (double)it->P * it->Q * it->R * it->R * it->C * it->ldw / RB__CL_LANES;
+static size_t weight_bytes(const rb__cl_item *it) {
+    return sizeof(float) * (size_t)(it->R * it->R) * (size_t)it->C * (size_t)it->ldw;
 }
 
 static void add_images(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
@@ -78,23 +70,82 @@ static void add_gradient(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item
     rb__cl_in(plan, part, it->pool ? it->pool->out[0] : dx->op->act == RB_ACT_NONE ? -1 : dx->in[1]);
 }
 
+/* How a part's groups share the batch, in at most `parts` parts of it: arguments N and each. Returns their number. */
+static int share_images(rb__cl_part *part, int n, int parts, int block) {
+    int each = divide_up(divide_up(n, parts), block) * block;
+    rb__cl_int(part, n);
+    rb__cl_int(part, each);
+    return part->groups = divide_up(n, each);
+}
+
+/* The same, also of the panels of columns: argument apart, constant BLOCK. Where weights are too large to be read for
+ * every image, several images of `floats` values are in scratch at a time, and few parts of the batch are made up for
+ * by groups that take some of the panels. */
+static int share(rb__cl_part *part, const rb__cl_item *it, int parts, int panels, size_t floats) {
+    bool large = weight_bytes(it) > RB__CL_CONV_WEIGHTS;
+    int block = large ? most(1, least(RB__CL_CONV_BLOCK, (int)(RB__CL_CONV_SCRATCH / (sizeof(float) * floats)))) : 1;
+    int apart = 1;
+    parts = share_images(part, it->N, parts, block);
+    while (large && 2 * apart <= panels && parts * apart < RB__CL_CONV_GROUPS / 4) apart *= 2;
+    rb__cl_define(part, "BLOCK", block);
+    rb__cl_int(part, apart);
+    part->groups = parts * apart;
+    return parts;
+}
+
+static void set_cost(rb__cl_part *part, const rb__cl_item *it) {
+    part->cost = (double)it->N * it->P * it->Q * it->R * it->R * it->C * it->ldw / RB__CL_LANES / part->groups;
+}
+
+/* Behind a maximum over windows that do not overlap, whole vectors of channels: conv_sparse.cl. */
+static bool is_sparse(const rb__cl_item *it) {
+    return it->pool_dx && it->pool && it->C % RB__CL_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
+}
+
+static rb__cl_part *part_new(rb__cl_plan *plan, const rb__cl_item *it, const char *plain, const char *sparse) {
+    rb__cl_part *part = is_sparse(it) ? rb__cl_part_new(plan, it->number, "conv_sparse.cl", sparse)
+                                      : rb__cl_part_new(plan, it->number, "conv.cl", plain);
+    define_shape(part, it);
+    return part;
+}
+
+/* A part that arranges the weights in panels of nv vectors; flip: for dx. Returns where they are. */
+static int pack(rb__cl_plan *plan, const rb__cl_item *it, int nv, bool flip) {
+    int taps = it->R * it->R, rows = flip ? it->K : it->C, columns = flip ? round16(it->C) : it->ldw;
+    int packed = rb__cl_work_new(plan, sizeof(float) * (size_t)taps * (size_t)rows * (size_t)columns);
+    rb__cl_part *part = part_new(plan, it, "conv_pack", "conv_pack_sparse");
+    rb__cl_define(part, "FLIP", flip);
+    rb__cl_define(part, "NV", nv);
+    rb__cl_define(part, "COLUMNS", columns);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_work_out(part, packed, "__global float *");
+    part->groups = taps;
+    part->cost = (double)rows * columns / 4;
+    return packed;
+}
+
 static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     const rb__cl_item *pool = it->pool;
-    int nv = vectors(it->ldw), width = (it->W + 2 * it->pad) * it->C;
+    int nv = vectors(it->ldw), panels = it->ldw / (nv * RB__CL_LANES), width = (it->W + 2 * it->pad) * it->C;
     bool max = pool && pool->op->kind == RB_OP_MAXPOOL;
-    rb__cl_part *part = rb__cl_part_new(plan, it->number, "conv.cl", "conv");
-    define_shape(part, it);
+    /* Rows of a narrow panel of wide weights would be far apart in memory. */
+    bool packed = panels > 1 && weight_bytes(it) > RB__CL_CONV_PACKED;
+    int weights = packed ? pack(plan, it, nv, false) : -1;
+    rb__cl_part *part = part_new(plan, it, "conv", NULL);
     int rows = define_tile(part, pool ? 1 : it->P, it->Q, nv);
     rb__cl_define(part, "SLACK", rows * it->stride * width + RB__CL_CONV_ROWS * it->stride * it->C + RB__CL_LANES);
-    rb__cl_define(part, "LDB", it->ldw);
-    rb__cl_define(part, "PANEL", nv * RB__CL_LANES);
+    rb__cl_define(part, "LDB", packed ? nv * RB__CL_LANES : it->ldw);
+    rb__cl_define(part, "PANEL", nv * RB__CL_LANES * (packed ? it->R * it->R * it->C : 1));
     rb__cl_define(part, "BIAS", it->in[2] >= 0);
     rb__cl_define(part, "BAND", pool ? pool->R : rows);
     rb__cl_define(part, "POOL", !pool ? 0 : max ? 1 : 2);
     rb__cl_define(part, "KEEP", it->out[0] >= 0);
     rb__cl_define_act(part, it->op);
     add_images(plan, part, it);
-    rb__cl_in(plan, part, it->in[1]);
+    if (packed)
+        rb__cl_work_in(part, weights, "__global const float *");
+    else
+        rb__cl_in(plan, part, it->in[1]);
     rb__cl_in(plan, part, it->in[2]);
     if (it->out[0] >= 0) rb__cl_out(plan, part, it->out[0]);
     if (pool) rb__cl_out(plan, part, pool->out[0]);
@@ -103,12 +154,12 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
         size_t bytes = (size_t)pool->N * (size_t)pool->P * (size_t)pool->Q * (size_t)pool->ldy;
         rb__cl_work_out(part, rb__cl_work_new(plan, bytes), "__global uchar *");
     }
-    part->groups = share_images(part, it->N, RB__CL_CONV_GROUPS);
-    part->cost = work(it) * it->N / part->groups;
+    share(part, it, RB__CL_CONV_GROUPS, panels, (size_t)(it->H + 2 * it->pad) * (size_t)width);
+    set_cost(part, it);
 }
 
-/* How far the taps of the pixels of dx reach over the edges of dy; see conv.cl. */
-static void define_border(rb__cl_part *part, const rb__cl_item *it, int *width) {
+/* How far the taps of the pixels of dx reach over the edges of dy (see conv.cl). Returns the height with borders. */
+static int define_border(rb__cl_part *part, const rb__cl_item *it, int *width) {
     int left = 0, right = 0, below = 0, st = it->stride;
     for (int a = 0; a < st; a++) {
         int taps = divide_up(it->R - a, st), first = (a - it->pad % st + st) % st, start = (first + it->pad - a) / st;
@@ -120,81 +171,52 @@ static void define_border(rb__cl_part *part, const rb__cl_item *it, int *width) 
     rb__cl_define(part, "RIGHT", right);
     rb__cl_define(part, "BELOW", below);
     *width = left + it->Q + right;
-}
-
-/* Behind a maximum over windows that do not overlap, whole vectors of channels: conv_sparse.cl. */
-static bool is_sparse(const rb__cl_item *it) {
-    return it->pool_dx && it->pool && it->C % RB__CL_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
+    return left + it->P + below;
 }
 
 static void lower_dx(rb__cl_plan *plan, rb__cl_item *it) {
-    bool sparse = is_sparse(it);
-    int columns = round16(it->C), nv = vectors(columns), width, taps = it->R * it->R;
-    int packed = rb__cl_work_new(plan, sizeof(float) * (size_t)taps * (size_t)it->K * (size_t)columns);
-    rb__cl_part *pack = rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl",
-                                        sparse ? "conv_pack_sparse" : "conv_pack");
-    define_shape(pack, it);
-    rb__cl_define(pack, "FLIP", 1);
-    rb__cl_define(pack, "NV", nv);
-    rb__cl_define(pack, "COLUMNS", columns);
-    rb__cl_in(plan, pack, it->in[1]);
-    rb__cl_work_out(pack, packed, "__global float *");
-    pack->groups = taps;
-    pack->cost = (double)it->K * columns / 4;
-
-    rb__cl_part *part =
-        rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl", sparse ? "conv_dx_sparse" : "conv_dx");
-    define_shape(part, it);
-    if (!sparse) {
-        define_border(part, it, &width);
-        int rows = define_tile(part, divide_up(it->H, it->stride), divide_up(it->W, it->stride), nv);
-        rb__cl_define(part, "SLACK", rows * width * it->K + RB__CL_CONV_ROWS * it->K + RB__CL_LANES);
-        rb__cl_define(part, "LDB", nv * RB__CL_LANES);
-    }
+    int columns = round16(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
+    rb__cl_part *part = part_new(plan, it, "conv_dx", "conv_dx_sparse");
     rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__cl_define_act(part, it->op);
     add_gradient(plan, part, it);
     rb__cl_work_in(part, packed, "__global const float *");
     rb__cl_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
     rb__cl_inout(plan, part, it->out[0]);
-    part->groups = share_images(part, it->N, RB__CL_CONV_GROUPS);
-    part->cost = work(it) * it->N / part->groups;
+    if (is_sparse(it)) {
+        share_images(part, it->N, RB__CL_CONV_GROUPS, 1);
+    } else {
+        int high = define_border(part, it, &width);
+        int rows = define_tile(part, divide_up(it->H, it->stride), divide_up(it->W, it->stride), nv);
+        rb__cl_define(part, "SLACK", rows * width * it->K + RB__CL_CONV_ROWS * it->K + RB__CL_LANES);
+        rb__cl_define(part, "LDB", nv * RB__CL_LANES);
+        share(part, it, RB__CL_CONV_GROUPS, columns / (nv * RB__CL_LANES), (size_t)(high * width) * (size_t)it->K);
+    }
+    set_cost(part, it);
 }
 
+/* Every part of the batch has sums of its own, which another part adds. */
 static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
-    bool sparse = is_sparse(it);
     int places = it->R * it->R * it->C, run = it->R * it->C;
-    bool whole = places <= RB__CL_CONV_PLACES;
-    int nv = whole ? 1 : vectors(it->ldw), panels = it->ldw / (nv * RB__CL_LANES);
-    size_t bytes = sizeof(float) * (size_t)(places + 1) * (size_t)it->ldw;
-    /* Groups: parts of the batch, each with sums of its own; where these are large, also parts of their columns. */
+    bool sparse = is_sparse(it), whole = places <= RB__CL_CONV_PLACES;
+    int nv = whole ? 1 : vectors(it->ldw);
+    size_t bytes = weight_bytes(it) + sizeof(float) * (size_t)it->ldw;
+    size_t image = (size_t)(it->H + 2 * it->pad) * (size_t)(it->W + 2 * it->pad) * (size_t)it->C;
+    rb__cl_part *part = part_new(plan, it, "conv_dw", "conv_dw_sparse");
     int parts = most(1, least(RB__CL_CONV_GROUPS / 2, (int)(RB__CL_CONV_PARTIALS / bytes)));
-    int apart = !sparse && parts < RB__CL_CONV_GROUPS / 4 ? panels : 1, each = divide_up(it->N, parts);
-    parts = divide_up(it->N, each);
     int partials = rb__cl_work_new(plan, bytes * (size_t)parts);
-    rb__cl_part *part =
-        rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl", sparse ? "conv_dw_sparse" : "conv_dw");
-    define_shape(part, it);
     rb__cl_define(part, "WHOLE", whole);
     rb__cl_define(part, "M", whole ? places : piece(run, nv == 1 ? RB__CL_CONV_PLACES : RB__CL_CONV_ROWS));
     rb__cl_define(part, "NV", nv);
-    rb__cl_define(part, "APART", apart);
     rb__cl_define(part, "SLACK", 2 * RB__CL_LANES + RB__CL_CONV_PLACES);
     add_images(plan, part, it);
     add_gradient(plan, part, it);
     rb__cl_work_out(part, partials, "__global float *");
-    part->groups = share_images(part, it->N, parts) * apart;
-    part->cost = work(it) * it->N / part->groups;
+    parts = sparse ? share_images(part, it->N, parts, 1) : share(part, it, parts, it->ldw / (nv * RB__CL_LANES), image);
+    set_cost(part, it);
 
-    rb__cl_part *sum = rb__cl_part_new(plan, it->number, sparse ? "conv_sparse.cl" : "conv.cl",
-                                       sparse ? "conv_sum_sparse" : "conv_sum");
-    if (sparse) {
-        define_shape(sum, it);
-    } else {
-        rb__cl_define(sum, "NV", 1);
-        rb__cl_define(sum, "WEIGHTS", places * it->ldw);
-        rb__cl_define(sum, "LDW", it->ldw);
-    }
+    rb__cl_part *sum = part_new(plan, it, "conv_sum", "conv_sum_sparse");
+    rb__cl_define(sum, "NV", 1);
     rb__cl_define(sum, "BIAS", it->out[1] >= 0);
     rb__cl_work_in(sum, partials, "__global const float *");
     rb__cl_out(plan, sum, it->out[0]);
@@ -205,6 +227,7 @@ static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
         sum->cost = (double)it->K * it->C / RB__CL_LANES * parts;
     } else {
         rb__cl_flat(plan, sum, (int64_t)(places + 1) * it->ldw);
+        sum->cost *= parts;
     }
 }
 

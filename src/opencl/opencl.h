@@ -125,7 +125,8 @@ struct rb_device {
 struct rb_store {
     rb_device *device;
     size_t bytes[RB_SEGMENTS];
-    cl_mem buffer[RB_SEGMENTS]; /* NULL where bytes is 0 */
+    cl_mem buffer[RB_SEGMENTS];        /* NULL where bytes is 0 */
+    unsigned char *pages[RB_SEGMENTS]; /* what a buffer uses, where the device is this host's processors */
 };
 
 /* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */

@@ -11,14 +11,14 @@ enum {
     RB__CL_SPLIT_TILES = 1024,
     RB__CL_SPLIT_DEPTH = 128,
     RB__CL_SPLIT_BYTES = 64 << 20,
-    RB__CL_SUM_PIECES = 64,     /* added by one item; more of them are added in two rounds */
+    RB__CL_SUM_PIECES = 32,     /* added by one item; more of them are added in two rounds */
     RB__CL_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
     /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
      * features of a group at most, batch rows that lie in scratch at a time */
     RB__CL_TILE_ROWS = 8,
-    RB__CL_TILE_VECTORS = 2,
+    RB__CL_TILE_VECTORS = 3,
     RB__CL_ROWS = 16,
-    RB__CL_STRIP = 48,
+    RB__CL_STRIP = 48, /* a multiple of 16 */
     RB__CL_CHUNK = 256,
     /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's and
      * ops may be merged across others */
@@ -28,6 +28,10 @@ enum {
     RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
     RB__CL_CONV_PLACES = 28,         /* of one vector, where they are places of a filter */
     RB__CL_CONV_GROUPS = 128,        /* parts of the batch at most */
+    RB__CL_CONV_PACKED = 32 << 10,   /* bytes of weights from which they are packed into panels */
+    RB__CL_CONV_WEIGHTS = 512 << 10, /* bytes of weights that are not read again for every image */
+    RB__CL_CONV_SCRATCH = 256 << 10, /* bytes of images at a time then */
+    RB__CL_CONV_BLOCK = 8,           /* images at a time then, at most */
     RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
 };
 

@@ -114,8 +114,7 @@ void RB_KERNEL(derive_rows)(const rb_op *op, const float *dy, const float *y, fl
 static int64_t elements(const rb__item *it, const rb__call *c) {
     return (int64_t)c->rows * it->g.H * it->g.W * it->g.ldy;
 }
-/* The input with its channels padded as the output's, in scratch where it comes unpadded from the data set. */
-static const float *padded(const rb__item *it, const rb__call *c, int input, int ld, int slot) {
+const float *RB_KERNEL(padded)(const rb__item *it, const rb__call *c, int input, int ld, int slot) {
     const rb__geometry *g = &it->g;
     const float *x = c->in[input];
     if (ld == g->ldy) return x;
@@ -128,7 +127,7 @@ static const float *padded(const rb__item *it, const rb__call *c, int input, int
 
 void RB_KERNEL(act)(const rb__item *it, const rb__call *c) {
     const rb__geometry *g = &it->g;
-    const float *x = padded(it, c, 0, g->ldx, 0);
+    const float *x = RB_KERNEL(padded)(it, c, 0, g->ldx, 0);
     RB_KERNEL(activate_rows)(it->op, x, c->out[0], (int64_t)c->rows * g->H * g->W, g->C, g->ldy);
 }
 
@@ -139,7 +138,7 @@ void RB_KERNEL(act_dx)(const rb__item *it, const rb__call *c) {
 
 void RB_KERNEL(add)(const rb__item *it, const rb__call *c) {
     const rb__geometry *g = &it->g;
-    const float *a = padded(it, c, 0, g->ldx, 0), *b = padded(it, c, 1, g->ldw, 1);
+    const float *a = RB_KERNEL(padded)(it, c, 0, g->ldx, 0), *b = RB_KERNEL(padded)(it, c, 1, g->ldw, 1);
     float *y = c->out[0];
     int64_t n = elements(it, c), i = 0;
     for (; i + RB_LANES <= n; i += RB_LANES) rb_store_v(y + i, rb_load(a + i) + rb_load(b + i));

@@ -42,6 +42,8 @@ enum { RB_LANES = 4, RB_MR = 6 };
 #define RB_INLINE static inline __attribute__((always_inline))
 
 typedef float rb_vf __attribute__((vector_size(4 * RB_LANES)));
+typedef double rb_vd __attribute__((vector_size(8 * RB_LANES)));
+typedef double rb_vd_any __attribute__((vector_size(8 * RB_LANES), aligned(8), may_alias));
 typedef int32_t rb_vi __attribute__((vector_size(4 * RB_LANES)));
 typedef uint8_t rb_vb __attribute__((vector_size(RB_LANES)));
 typedef float rb_vf_any __attribute__((vector_size(4 * RB_LANES), aligned(4), may_alias));
@@ -83,6 +85,18 @@ RB_INLINE void rb_narrow(uint8_t *p, rb_vi v) {
 #endif
 }
 RB_INLINE rb_vf rb_to_float(rb_vi v) { return __builtin_convertvector(v, rb_vf); }
+
+RB_INLINE rb_vf rb_sqrt(rb_vf x) {
+#if defined(__AVX512F__)
+    return (rb_vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+    return (rb_vf)_mm256_sqrt_ps((__m256)x);
+#else
+    RB_UNROLL
+    for (int i = 0; i < RB_LANES; i++) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
 
 /* At least -87 and at most 88; NaN stays. */
 RB_INLINE rb_vf rb_clamp(rb_vf x) {
