@@ -179,6 +179,11 @@ static void unpacked_copy(void **state) {
     expect_ok(load_cached(&again));
     assert_int_equal(again->n_test, data->n_test + 1);
     rb_dataset_free(again);
+    assert_int_equal(rename(below("animals/val/wild/new.png"), below("animals/val/wild/0.png")), 0); /* another order */
+    expect_ok(load_cached(&again));
+    assert_false(again->store->mapped);
+    assert_row(again, (int)again->n_train + 2, "rgb.png", 2);
+    rb_dataset_free(again);
     rb_dataset_free(data);
 }
 

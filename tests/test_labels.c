@@ -65,6 +65,13 @@ static void shares(void **state) {
         count[all[i]]++;
     }
     for (int k = 0; k < 10; k++) assert_in_range(count[k], 50 - 27, 50 + 27);
+    /* ... with a small share too: of some 45 labels hardly one class in ten would be missing */
+    bool seen[10] = {false};
+    int classes = 0;
+    for (int i = 0; i < TRAIN; i++)
+        if (tenth[i] != clean[i]) seen[tenth[i]] = true;
+    for (int k = 0; k < 10; k++) classes += seen[k];
+    assert_in_range(classes, 8, 10);
     /* what is random with a small share is so with a large one, and becomes the same */
     for (int i = 0; i < TRAIN; i++)
         if (tenth[i] != clean[i]) assert_int_equal(tenth[i], all[i]);

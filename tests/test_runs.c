@@ -10,7 +10,7 @@ static const char *device_name = "cpu";
 static bool chaotic(const char *name) {
     return strcmp(name, "size/deep-mlp") == 0 || strcmp(name, "trajectory/weight-decay") == 0 ||
            strncmp(name, "cnn/cifar", 9) == 0 || strncmp(name, "trajectory/batchnorm", 20) == 0 ||
-           strncmp(name, "tricks/", 7) == 0;
+           strncmp(name, "tricks/", 7) == 0 || strncmp(name, "animals/", 8) == 0;
 }
 
 static int by_value(const void *a, const void *b) {
