@@ -58,6 +58,7 @@ LAYERS(drop_twice, RB_DROPOUT(0.25f), RB_LINEAR(11, .tag = "in"), RB_DROPOUT(0.4
 LAYERS(toy, RB_LINEAR(30), RB_LEAKY_RELU(0.01f), RB_LINEAR(50), RB_LEAKY_RELU(0.01f), RB_LINEAR(1));
 LAYERS(toy_drop, RB_LINEAR(30), RB_DROPOUT(0.4f), RB_LEAKY_RELU(0.01f), RB_LINEAR(50), RB_DROPOUT(0.2f),
        RB_LEAKY_RELU(0.01f), RB_LINEAR(1));
+LAYERS(soft, RB_LINEAR(23), RB_RELU, RB_LINEAR(19));
 LAYERS(act_alone, RB_RELU, RB_LINEAR(6), RB_SIGMOID, RB_SIGMOID, RB_LEAKY_RELU(0.5f), RB_LINEAR(3));
 
 const rb_check_shape rb_check_shapes[] = {
@@ -95,5 +96,6 @@ const rb_check_shape rb_check_shapes[] = {
     {"regression with dropout, penalties", toy_drop, 1, 1, 1, 1, 10, 10, 40, 0, 1, 0, 0.1f, 1e-3f, 1e-2f,
      RB_SHAPE_ADAM | RB_SHAPE_REGRESSION},
     {"regression of five columns", linear_plain, 3, 3, 5, 10, 7, 17, 12, 0, 1, 0.9f, 0, 0, 0, RB_SHAPE_REGRESSION},
+    {"soft labels", soft, 1, 4, 5, 19, 7, 17, 12, 0, 1, 0, 0, 0, 0, RB_SHAPE_SOFT},
     {0},
 };

@@ -7,6 +7,7 @@
 enum {
     RB_SHAPE_ADAM = 1u << 0,
     RB_SHAPE_REGRESSION = 1u << 1, /* f32 inputs and targets, mean squared error */
+    RB_SHAPE_SOFT = 1u << 2,       /* trains on soft labels */
 };
 
 typedef struct rb_check_shape {

@@ -39,6 +39,17 @@ static rb_status fill_data(rb_side *s, const rb_check_shape *shape, rb_mt19937 *
         for (int64_t i = 0; i < ny; i++)
             ((int32_t *)values)[i] = (int32_t)(rb_mt19937_u32(g) % (uint32_t)shape->classes);
     RB_TRY(put_tensor(s, &p->data_y, values));
+    if (!(shape->flags & RB_SHAPE_SOFT)) goto cleanup;
+    free(values);
+    values = malloc((size_t)rb_tensor_count(&p->soft) * sizeof(float));
+    if (!values) return rb_fail(RB_MEMORY, "out of memory while checking ops");
+    for (int64_t row = 0, K = shape->classes; row < p->soft.dims[0]; row++) { /* rows that sum to 1 */
+        float *q = (float *)values + row * K, sum = 0.0f;
+        rb_uniform(g, q, K, 0, 1);
+        for (int64_t k = 0; k < K; k++) sum += q[k];
+        for (int64_t k = 0; k < K; k++) q[k] /= sum;
+    }
+    RB_TRY(put_tensor(s, &p->soft, values));
 cleanup:
     free(values);
     return status;
@@ -87,6 +98,7 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
                     .mean = shape->mean,
                     .stddev = shape->stddev,
                     .regression = shape->flags & RB_SHAPE_REGRESSION,
+                    .soft_labels = shape->flags & RB_SHAPE_SOFT,
                     .classes = shape->classes,
                     .batch = shape->batch,
                     .n_rows = n_rows,

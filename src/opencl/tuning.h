@@ -44,8 +44,8 @@ typedef struct rb__cl_tile {
 } rb__cl_tile;
 
 static const rb__cl_tile rb__cl_tiles[] = {
-    {"8x8", 0, 8, 8, 8},         {"8x4", 0, 8, 4, 8},         {"4x4", 0, 4, 4, 16},        {"2x2", 0, 2, 2, 32},
-    {"8x4 narrow", 4, 8, 4, 16}, {"4x4 narrow", 4, 4, 4, 16}, {"2x4 narrow", 4, 2, 4, 16},
+    {"8x8", 0, 8, 8, 8},        {"8x4", 0, 8, 4, 8},         {"4x4", 0, 4, 4, 16},        {"2x2", 0, 2, 2, 32},
+    {"8x4 narrow", 4, 8, 4, 8}, {"4x4 narrow", 4, 4, 4, 16}, {"2x4 narrow", 4, 2, 4, 16},
 };
 enum { RB__CL_TILES = sizeof rb__cl_tiles / sizeof *rb__cl_tiles };
 
