@@ -181,9 +181,9 @@ static void compilers_that_fail_otherwise(void **state) {
 
 /* --- limits ------------------------------------------------------------------------------------------------------- */
 
-static const rb_layer large_maps[] = {RB_CONV(40, .kernel = 3, .pad = 1),
+static const rb_layer large_maps[] = {RB_CONV(20, .kernel = 3, .pad = 1),
                                       RB_RELU,
-                                      RB_CONV(40, .kernel = 3, .pad = 1),
+                                      RB_CONV(32, .kernel = 3, .pad = 1),
                                       RB_RELU,
                                       RB_MAXPOOL(4),
                                       RB_AVGPOOL(4),
@@ -194,7 +194,7 @@ static const rb_layer large_maps[] = {RB_CONV(40, .kernel = 3, .pad = 1),
 static void maps_larger_than_a_stack(void **state) {
     (void)state;
     NEEDS_DEVICE();
-    enum { SIDE = 128 };
+    enum { SIDE = 200 };
     static uint8_t pixels[3 * SIDE * SIDE];
     static const int32_t labels[3] = {0, 2, 1};
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * i % 251);
