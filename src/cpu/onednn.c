@@ -213,7 +213,7 @@ static rb_status prepare_conv(library *l, const rb__item *it) {
     if (it->op->kind == RB_OP_CONV || it->op->kind == RB_OP_CONV_DX) {
         s = &l->stages[1]; /* the reorder of the weights comes before it, but its target is known only afterwards */
         if (it->op->kind == RB_OP_CONV) {
-            bool small = g->P * g->Q <= RB__LIBRARY_SMALL_MAP;
+            bool small = g->R > 1 && g->P * g->Q <= RB__LIBRARY_SMALL_MAP;
             RB_TRY(argument(l, s, DNNL_ARG_SRC, &x, NULL));
             RB_TRY(argument(l, s, DNNL_ARG_DST, &y, NULL));
             if (has_bias) RB_TRY(argument(l, s, DNNL_ARG_BIAS, &bias, NULL));
