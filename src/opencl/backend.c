@@ -127,7 +127,7 @@ static void layout(const rb_device *device, rb_layout *out) {
                        .channel_align = RB__CL_LANES,
                        .align = device_align(device),
                        .real_bytes = 4,
-                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
 }
 
 /* Kernels count the elements of a tensor in int. */
@@ -147,24 +147,7 @@ static const char *supports(rb_device *device, const rb_program *program, const 
     for (int k = 0; k < RB_OP_MAX_IN && !reason; k++) reason = too_large(device, variant, op->in[k]);
     for (int k = 0; k < RB_OP_MAX_OUT && !reason; k++) reason = too_large(device, variant, op->out[k]);
     if (reason) return reason;
-    switch (op->kind) {
-    case RB_OP_BATCHNORM:
-    case RB_OP_BATCHNORM_DX:
-        return "batch normalization is not built for OpenCL yet";
-    case RB_OP_DROPOUT:
-    case RB_OP_DROPOUT_DX:
-        return "dropout is not built for OpenCL yet";
-    case RB_OP_LOSS_CE:
-        return op->in[3] >= 0 ? "soft labels are not built for OpenCL yet" : NULL;
-    case RB_OP_LOSS_MSE:
-        return "the mean squared error is not built for OpenCL yet";
-    case RB_OP_UPDATE:
-        return op->u.update.kind == RB_ADAM ? "Adam is not built for OpenCL yet" : NULL;
-    case RB_OP_ATTACK:
-        return "attacks are not built for OpenCL yet";
-    default:
-        return NULL;
-    }
+    return op->kind == RB_OP_ATTACK ? "attacks are not built for OpenCL yet" : NULL;
 }
 
 /* --- store -------------------------------------------------------------------------------------------------------- */

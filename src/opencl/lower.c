@@ -47,7 +47,11 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
     case RB_OP_CONV_DW:
         measure(it, in[0], in[1]);
         break;
+    case RB_OP_BATCHNORM_DX:
+        measure(it, in[0], in[1]);
+        break;
     case RB_OP_LOSS_CE:
+    case RB_OP_LOSS_MSE:
         measure(it, in[0], in[0]);
         it->ldx = (int)in[0]->stride[0];
         break;
@@ -140,7 +144,16 @@ void rb__cl_lower(rb__cl_plan *plan) {
         case RB_OP_AVGPOOL_DX:
             rb__cl_lower_pool(plan, it);
             break;
+        case RB_OP_BATCHNORM:
+        case RB_OP_BATCHNORM_DX:
+            rb__cl_lower_batchnorm(plan, it);
+            break;
+        case RB_OP_DROPOUT:
+        case RB_OP_DROPOUT_DX:
+            rb__cl_lower_dropout(plan, it);
+            break;
         case RB_OP_LOSS_CE:
+        case RB_OP_LOSS_MSE:
             rb__cl_lower_loss(plan, it);
             break;
         case RB_OP_UPDATE:

@@ -20,10 +20,10 @@
 #include "regbench/backend.h"
 
 enum {
-    RB__CL_MAX_ARGS = 12,
+    RB__CL_MAX_ARGS = 16,
     RB__CL_TOGETHER = 100,   /* arguments of a launch: a device need not take more than 1 KB */
     RB__CL_LANES = 16,       /* of a vector of the cpu family */
-    RB__CL_TEXTS = 16,       /* files of cl/ at most */
+    RB__CL_TEXTS = 24,       /* files of cl/ at most */
     RB__CL_HEAD = -2,        /* rb__cl_arg.work: CTRL's head */
     RB__CL_MAX_LOCAL = 4096, /* work-items of a group: what the 4x4 and 2x2 tiles of tuning.h fit */
 };
@@ -38,6 +38,7 @@ typedef struct rb__cl_arg {
     int tensor, work; /* of the variant; of the plan, or RB__CL_HEAD; -1 = neither: an int */
     int value;        /* of an int */
     bool reads, writes;
+    bool whole; /* a tensor without batch rows: see rb__cl_part.rows */
 } rb__cl_arg;
 
 struct rb__cl_plan;
@@ -166,6 +167,10 @@ void rb__cl_work_out(rb__cl_part *part, int work, const char *type);
 void rb__cl_int(rb__cl_part *part, int value);
 /* Groups of ROWS of the batch's n rows each: a part that treats every row by itself. */
 void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n);
+/* The last argument has no batch rows, as statistics of a batch have none. */
+void rb__cl_whole(rb__cl_part *part);
+/* Batch rows of a group of the cpu family, for maps of so many pixels. */
+int rb__cl_batch_rows(const rb__cl_plan *plan, int pixels);
 /* CTRL's head as an argument `__global const int *`, and CURSOR, where the variant's cursor stands in it. */
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part);
 int rb__cl_work_new(rb__cl_plan *plan, size_t bytes);
@@ -218,10 +223,14 @@ void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
+void rb__cl_lower_batchnorm(rb__cl_plan *plan, rb__cl_item *item);
+void rb__cl_lower_dropout(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *item);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count);
+/* The same over n batch rows of `pixels` x `ld` elements; cpu family: each row is treated by itself. */
+void rb__cl_flat_rows(const rb__cl_plan *plan, rb__cl_part *part, int n, int pixels, int ld);
 /* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
 int rb__cl_act(rb_act act);
 /* #define ACT and SLOPE. */

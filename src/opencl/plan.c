@@ -90,6 +90,7 @@ static void add_work(rb__cl_part *part, int work, const char *type, bool writes)
 void rb__cl_work_in(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, false); }
 void rb__cl_work_out(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, true); }
 void rb__cl_int(rb__cl_part *part, int value) { add_arg(part, "const int ")->value = value; }
+void rb__cl_whole(rb__cl_part *part) { part->args[part->n_args - 1].whole = true; }
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part) {
     add_arg(part, "__global const int *")->work = RB__CL_HEAD;
     rb__cl_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
@@ -118,6 +119,11 @@ void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n) {
     part->rows = plan->device->gpu ? 0 : rows; /* a group of the gpu family would want barriers between parts */
 }
 
+int rb__cl_batch_rows(const rb__cl_plan *plan, int pixels) {
+    int batch = plan->program->spec.batch;
+    return pixels == 1 ? RB__CL_ROWS : (batch + RB__CL_CONV_GROUPS - 1) / RB__CL_CONV_GROUPS;
+}
+
 /* --- levels ------------------------------------------------------------------------------------------------------- */
 
 typedef enum relation { FREE, ROW_BY_ROW, AFTER } relation;
@@ -128,7 +134,8 @@ static relation compare_args(const rb__cl_plan *plan, const rb__cl_part *p, cons
     if (a->work >= 0 || b->work >= 0) return a->work == b->work ? AFTER : FREE;
     const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
     if (s->segment != t->segment) return FREE;
-    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && p->rows && p->rows == q->rows) return ROW_BY_ROW;
+    bool rows = p->rows && p->rows == q->rows && !a->whole && !b->whole;
+    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && rows) return ROW_BY_ROW;
     if (s->segment == RB_SEG_ACT && plan->own) return a->tensor == b->tensor ? AFTER : FREE;
     return s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes ? AFTER : FREE;
 }
