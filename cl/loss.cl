@@ -100,15 +100,15 @@ static void NAME(__global const int *head, __global const float *z, __global con
 #endif
 
 #ifdef BODY_present
-static void NAME(__global const int *head, __global const int *order, __global int *present, const int N,
-                 __local float *shared, int group) {
+/* `counts` holds one number per item; not local memory, which a device may be told to go without. */
+static void NAME(__global const int *head, __global const int *order, __global int *counts, __global int *present,
+                 const int N, __local float *shared, int group) {
     int count = 0;
     for (int n = ITEM; n < N; n += LOCAL) count += order[POSITION(head, n)] >= 0;
 #if LOCAL > 1
-    shared[ITEM] = (float)count;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    count = 0;
-    for (int i = 0; ITEM == 0 && i < LOCAL; i++) count += (int)shared[i];
+    counts[ITEM] = count;
+    barrier(CLK_GLOBAL_MEM_FENCE);
+    for (int i = 1; ITEM == 0 && i < LOCAL; i++) count += counts[i];
 #endif
     if (ITEM == 0) *present = count;
 }

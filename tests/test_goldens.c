@@ -1,9 +1,10 @@
 /* test_goldens.c: the first 20 steps of every case on every device, and the evaluation after them, against PyTorch's.
  *
  * usage: test_goldens [DEVICE..]; default: reference and cpu. REGBENCH_THREADS and REGBENCH_ISA as for the program;
- * REGBENCH_QUICK=1: one seed. On the reference convolutions run 3 steps (those of ResNet none: only its initialization
- * is compared), with REGBENCH_SLOW=1 all of them and every seed. A case whose data set is not at hand, or that the
- * device cannot run yet, skips by name. */
+ * REGBENCH_QUICK=1: one seed; REGBENCH_QUIRKS: of the device; REGBENCH_GOLDEN=size/mlp,cnn/mnist: only these cases;
+ * REGBENCH_STEPS: at most so many, then no evaluation. On the reference convolutions run 3 steps (those of ResNet none:
+ * only its initialization is compared), with REGBENCH_SLOW=1 all of them and every seed. A case whose data set is not
+ * at hand, or that the device cannot run yet, skips by name. */
 #include "golden_run.h"
 
 enum { MAX_TESTS = 256, CHEAP_STEPS = 3 };
@@ -121,6 +122,15 @@ static bool flagged(const char *variable) {
     const char *flag = getenv(variable);
     return flag && *flag && strcmp(flag, "0");
 }
+/* Among the cases that REGBENCH_GOLDEN lists. */
+static bool wanted(const char *name) {
+    const char *list = getenv("REGBENCH_GOLDEN");
+    size_t length = strlen(name);
+    if (!list || !*list) return true;
+    for (; *list; list += strcspn(list, ","), list += *list == ',')
+        if (strcspn(list, ",") == length && strncmp(list, name, length) == 0) return true;
+    return false;
+}
 static bool slow(void) { return flagged("REGBENCH_SLOW"); }
 
 static void first_steps(void **state) {
@@ -143,7 +153,7 @@ static void first_steps(void **state) {
     }
     assert_ok(selected);
     const char *threads = getenv("REGBENCH_THREADS"), *isa = getenv("REGBENCH_ISA");
-    rb_open_options open = {.threads = threads ? atoi(threads) : 0};
+    rb_open_options open = {.threads = threads ? atoi(threads) : 0, .quirks = getenv("REGBENCH_QUIRKS")};
     rb_status opened = id.backend->open(id.index, &open, &device);
     if (isa && opened == RB_USAGE) { /* an instruction set that this machine lacks */
         print_message("%s\n", rb_error_last()->text);
@@ -162,6 +172,9 @@ static void first_steps(void **state) {
     bool cheap = strcmp(g->device, "reference") == 0 && has_convolution(c) && !slow();
     int steps = last_step(g) > eval_step(g) ? last_step(g) : eval_step(g);
     if (cheap && steps > CHEAP_STEPS) steps = CHEAP_STEPS;
+    const char *limit = getenv("REGBENCH_STEPS");
+    bool evaluates = !cheap && !(limit && atoi(limit) < steps);
+    if (limit && atoi(limit) < steps) steps = atoi(limit);
     if (steps == 0 || (cheap && strstr(g->name, "resnet"))) { /* the initialization alone */
         w.steps.n = 1;
         assert_ok(rb_trainer_param_l2(trainer, &w.steps.m[0].param_l2));
@@ -171,7 +184,7 @@ static void first_steps(void **state) {
         return;
     }
     rb_run_options options = {.max_steps = steps,
-                              .no_eval = cheap,
+                              .no_eval = !evaluates,
                               .trajectory = true,
                               .context = &w,
                               .on_step = on_step,
@@ -180,7 +193,7 @@ static void first_steps(void **state) {
     assert_int_equal(result.outcome, RB_OK);
     assert_int_equal(w.steps.n, steps + 1);
     compare_steps(g, &w.steps);
-    if (!cheap) compare_eval(g, &result, w.val_loss);
+    if (evaluates) compare_eval(g, &result, w.val_loss);
     rb_trainer_free(trainer);
     id.backend->close(device);
 }
@@ -210,6 +223,7 @@ int main(int argc, char **argv) {
             const rb_case *c;
             int seed = atoi(rb_csv_get(&steps_csv, row, "seed"));
             if (strcmp(rb_csv_get(&steps_csv, row, "step"), "0") || n == MAX_TESTS) continue;
+            if (!wanted(rb_csv_get(&steps_csv, row, "case"))) continue;
             if (rb_case_find(rb_csv_get(&steps_csv, row, "case"), &c) != RB_OK) return 1;
             bool costly = strcmp(devices[d], "reference") == 0 && has_convolution(c);
             if ((costly || flagged("REGBENCH_QUICK")) && seed != 2021 && !slow()) continue;
@@ -221,6 +235,10 @@ int main(int argc, char **argv) {
                      devices[d]);
             tests[n] = (struct CMUnitTest){.name = g->title, .test_func = first_steps, .initial_state = g};
         }
+    if (n == 0) {
+        fprintf(stderr, "test_goldens: no golden case is named %s\n", getenv("REGBENCH_GOLDEN"));
+        return 2;
+    }
     int failed = _cmocka_run_group_tests("goldens", tests, (size_t)n + 1, NULL, NULL);
     golden_data(NULL);
     rb_csv_free(&steps_csv);

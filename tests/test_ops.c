@@ -1,6 +1,7 @@
 /* test_ops.c: every op of every device against the reference in double, and the comparator's own tests.
  *
- * With REGBENCH_QUICK=1 (mutations, sanitizers) only one run per provider. */
+ * With REGBENCH_QUICK=1 (mutations, sanitizers) only one run per provider. REGBENCH_DEVICE: only tests whose names
+ * begin so; REGBENCH_SHAPE: only shapes with this in their names (src/check/shapes.c). */
 #include "golden_run.h"
 #include "regbench/check.h"
 
@@ -9,10 +10,11 @@ static void check_device(const char *selector, const rb_open_options *options) {
     rb_device_id id;
     rb_device *device = NULL;
     int checked = 0, failed = 0;
+    const char *shape = getenv("REGBENCH_SHAPE");
     assert_ok(rb_device_select(selector, &id));
     assert_ok(id.backend->open(id.index, options, &device));
-    assert_ok(rb_check_ops(id.backend, device, NULL, stdout, &checked, &failed));
-    assert_true(checked > 300);
+    assert_ok(rb_check_ops(id.backend, device, shape, stdout, &checked, &failed));
+    assert_true(checked > (shape ? 5 : 300));
     assert_int_equal(failed, 0);
     id.backend->close(device);
 }
@@ -104,13 +106,14 @@ int main(void) {
     static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 1 thread", "cpu, oneDNN",
                                         "opencl"};
     struct CMUnitTest chosen[sizeof tests / sizeof *tests];
-    const char *flag = getenv("REGBENCH_QUICK");
+    const char *flag = getenv("REGBENCH_QUICK"), *device = getenv("REGBENCH_DEVICE");
     size_t n = 0;
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         /* side by side with others, threads would only wait for each other */
         if (flag && *flag && strcmp(flag, "0")) onednn.threads = 1;
         bool take = !flag || !*flag || strcmp(flag, "0") == 0;
         for (size_t k = 0; k < sizeof quick / sizeof *quick; k++) take |= strcmp(tests[i].name, quick[k]) == 0;
+        if (device && strncmp(tests[i].name, device, strlen(device))) take = false;
         if (take) chosen[n++] = tests[i];
     }
     return _cmocka_run_group_tests("ops", chosen, n, NULL, NULL);

@@ -26,4 +26,11 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
 rb_status rb_check_ops(const rb_backend *backend, rb_device *device, const char *only, FILE *to, int *checked,
                        int *failed);
 
+/* The same shapes as whole steps: two of each variant (training, its tail, evaluation), with all that the device
+ * merges, each from the same state here and on the reference in double. Compared is what outlives a step: metrics,
+ * predictions, gradients, parameters, state. *checked counts steps, *failed disagreements; *max_rel_err is the worst.
+ */
+rb_status rb_check_steps(const rb_backend *backend, rb_device *device, const char *only, FILE *to, int *checked,
+                         int *failed, double *max_rel_err);
+
 #endif

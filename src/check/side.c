@@ -160,7 +160,7 @@ static rb_status read_all(rb_side *s, unsigned char *image[RB_SEGMENTS]) {
     return status;
 }
 
-/* One op as a variant of its own, at the last step of its family's pass (so that bases and slots are not zero). */
+/* At the last step of the family's pass (so that bases and slots are not zero). */
 rb_status rb__side_run(rb_side *s, rb_variant_kind kind, int i, const char **provider) {
     rb_status status = RB_OK;
     const rb_variant *v = &s->program->variant[kind];
@@ -175,11 +175,13 @@ rb_status rb__side_run(rb_side *s, rb_variant_kind kind, int i, const char **pro
     if (v->family == RB_FAMILY_EVAL) cursor = (rb_cursor){.slot = slot, .wrap = steps};
     size_t at = s->program->head.offset + offsetof(rb_ctrl_head, cursor) + (size_t)v->family * sizeof cursor;
     RB_TRY(s->backend->put(s->store, RB_SEG_CTRL, at, sizeof cursor, &cursor));
-    one.ops = &v->ops[i];
-    one.n_ops = 1;
+    if (i >= 0) {
+        one.ops = &v->ops[i];
+        one.n_ops = 1;
+    }
     RB_TRY(read_all(s, s->before));
     RB_TRY(s->backend->bind(s->store, s->program, &one, &bound));
-    *provider = s->backend->provider(bound, 0);
+    if (i >= 0) *provider = s->backend->provider(bound, 0);
     RB_TRY(s->backend->submit(bound, 1));
     RB_TRY(s->backend->wait(s->device));
     RB_TRY(read_all(s, s->after));

@@ -23,20 +23,24 @@ static const double most_mflop_per_sample = 20;
 typedef struct check_work {
     const rb_options *o;
     const rb_item *item;
-    bool ops; /* op by op; else the item's case */
+    enum { OPS, SHAPES, CASE } what; /* op by op; the same shapes as whole steps; the item's case */
 } check_work;
 
-static void begin_row(rb_row *row, const rb_item *item, bool ops) {
+static const char *subject(const check_work *w) {
+    return w->what == OPS ? "ops" : w->what == SHAPES ? "shapes as whole steps" : w->item->edit->c.name;
+}
+
+static void begin_row(rb_row *row, const check_work *w) {
     rb_row_begin(row, RB_TABLE_checks);
-    rb_row_text(row, RB_COL(checks, device_key), item->device);
-    rb_row_text(row, RB_COL(checks, what), ops ? "ops" : item->edit->c.name);
-    if (!ops) rb_row_int(row, RB_COL(checks, seed), item->seed);
+    rb_row_text(row, RB_COL(checks, device_key), w->item->device);
+    rb_row_text(row, RB_COL(checks, what), subject(w));
+    if (w->what == CASE) rb_row_int(row, RB_COL(checks, seed), w->item->seed);
 }
 
 /* The verdict of a check that was made; `status` is RB_OK or RB_VERIFY with its failure pending. */
 static rb_status send_verdict(const check_work *w, FILE *to, int checked, int failed, double err, rb_status status) {
     rb_row row;
-    begin_row(&row, w->item, w->ops);
+    begin_row(&row, w);
     rb_row_int(&row, RB_COL(checks, checked), checked);
     rb_row_int(&row, RB_COL(checks, failed), failed);
     rb_row_real(&row, RB_COL(checks, max_rel_err), err);
@@ -47,22 +51,28 @@ static rb_status send_verdict(const check_work *w, FILE *to, int checked, int fa
     return status != RB_OK ? status : sent;
 }
 
-static rb_status check_ops(const check_work *w, rb_place *p, FILE *to) {
+static rb_status check_shapes(const check_work *w, rb_place *p, FILE *to) {
     rb_status status = RB_OK;
     int checked = 0, failed = 0;
+    double err = NAN;
     char *text = NULL;
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     if (!memory) return rb_fail(RB_MEMORY, "out of memory for a report");
-    status = rb_check_ops(p->id.backend, p->device, NULL, memory, &checked, &failed);
+    if (w->what == OPS)
+        status = rb_check_ops(p->id.backend, p->device, NULL, memory, &checked, &failed);
+    else
+        status = rb_check_steps(p->id.backend, p->device, NULL, memory, &checked, &failed, &err);
     fclose(memory);
     /* The lines of single ops matter when something is wrong; else they are for the curious. */
     if (failed > 0 || status != RB_OK || rb_log_threshold >= RB_LOG_DEBUG) fputs(text, stderr);
     free(text);
     if (status != RB_OK && status != RB_VERIFY) return status;
     if (failed > 0 && status == RB_OK)
-        status = rb_fail(RB_VERIFY, "%d of %d ops disagree with the reference", failed, checked);
-    return send_verdict(w, to, checked, failed, NAN, status);
+        status = w->what == OPS
+                     ? rb_fail(RB_VERIFY, "%d of %d ops disagree with the reference", failed, checked)
+                     : rb_fail(RB_VERIFY, "%d tensors disagree with the reference in %d steps", failed, checked);
+    return send_verdict(w, to, checked, failed, err, status);
 }
 
 static rb_status check_case(const check_work *w, rb_place *p, FILE *to) {
@@ -80,9 +90,9 @@ static rb_status work(void *context, FILE *to) {
     rb_place place = {0};
     rb_row row;
     rb_row_begin(&row, RB_TABLE_runs);
-    if (w->ops) {
+    if (w->what != CASE) {
         RB_TRY(rb_place_device(&place, w->o, w->item->device, &row));
-        RB_TRY(check_ops(w, &place, to));
+        RB_TRY(check_shapes(w, &place, to));
     } else {
         RB_TRY(rb_place_open(&place, w->o, w->item, &row));
         RB_TRY(check_case(w, &place, to));
@@ -120,19 +130,20 @@ static rb_status worse(rb_status a, rb_status b) {
 
 /* What could not be checked says nothing about the device: it is skipped, and an error only where it was asked for by
  * name. */
-static rb_status check_one(const rb_options *o, const rb_item *item, bool ops, report *r) {
+static rb_status check_one(const check_work *w, report *r) {
     rb_status status = RB_OK;
     rb_child_end end;
     rb_row row;
-    check_work w = {.o = o, .item = item, .ops = ops};
+    const rb_options *o = w->o;
     rb_child_hooks hooks = {.context = r, .row = keep_row};
-    const char *what = ops ? "ops" : item->edit->c.name;
-    begin_row(&row, item, ops);
-    RB_TRY(rb_child_run(work, &w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
+    const char *what = subject(w), *device = w->item->device;
+    bool named = o->names.n > 0 && w->what == CASE;
+    begin_row(&row, w);
+    RB_TRY(rb_child_run(work, (void *)(uintptr_t)w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
     bool skipped = end.status == RB_MISSING || end.status == RB_UNSUPPORTED;
     if (end.status == RB_OK) {
         r->agreed++;
-        rb_log(RB_LOG_INFO, "%s on %s: agrees (%.1f s)", what, item->device, end.seconds);
+        rb_log(RB_LOG_INFO, "%s on %s: agrees (%.1f s)", what, device, end.seconds);
         goto cleanup;
     }
     if (skipped)
@@ -144,11 +155,10 @@ static rb_status check_one(const rb_options *o, const rb_item *item, bool ops, r
         rb_row_text(&row, RB_COL(checks, reason), end.text);
         RB_TRY(keep_row(r, &row));
     }
-    bool named = o->names.n > 0 && !ops;
     rb_log(!skipped ? RB_LOG_ERROR
            : named  ? RB_LOG_WARN
                     : RB_LOG_INFO,
-           "%s on %s: %s%s", what, item->device, skipped ? "skipped: " : "", end.text);
+           "%s on %s: %s%s", what, device, skipped ? "skipped: " : "", end.text);
     if (!skipped || named) r->verdict = worse(r->verdict, end.status);
 cleanup:
     rb_row_end(&row);
@@ -192,12 +202,13 @@ static rb_status check_device(const rb_options *o, const rb_matrix *m, const cha
     rb_status status = RB_OK;
     const rb_words *seeds = &o->flag[RB_FLAG_SEED];
     rb_item item = {.device = device, .seed = 2021};
-    RB_TRY(check_one(o, &item, true, r));
+    RB_TRY(check_one(&(check_work){.o = o, .item = &item, .what = OPS}, r));
+    RB_TRY(check_one(&(check_work){.o = o, .item = &item, .what = SHAPES}, r));
     for (int i = 0; i < m->n_edits; i++)
         for (int s = 0; s < (seeds->n ? seeds->n : 1) && rb_interrupts == 0; s++) {
             item.edit = &m->edits[i];
             if (seeds->n) item.seed = strtoll(seeds->at[s], NULL, 10);
-            RB_TRY(check_one(o, &item, false, r));
+            RB_TRY(check_one(&(check_work){.o = o, .item = &item, .what = CASE}, r));
         }
 cleanup:
     return status;

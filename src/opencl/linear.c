@@ -21,19 +21,9 @@ static void define_width(rb__cl_part *part, int width, int tile) {
 
 /* x: an activation, or the rows of the data set that a merged gather would copy. */
 static void pass_x(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
-    const rb__cl_item *gather = it->gather;
-    rb__cl_define(part, "GATHER", gather != NULL);
-    rb__cl_define(part, "LDX", gather ? gather->D : it->op->kind == RB_OP_LINEAR_DX ? it->ldy : it->ldx);
-    if (gather) {
-        rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-        rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
-        rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-        rb__cl_cursor(plan, part);
-        rb__cl_in(plan, part, gather->in[0]);
-        rb__cl_in(plan, part, gather->in[1]);
-    } else {
-        rb__cl_in(plan, part, it->in[0]);
-    }
+    const int ld = it->op->kind == RB_OP_LINEAR_DX ? it->ldy : it->ldx;
+    rb__cl_define(part, "LDX", it->gather ? it->gather->D : ld);
+    rb__cl_input(plan, part, it);
 }
 
 /* Vectors of columns of a product of `depth` steps with a tile of rows: its cost. */
@@ -50,8 +40,15 @@ static void spread_columns(rb__cl_part *part, const rb__cl_item *it, int width) 
     if (groups > 1) part->rows = 0;
 }
 
+/* Bytes of a tile of rows in a group's private memory (TILE * LDS in linear.cl). */
+static size_t stack_of(const rb__cl_item *it) {
+    const int depth = it->op->kind == RB_OP_LINEAR ? it->D : it->op->kind == RB_OP_LINEAR_DX ? it->K : 0;
+    return sizeof(float) * RB__CL_TILE_ROWS * ((size_t)depth + 2 * LANES);
+}
+
 static void lower_forward(rb__cl_plan *plan, const rb__cl_item *it) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear");
+    part->stack = stack_of(it);
     define_width(part, it->ldw, tile_rows(it));
     rb__cl_define(part, "DEPTH", it->D);
     rb__cl_define(part, "LDB", it->ldw);
@@ -89,6 +86,8 @@ static void lower_dx_few(rb__cl_plan *plan, const rb__cl_item *it) {
     part->cost = product_cost(it->N, LANES, it->ldw);
 }
 
+/* The weights are turned anew in every step, from the one form that the optimizer writes: that part reads nothing but
+ * parameters, so it runs beside the first layer's forward and costs no launch. */
 static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     int ld = (it->D + LANES - 1) / LANES * LANES;
     int turned = rb__cl_work_new(plan, sizeof(float) * (size_t)it->K * (size_t)ld);
@@ -104,6 +103,7 @@ static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     pack->cost = 4.0 * it->K;
 
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dx");
+    part->stack = stack_of(it);
     define_width(part, ld, tile_rows(it));
     rb__cl_define(part, "DEPTH", it->K);
     rb__cl_define(part, "LDB", ld);
@@ -113,10 +113,7 @@ static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     pass_x(plan, part, it);
     rb__cl_work_in(part, turned, "__global const float *");
     rb__cl_in(plan, part, it->in[2]);
-    if (it->op->flags & RB_OPF_ACCUMULATE)
-        rb__cl_inout(plan, part, it->out[0]);
-    else
-        rb__cl_out(plan, part, it->out[0]);
+    rb__cl_result(plan, part, it);
     rb__cl_int(part, it->N);
     rb__cl_rows(plan, part, it->N);
     part->cost = product_cost(RB__CL_ROWS, it->K, ld);
@@ -158,7 +155,7 @@ void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *it) {
         return;
     }
 #endif
-    if (plan->device->gpu)
+    if (plan->device->gpu || stack_of(it) > RB__CL_STACK) /* slower in the cpu family, but right */
         rb__cl_lower_gemm(plan, it);
     else if (it->op->kind == RB_OP_LINEAR)
         lower_forward(plan, it);

@@ -9,13 +9,14 @@ void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
     plan->loss_op = it->number;
     plan->loss_rows = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)it->N);
     if (gradient) {
+        int counts = rb__cl_work_new(plan, sizeof(int32_t) * (size_t)plan->device->local);
         present = rb__cl_work_new(plan, sizeof(int32_t));
         rb__cl_part *count = rb__cl_part_new(plan, it->number, "loss.cl", "present");
         rb__cl_cursor(plan, count);
         rb__cl_in(plan, count, it->in[2]);
+        rb__cl_work_out(count, counts, "__global int *");
         rb__cl_work_out(count, present, "__global int *");
         rb__cl_int(count, it->N);
-        count->local_floats = plan->device->gpu ? plan->device->local : 0;
         count->cost = it->N;
     }
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "loss.cl", mse ? "loss_mse" : "loss");

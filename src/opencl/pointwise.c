@@ -25,18 +25,11 @@ void rb__cl_flat_rows(const rb__cl_plan *plan, rb__cl_part *part, int n, int pix
 static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dtype_bytes(t->dtype, 4)); }
 
 static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
-    const rb_variant *v = plan->variant;
-    const rb_tensor *data = &v->tensors[it->in[0]], *x = &v->tensors[it->out[0]];
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gather.cl", "gather");
     rb__cl_define(part, "D", it->D);
-    rb__cl_define(part, "BYTES", data->dtype == RB_U8);
-    rb__cl_define_float(part, "MEAN", it->op->u.normalize.mean);
-    rb__cl_define_float(part, "STDDEV", it->op->u.normalize.stddev);
-    rb__cl_cursor(plan, part);
-    rb__cl_in(plan, part, it->in[0]);
-    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_input(plan, part, it);
     rb__cl_out(plan, part, it->out[0]);
-    part->groups = (int)x->dims[0];
+    part->groups = it->N;
     part->cost = it->D / 4.0;
 }
 

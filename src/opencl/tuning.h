@@ -45,6 +45,9 @@ enum {
     RB__CL_CONV_SCRATCH = 256 << 10, /* bytes of images at a time then */
     RB__CL_CONV_BLOCK = 8,           /* images at a time then, at most */
     RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
+    /* bytes of private arrays, which lie on the stack of a driver's thread (8 MiB as a rule): of a part, of a launch */
+    RB__CL_STACK = 2 << 20,
+    RB__CL_STACK_TOGETHER = 4 << 20,
 };
 
 /* Tiles of products in the gpu family: what an item has, and how much of the depth is loaded at a time. A tile fits a
