@@ -1,10 +1,10 @@
 /* test_goldens.c: the first 20 steps of every case on every device, and the evaluation after them, against PyTorch's.
  *
- * usage: test_goldens [DEVICE..]; default: reference and cpu. REGBENCH_THREADS and REGBENCH_ISA as for the program;
- * REGBENCH_QUICK=1: one seed; REGBENCH_QUIRKS: of the device; REGBENCH_GOLDEN=size/mlp,cnn/mnist: only these cases;
- * REGBENCH_STEPS: at most so many, then no evaluation. On the reference convolutions run 3 steps (those of ResNet none:
- * only its initialization is compared), with REGBENCH_SLOW=1 all of them and every seed. A case whose data set is not
- * at hand, or that the device cannot run yet, skips by name. */
+ * usage: test_goldens [DEVICE..]; default: REGBENCH_DEVICE, else reference and cpu. REGBENCH_THREADS and REGBENCH_ISA
+ * as for the program; REGBENCH_QUICK=1: one seed; REGBENCH_QUIRKS: of the device; REGBENCH_GOLDEN=size/mlp,cnn/mnist:
+ * only these cases; REGBENCH_STEPS: at most so many, then no evaluation. On the reference convolutions run 3 steps
+ * (those of ResNet none: only its initialization is compared), with REGBENCH_SLOW=1 all of them and every seed. A case
+ * whose data set is not at hand, or that the device cannot run yet, skips by name. */
 #include "golden_run.h"
 
 enum { MAX_TESTS = 256, CHEAP_STEPS = 3 };
@@ -212,9 +212,9 @@ static void comparator(void **state) {
 int main(int argc, char **argv) {
     static golden goldens[MAX_TESTS];
     static struct CMUnitTest tests[MAX_TESTS + 1] = {{.name = "comparator", .test_func = comparator}};
-    const char *defaults[] = {"reference", "cpu"};
+    const char *named = getenv("REGBENCH_DEVICE"), *defaults[] = {named ? named : "reference", "cpu"};
     const char *const *devices = argc > 1 ? (const char *const *)argv + 1 : defaults;
-    int n_devices = argc > 1 ? argc - 1 : 2, n = 0;
+    int n_devices = argc > 1 ? argc - 1 : named ? 1 : 2, n = 0;
     if (rb_csv_read(TEST_FOLDER "/goldens/steps.csv", &steps_csv) != RB_OK ||
         rb_csv_read(TEST_FOLDER "/goldens/evals.csv", &evals_csv) != RB_OK)
         return 1;

@@ -1,7 +1,8 @@
 /* test_runs.c: whole runs against PyTorch's (label slow): same seed, final validation accuracy within 1 point; chaotic
  * cases: the median of three seeds within PyTorch's range widened by its own width.
  *
- * usage: test_runs [DEVICE]; default cpu. */
+ * usage: test_runs [DEVICE]; default cpu. REGBENCH_GOLDEN=size/mlp: only this case. A case that the device cannot run
+ * yet skips by name. */
 #include "golden_run.h"
 
 static rb_csv finals;
@@ -18,14 +19,27 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+static void skip_with_reason(void) {
+    print_message("%s\n", rb_error_last()->text);
+    rb_error_clear();
+    skip();
+}
+
 static double final_accuracy(const rb_case *c, const rb_dataset *data, int seed) {
     rb_device_id id;
     rb_device *device;
     rb_trainer *t;
     rb_run_result r;
-    assert_ok(rb_device_select(device_name, &id));
+    rb_status found = rb_device_select(device_name, &id);
+    if (found == RB_NO_DEVICE) skip_with_reason();
+    assert_ok(found);
     assert_ok(id.backend->open(id.index, NULL, &device));
-    assert_ok(rb_trainer_new(id.backend, device, c, data, (uint64_t)seed, &t));
+    rb_status made = rb_trainer_new(id.backend, device, c, data, (uint64_t)seed, &t);
+    if (made == RB_UNSUPPORTED) {
+        id.backend->close(device);
+        skip_with_reason();
+    }
+    assert_ok(made);
     assert_ok(rb_train(t, &(rb_run_options){.seed = (uint64_t)seed}, &r));
     print_message("%s seed %d: %.4f in %.1f s\n", c->name, seed, r.val_acc_final, r.train_s + r.eval_s);
     if (r.outcome != RB_OK) fail_msg("%s: %s", rb_status_word(r.outcome), r.reason);
@@ -69,11 +83,16 @@ int main(int argc, char **argv) {
     if (rb_csv_read(TEST_FOLDER "/goldens/final_epochs.csv", &finals) != RB_OK) return 1;
     for (int row = 0; row < finals.n_rows && n < 32; row++) {
         const char *name = rb_csv_get(&finals, row, "case");
-        int known = 0;
+        const char *only = getenv("REGBENCH_GOLDEN");
+        int known = only && strcmp(only, name) != 0;
         for (int i = 0; i < n; i++) known |= strcmp(tests[i].name, name) == 0;
         if (!known)
             tests[n++] =
                 (struct CMUnitTest){.name = name, .test_func = whole_runs, .initial_state = (void *)(uintptr_t)name};
+    }
+    if (n == 0) {
+        fprintf(stderr, "test_runs: there is no case %s\n", getenv("REGBENCH_GOLDEN"));
+        return 2;
     }
     int failed = _cmocka_run_group_tests("whole runs", tests, (size_t)n, NULL, NULL);
     golden_data(NULL);
