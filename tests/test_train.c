@@ -296,7 +296,7 @@ static void too_little(const rb_layer *layers, int n_train, size_t memory, size_
 
 static void too_little_memory_names_the_batch_that_fits(void **state) {
     (void)state;
-    static const rb_layer normalized[] = {RB_CONV(8, .kernel = 3), RB_BATCHNORM, RB_RELU, RB_LINEAR(10), RB_END};
+    static const rb_layer normalized[] = {RB_CONV(8, .kernel = 3), RB_LINEAR(16), RB_BATCHNORM, RB_LINEAR(10), RB_END};
     too_little(cnn, 512, 20 << 20, 0, 0, ", which has 20.00 MiB;");
     too_little(cnn, 512, 0, 5 << 20, 0, ", which has unknown memory, in one segment at most 5.00 MiB;");
     too_little(cnn, 512, 1 << 30, 9 << 20, 0, ", which has 1.00 GiB, in one segment at most 9.00 MiB;");
@@ -304,8 +304,18 @@ static void too_little_memory_names_the_batch_that_fits(void **state) {
     too_little(cnn, 512, 400 << 10, 0, 0, ", which has 400.00 KiB;"); /* the data alone is more */
     too_little(cnn, 512, 0, 0, 400 << 10, ", which failed (");
     too_little(cnn, 512, 400, 0, 0, ", which has 400 bytes;");
-    /* Of 513 rows batches of 2, 4, 8 .. 512 leave one row over, which batch norm refuses. */
-    for (size_t kib = 3000; kib < 70000; kib += kib / 10) too_little(normalized, 513, kib << 10, 0, 0, "");
+    /* Of 513 rows a batch of 128 leaves one over, which batch norm refuses: 127 is what fits, to the byte. */
+    noise *n = make_noise(513, 40);
+    opened o = open_device("cpu");
+    size_t bytes[RB_SEGMENTS];
+    rb_case c = {.name = "test/small", .layers = normalized};
+    assert_false(bytes_of(&o, c, &n->data, 128, bytes));
+    assert_true(bytes_of(&o, c, &n->data, 127, bytes));
+    o.backend->close(o.device);
+    free(n);
+    too_little(normalized, 513, sum_of(bytes), 0, 0, "; a batch of 127 would fit (-B 127)");
+    too_little(normalized, 513, 0, bytes[RB_SEG_ACT], 0, "; a batch of 127 would fit (-B 127)");
+    too_little(normalized, 513, sum_of(bytes) - 1, 0, 0, "; a batch of 126 would fit (-B 126)");
 }
 
 static void splits_are_disjoint(void **state) {
