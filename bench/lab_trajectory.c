@@ -14,6 +14,11 @@ static const rb_layer tiny_mlp_bn_drop[] = {RB_LINEAR(16), RB_RELU,          RB_
 #define TRAJECTORY .dataset = "mnist", .epochs = 5, .lr = 0.1f, .norms = true
 #define TINY       .model = "TinyMLP", .layers = tiny_mlp, TRAJECTORY
 
+/* Document 002's homework, on a split that overfits. */
+#define STOP                                                                                                           \
+    .model = "TinyMLP", .layers = tiny_mlp, .dataset = "mnist", .n_train = 2000, .n_valid = 10000, .batch = 256,       \
+    .epochs = 200, .lr = 0.1f
+
 static const rb_case cases[] = {
     {.name = "trajectory/mlp-b256", .title = "norms of parameters and gradient, batch 256", .batch = 256, TINY},
     {.name = "trajectory/mlp-b512",
@@ -44,6 +49,22 @@ static const rb_case cases[] = {
      .layers = tiny_mlp_bn_drop,
      .batch = 256,
      TRAJECTORY},
+    {.name = "trajectory/early-stop",
+     .title = "E_opt: all epochs, and the parameters of the lowest validation loss",
+     .stop = {.kind = RB_STOP_OPT},
+     STOP},
+    {.name = "trajectory/early-stop-gl",
+     .title = "GL(5): stops when validation loss is 5 % above its lowest",
+     .stop = {.kind = RB_STOP_GL, .alpha = 5},
+     STOP},
+    {.name = "trajectory/early-stop-pq",
+     .title = "PQ(0.75): the same in proportion to the progress of training, per strip of 5 epochs",
+     .stop = {.kind = RB_STOP_PQ, .alpha = 0.75f, .strip = 5},
+     STOP},
+    {.name = "trajectory/early-stop-up",
+     .title = "UP(3): stops when validation loss rose in 3 strips of 5 epochs in a row",
+     .stop = {.kind = RB_STOP_UP, .count = 3, .strip = 5},
+     STOP},
     {0},
 };
 

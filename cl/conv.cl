@@ -8,19 +8,18 @@
  * shape fixes.
  * Shapes: x, dx (N,H,W,LDX), w (R,R,C,LDW), y, dy (N,P,Q,LDY); packed weights (columns / NV*16, taps, NV*16). */
 #define NW (NV * LANES) /* columns of a tile */
-#define UNROLL _Pragma("unroll")
 #if defined(__clang__)
 #define PUT_ANY(p, v) (*(vf_any *)(p) = (v))
 #else
 #define PUT_ANY(p, v) vstore16(v, 0, p)
 #endif
 
-/* BLOCK images at a time, so that a panel of large weights serves all of them; each group some of the panels (`apart`
+/* BLOCK images at a time, so that a panel of large weights serves all of them; each group some of the panels (`sharers`
  * groups share a part of the batch). */
 #define FOR_BLOCKS(first, last)                                                                                        \
-    for (int first = group / apart * each, end = min(first + each, N), last = min(first + BLOCK, end); first < end;    \
+    for (int first = group / sharers * each, end = min(first + each, N), last = min(first + BLOCK, end); first < end;    \
          first = last, last = min(first + BLOCK, end))
-#define FOR_PANELS(j, columns) for (int j = group % apart * NW; j < columns; j += apart * NW)
+#define FOR_PANELS(j, columns) for (int j = group % sharers * NW; j < columns; j += sharers * NW)
 
 #ifdef BODY_conv_pack
 /* w as panels of NW columns. FLIP: for dx: columns are input channels, taps in the order of conv_dx: by classes of
@@ -155,7 +154,7 @@ static void NAME(X_PARAMETERS, __global const float *w, __global const float *bi
 #if POOL == 1
                  __global uchar *index,
 #endif
-                 const int N, const int each, const int apart, __local float *shared, int group) {
+                 const int N, const int each, const int sharers, __local float *shared, int group) {
     float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
 #if STAGED
     float band[BAND * Q * NW] __attribute__((aligned(64)));
@@ -271,11 +270,14 @@ static void LOCAL_NAME(spread)(DY_PARAMETERS, const int n, float *to, const int 
                             where == (vi)(i) ? g : (vf)(0.0f));
 #else
                 g *= (vf)(1.0f / (WINDOW * WINDOW));
-                __global const float *y = other + ((size_t)(n * P + p * WINDOW) * Q + q * WINDOW) * LDY + k;
                 for (int i = 0; i < WINDOW * WINDOW; i++) {
-                    const vf saved = LOAD(y + (i / WINDOW * Q + i % WINDOW) * LDY);
-                    PUT_ANY(corner + i / WINDOW * pitch + i % WINDOW * deep,
-                            DERIVE_OF(THROUGH_ACT, THROUGH_SLOPE, vf, g, saved));
+                    vf value = g;
+#if THROUGH_ACT
+                    const int h = n * P + p * WINDOW + i / WINDOW, u = q * WINDOW + i % WINDOW;
+                    const vf saved = LOAD(other + ((size_t)h * Q + u) * LDY + k);
+                    value = DERIVE_OF(THROUGH_ACT, THROUGH_SLOPE, vf, g, saved);
+#endif
+                    PUT_ANY(corner + i / WINDOW * pitch + i % WINDOW * deep, value);
                 }
 #endif
             }
@@ -290,7 +292,7 @@ static void LOCAL_NAME(spread)(DY_PARAMETERS, const int n, float *to, const int 
 #define FIRST(a) (((a) - PAD % STRIDE + STRIDE) % STRIDE)
 #define START(a) ((FIRST(a) + PAD - (a)) / STRIDE)
 static void NAME(DY_PARAMETERS, __global const float *packed, __global const float *saved, __global float *dx,
-                 const int N, const int each, const int apart, __local float *shared, int group) {
+                 const int N, const int each, const int sharers, __local float *shared, int group) {
     float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
     for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
     FOR_BLOCKS(first, last) {
@@ -396,17 +398,17 @@ static void LOCAL_NAME(tile)(const float *image, LOCAL_NAME(gradient) dy, __glob
     }
 }
 
-static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each, const int apart,
+static void NAME(X_PARAMETERS, DY_PARAMETERS, __global float *partials, const int N, const int each, const int sharers,
                  __local float *shared, int group) {
     float images[BLOCK * IMAGE + SLACK] __attribute__((aligned(64)));
-    __global float *sums = partials + (size_t)(group / apart) * ((R * RUN + 1) * LDW);
+    __global float *sums = partials + (size_t)(group / sharers) * ((R * RUN + 1) * LDW);
 #if THROUGH
     float from[BLOCK * P * Q * LDY] __attribute__((aligned(64)));
     for (int i = 0; i < BLOCK * P * Q * LDY; i++) from[i] = 0.0f;
 #endif
     for (int i = 0; i < BLOCK * IMAGE + SLACK; i++) images[i] = 0.0f;
     FOR_BLOCKS(first, last) {
-        const int begin = first == group / apart * each, n = last - first;
+        const int begin = first == group / sharers * each, n = last - first;
 #if THROUGH
         for (int i = 0; i < n; i++)
             LOCAL_NAME(spread)(DY_ARGUMENTS, first + i, from + i * (P * Q * LDY), Q * LDY, LDY);
@@ -460,7 +462,6 @@ static void NAME(__global const float *partials, __global float *dw, __global fl
 #undef NW
 #undef FOR_BLOCKS
 #undef FOR_PANELS
-#undef UNROLL
 #undef PUT_ANY
 #undef M
 #undef WP

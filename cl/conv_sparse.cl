@@ -8,7 +8,6 @@
  * (An infinite x or w times a zero gradient would be a NaN; here it shows where the gradient is not zero, and in the
  * loss.) Shapes: x, dx (N,H,W,C), dpooled, index, pooled (N,HIGH,WIDE,LDY), C a multiple of LANES, stride 1.
  * Partial of a part of the batch: (K,R,R,C), then db (LDW). */
-#define UNROLL _Pragma("unroll")
 #define WP     (W + 2 * PAD)
 #define PITCH  (WP * C)
 #define IMAGE  ((H + 2 * PAD) * PITCH)
@@ -159,7 +158,6 @@ static void NAME(__global const float *dpooled, __global const uchar *index, __g
     }
 }
 #endif
-#undef UNROLL
 #undef WP
 #undef PITCH
 #undef IMAGE

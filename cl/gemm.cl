@@ -47,6 +47,7 @@
 #endif
 
 #if GATHER
+#define A_PARAMETERS     __global const int *head, __global const A_TYPE *a, __global const int *order
 #define ORDER_PARAMETERS __global const int *head, __global const int *order,
 #define ORDER            head, order,
 /* Image n of the batch in the data set; none: not valid. */
@@ -54,6 +55,7 @@
     if (valid) n = order[POSITION(head, n)];                                                                           \
     if (n < 0) valid = n = 0;
 #else
+#define A_PARAMETERS __global const float *a
 #define ORDER_PARAMETERS
 #define ORDER
 #define FIND_IMAGE(n, valid)
@@ -92,7 +94,8 @@ static int4 LOCAL_NAME(tap)(const int i, const int count, const int2 rest) {
 #if !CONV
     return (int4)(i, 0, 0, valid);
 #elif PASS == DX
-    const int k = i % K, s = i / K % TAPS(rest.y), r = i / K / TAPS(rest.y);
+    const int across = max(TAPS(rest.y), 1); /* no tap reaches some pixels: their depth is 0, but a tap is asked for */
+    const int k = i % K, s = i / K % across, r = i / K / across;
     return (int4)(k - (r * IMAGE_W + s) * LDA, -r, -s, valid);
 #else
     const int c = i % C, s = i / C % R, r = i / (C * R);
@@ -158,9 +161,8 @@ static int LOCAL_NAME(step)(const int k, const int end, const int2 rest) {
         sums[i * ITEM_COLUMNS + j] = MAC(x[i], y[j], sums[i * ITEM_COLUMNS + j])
 
 /* batch: rows; share: tiles of rows of a class (DX), depth of a piece (DW). extra: bias, saved output. */
-static void NAME(ORDER_PARAMETERS __global const A_TYPE *a, __global const float *b, __global const float *extra,
-                 __global float *c, __global float *db, const int batch, const int share, __local float *shared,
-                 int group) {
+static void NAME(A_PARAMETERS, __global const float *b, __global const float *extra, __global float *c,
+                 __global float *db, const int batch, const int share, __local float *shared, int group) {
     const int column = group % TILES_N * BN, number = group / TILES_N;
     /* Read anew behind the last barrier: PoCL 3.1 takes some conditions that it could know before a barrier for the same
      * in all items. */
@@ -267,6 +269,7 @@ static void NAME(ORDER_PARAMETERS __global const A_TYPE *a, __global const float
 #undef ONE
 #undef A_TYPE
 #undef READ
+#undef A_PARAMETERS
 #undef ORDER_PARAMETERS
 #undef ORDER
 #undef FIND_IMAGE

@@ -3,7 +3,8 @@
  * linear (y = act(x w + b)) and dx (dx = dy w^T act'(saved y), w turned by `pack`) are one product: rows of `a`, DEPTH
  * long, times b (DEPTH,LDB) give rows of WIDTH. A group has ROWS rows, a tile of TILE rows at a time, which first go
  * to scratch: bytes of the data set become numbers there once (GATHER), and rows behind the batch repeat its last row
- * and are not stored, so that no tile has an edge. linear_dw (dw = x^T dy) sums over the batch: a group has STRIP
+ * and are not stored, so that no tile has an edge. Where the batch has few rows, SPREAD groups share its columns, SPAN
+ * each, and linear_dx_few takes w as it lies: dot products along its rows cost less than turning it. linear_dw (dw = x^T dy) sums over the batch: a group has STRIP
  * features, in tiles of TILE, and adds up CHUNK rows of the batch after another. VECTORS of 16 columns are a tile's
  * width, REST what is left of them. Every sum is in the order of the rows or of the depth: no partial sums. */
 
@@ -119,8 +120,8 @@ static void NAME(X_PARAMS, __global const float *b, __global const float *extra,
                  __local float *shared, int group) {
     vf scratch[TILE * LDS / 16];
     float *a = (float *)scratch;
-    const int end = min((group + 1) * ROWS, N);
-    for (int n = group * ROWS; n < end; n += TILE) {
+    const int row = group / SPREAD * ROWS, end = min(row + ROWS, N), first = group % SPREAD * SPAN;
+    for (int n = row; n < end; n += TILE) {
         for (int m = 0; m < TILE; m++) {
             __global const LOCAL_NAME(value) *from = X_ROW(min(n + m, N - 1));
             COPY_X(a + m * LDS, from, DEPTH)
@@ -135,10 +136,10 @@ static void NAME(X_PARAMS, __global const float *b, __global const float *extra,
 #else
         __global const float *more = extra + (size_t)n * LDC;
 #endif
-        for (int j = 0; j < WIDTH - REST * 16; j += VECTORS * 16)
+        for (int j = first; j < min(first + SPAN, WIDTH - REST * 16); j += VECTORS * 16)
             LOCAL_NAME(tile)(a, b, more, c + (size_t)n * LDC, j, end - n);
 #if REST
-        LOCAL_NAME(rest)(a, b, more, c + (size_t)n * LDC, WIDTH - REST * 16, end - n);
+        if (group % SPREAD == SPREAD - 1) LOCAL_NAME(rest)(a, b, more, c + (size_t)n * LDC, WIDTH - REST * 16, end - n);
 #endif
     }
 }
@@ -166,6 +167,53 @@ static void NAME(__global const float *w, __global float *turned, __local float 
         for (int d = 0; d < 16; d++)
             turned[(size_t)k * LDB + from + d] = from + d < D ? w[(size_t)(from + d) * LDW + k] : 0.0f;
 }
+#endif
+
+#ifdef BODY_linear_dx_few
+/* --- few rows times a matrix as it lies --------------------------------------------------------------------------- */
+#define BEGIN_(m, v) s[m][v] = (vf)(0.0f);
+#define BEGIN(m)     ACROSS(2, BEGIN_, m)
+#define STEP_(m, v)  s[m][v] = MAC(x, w[v], s[m][v]);
+#define STEP(m)                                                                                                        \
+    {                                                                                                                  \
+        const vf x = LOAD(a + (m)*LDX + k);                                                                            \
+        ACROSS(2, STEP_, m)                                                                                            \
+    }
+#define END_(m, v) sums[m][i + v] = SUM(s[m][v]);
+#define END(m)     ACROSS(2, END_, m)
+/* A group is 16 columns of dx: rows of w, two at a time. Rows behind the batch repeat its last tile's first rows. */
+static void NAME(__global const float *dy, __global const float *b, __global const float *extra, __global float *c,
+                 const int N, __local float *shared, int group) {
+    const int d = group * 16;
+    for (int next = 0; next < N; next += TILE) {
+        const int n = max(0, min(next, N - TILE)), rows = min(TILE, N);
+        __global const float *a = dy + (size_t)n * LDX;
+        float sums[TILE][16] __attribute__((aligned(64)));
+        for (int i = 0; i < 16; i += 2) {
+            vf s[TILE][2], w[2];
+            REPEAT(TILE, BEGIN)
+            for (int k = 0; k < LDB; k += LANES) {
+                w[0] = d + i < D ? LOAD(b + (size_t)(d + i) * LDB + k) : (vf)(0.0f);
+                w[1] = d + i + 1 < D ? LOAD(b + (size_t)(d + i + 1) * LDB + k) : (vf)(0.0f);
+                REPEAT(TILE, STEP)
+            }
+            REPEAT(TILE, END)
+        }
+        for (int m = next - n; m < rows; m++) {
+            const size_t at = (size_t)(n + m) * LDC + d;
+            vf r = *(vf *)sums[m];
+            if (ADD) r += LOAD(c + at);
+            if (ACT) r = DERIVE(vf, r, LOAD(extra + at));
+            STORE(c + at, r);
+        }
+    }
+}
+#undef BEGIN_
+#undef BEGIN
+#undef STEP_
+#undef STEP
+#undef END_
+#undef END
 #endif
 
 #ifdef BODY_linear_dw

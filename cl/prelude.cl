@@ -49,18 +49,15 @@ typedef uchar vb;
 #define STORE(p, v) (*(__global vf *)(p) = (v))
 /* The same anywhere: PoCL 3.1 would make eight pieces of a vload16. */
 #if LANES == 1
-#define LOAD_ANY(p)     (*(p))
-#define STORE_ANY(p, v) (*(p) = (v))
+#define LOAD_ANY(p)   (*(p))
 #define LOAD_BYTES(p)   (*(p))
 #elif defined(__clang__)
 typedef float16 vf_any __attribute__((aligned(4)));
 typedef uchar16 vb_any __attribute__((aligned(1)));
-#define LOAD_ANY(p)     (*(__global const vf_any *)(p))
-#define STORE_ANY(p, v) (*(__global vf_any *)(p) = (v))
+#define LOAD_ANY(p)   (*(__global const vf_any *)(p))
 #define LOAD_BYTES(p)   (*(__global const vb_any *)(p))
 #else
-#define LOAD_ANY(p)     vload16(0, (p))
-#define STORE_ANY(p, v) vstore16((v), 0, (p))
+#define LOAD_ANY(p)   vload16(0, (p))
 #define LOAD_BYTES(p)   vload16(0, (p))
 #endif
 

@@ -392,7 +392,7 @@ static void faults_leave_the_old_file(void **state) {
     rb_status status = rb_checkpoint_write(p.t, &head, path);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
     assert_refused(status, RB_DISK, path);
-    snprintf(fresh, sizeof fresh, "%s.tmp", path);
+    snprintf(fresh, sizeof fresh, "%s.%ld.tmp", path, (long)getpid());
     assert_int_not_equal(stat(fresh, &info), 0); /* nothing is left lying about */
     /* Nothing can be written beside it. */
     assert_int_equal(mkdir(fresh, 0777), 0);

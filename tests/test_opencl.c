@@ -7,6 +7,7 @@
 
 #include "core/sha256.h"
 #include "regbench/backend.h"
+#include "regbench/check.h"
 #include "regbench/train.h"
 
 #define assert_ok(call)                                                                                                \
@@ -70,11 +71,18 @@ static void a_step_has_few_launches(void **state) {
     static const struct {
         const char *name, *dataset;
         int most, most_gpu; /* 0: not looked at, to save the time of compiling */
-    } cases[] = {{"size/mlp", "fashion", 5, 10},         {"size/deep-mlp", "fashion", 5, 0},
-                 {"trajectory/mlp-b256", "mnist", 5, 0}, {"cnn/mnist", "mnist", 12, 15},
-                 {"cnn/cifar", "cifar", 12, 0},          {"size/lenet", "fashion", 20, 0}};
+    } cases[] = {{"size/mlp", "fashion", 5, 10},
+                 {"size/deep-mlp", "fashion", 5, 0},
+                 {"trajectory/mlp-b256", "mnist", 5, 0},
+                 {"cnn/mnist", "mnist", 12, 15},
+                 {"cnn/cifar", "cifar", 12, 0},
+                 {"size/lenet", "fashion", 20, 0},
+                 {"trajectory/batchnorm", "mnist", 12, 0},
+                 {"trajectory/batchnorm-dropout", "mnist", 12, 0},
+                 {"tricks/cnn", "cifar", 12, 0},
+                 {"tricks/cnn-batchnorm", "cifar", 22, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int cpu = launches_of(cases[i].name, cases[i].dataset, "family=cpu");
+        int cpu = launches_of(cases[i].name, cases[i].dataset, NULL);
         print_message("%s: %d launches\n", cases[i].name, cpu);
         assert_in_range(cpu, 4, cases[i].most);
         if (!cases[i].most_gpu) continue;
@@ -170,6 +178,95 @@ static void a_compiler_that_aborts_costs_one_item(void **state) {
     assert_has(out, ",ok,");
 }
 
+static void compilers_that_fail_otherwise(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    const char *run = "$R run size/mlp -d opencl --train-size 64 -B 32 --max-steps 1 --verify off -o csv";
+    /* groups smaller than ours */
+    assert_int_not_equal(shell("LD_PRELOAD=%s TEST_COMPILER=few %s -O few --quirk family=gpu,work_group=64,max_wg=64",
+                               ABORTING_COMPILER, run),
+                         0);
+    assert_has(out, ",unsupported,");
+    assert_has(err, "in groups of at most 24 work-items, not 64: use --quirk work_group=16");
+    assert_int_equal(shell("LD_PRELOAD=%s TEST_COMPILER=few %s -O fewer --quirk family=gpu,work_group=16,max_wg=64",
+                           ABORTING_COMPILER, run),
+                     0);
+    /* CL_OUT_OF_RESOURCES is neither the source's fault nor a lack of memory */
+    assert_int_not_equal(shell("LD_PRELOAD=%s TEST_COMPILER=-5 %s -O without", ABORTING_COMPILER, run), 0);
+    assert_null(strstr(rb_text_string(&out), ",unsupported,"));
+    assert_has(err, "build kernels: CL_OUT_OF_RESOURCES");
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------- */
+
+static const rb_layer large_maps[] = {RB_CONV(20, .kernel = 3, .pad = 1),
+                                      RB_RELU,
+                                      RB_CONV(32, .kernel = 3, .pad = 1),
+                                      RB_RELU,
+                                      RB_MAXPOOL(4),
+                                      RB_AVGPOOL(4),
+                                      RB_LINEAR(3),
+                                      RB_END};
+
+/* Images that do not fit a thread's stack, with and without what would merge with a pooling. */
+static void maps_larger_than_a_stack(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    enum { SIDE = 200 };
+    static uint8_t pixels[3 * SIDE * SIDE];
+    static const int32_t labels[3] = {0, 2, 1};
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * i % 251);
+    rb_dataset data = {.n_train = 2,
+                       .n_test = 1,
+                       .C = 1,
+                       .H = SIDE,
+                       .W = SIDE,
+                       .classes = 3,
+                       .x_dtype = RB_U8,
+                       .stddev = 1,
+                       .x = pixels,
+                       .labels = labels};
+    rb_case c = {.name = "test/large", .layers = large_maps, .dataset = "made", .batch = 2, .epochs = 1, .lr = 0.1f};
+    rb_device_id id;
+    rb_device *device;
+    double error = 1;
+    assert_ok(rb_device_select("opencl", &id));
+    assert_ok(id.backend->open(id.index, NULL, &device));
+    assert_ok(rb_verify(id.backend, device, &c, &data, 1, 1, 2, &error));
+    print_message("relative error %g\n", error);
+    id.backend->close(device);
+}
+
+static void more_elements_than_an_int_counts(void **state) {
+    (void)state;
+    NEEDS_DEVICE();
+    const rb_case *c;
+    rb_device_id id;
+    rb_device *device;
+    rb_layout layout;
+    rb_program *program;
+    rb_spec spec;
+    assert_ok(rb_case_find("size/mlp", &c));
+    assert_ok(rb_device_select("opencl", &id));
+    assert_ok(id.backend->open(id.index, NULL, &device));
+    id.backend->layout(device, &layout);
+    rb_dataset shape = {.n_train = 2739000, .C = 1, .H = 28, .W = 28, .classes = 10, .stddev = 1};
+    for (int more = 0; more < 2; more++) { /* 2739137 * 784 is just below 2^31 */
+        shape.n_test = 137 + more;
+        assert_ok(rb_case_spec(c, &shape, &spec));
+        assert_ok(rb_program_compile(&spec, &layout, &program));
+        rb_status status = rb_backend_supports(id.backend, device, program);
+        if (more) {
+            assert_int_equal(status, RB_UNSUPPORTED);
+            assert_non_null(strstr(rb_error_last()->text, "elements, OpenCL's kernels count up to 2147483647"));
+        } else {
+            assert_int_equal(status, RB_OK);
+        }
+        rb_program_free(program);
+    }
+    id.backend->close(device);
+}
+
 /* --- the cache ---------------------------------------------------------------------------------------------------- */
 
 static void the_cache_survives_damage(void **state) {
@@ -201,6 +298,12 @@ static void the_cache_survives_damage(void **state) {
     int files = 0, before = 0;
     const char *counts = strrchr(rb_text_string(&out), ',') ? strchr(strrchr(rb_text_string(&out), ','), '\n') : NULL;
     assert_true(counts && sscanf(counts, "%d %d", &files, &before) == 2 && files > before);
+    /* a good program that is another's: its kernels have other names */
+    assert_int_equal(shell("cd kept/regbench/opencl && set -- *.bin && [ $# -gt 1 ] && last=$1 && cp $1 first && "
+                           "for f in \"$@\"; do cp $f $last; last=$f; done && cp first $last && rm first"),
+                     0);
+    assert_int_equal(shell("%s -O exchanged", run), 0);
+    assert_int_equal(shell("ls kept/regbench/opencl | grep -c tmp"), 1);
     /* a cache that cannot be made */
     assert_int_equal(shell(": > file; XDG_CACHE_HOME=$PWD/file " RUN " --quirk cache=on -O nowhere"), 0);
 }
@@ -232,10 +335,13 @@ int main(int argc, char **argv) {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n > 0) self[n] = '\0', setenv("T", self, 1);
+    cmocka_set_test_filter(getenv("ONLY_TEST"));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_step_has_few_launches),     cmocka_unit_test(the_same_bits_every_time),
-        cmocka_unit_test(kernels_that_do_not_compile), cmocka_unit_test(a_compiler_that_aborts_costs_one_item),
-        cmocka_unit_test(the_cache_survives_damage),   cmocka_unit_test(products_use_wide_multiply_adds),
+        cmocka_unit_test(a_step_has_few_launches),          cmocka_unit_test(the_same_bits_every_time),
+        cmocka_unit_test(kernels_that_do_not_compile),      cmocka_unit_test(a_compiler_that_aborts_costs_one_item),
+        cmocka_unit_test(compilers_that_fail_otherwise),    cmocka_unit_test(maps_larger_than_a_stack),
+        cmocka_unit_test(more_elements_than_an_int_counts), cmocka_unit_test(the_cache_survives_damage),
+        cmocka_unit_test(products_use_wide_multiply_adds),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

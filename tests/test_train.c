@@ -172,13 +172,22 @@ static void a_flag_stops_the_run(void **state) {
     assert_int_equal(r.steps, 0);
 }
 
+/* A device that lacks one op. */
+static const char *no_batchnorm(rb_device *device, const rb_program *program, const rb_variant *variant,
+                                const rb_op *op) {
+    (void)device, (void)program, (void)variant;
+    return op->kind == RB_OP_BATCHNORM ? "not on this device" : NULL;
+}
+
 /* A refusal: its status, and what the one line names. */
 static void refused(rb_case c, rb_status expected, const char *part) {
     noise *s = make_noise(64, 40);
     opened o = open_device("cpu");
     rb_trainer *t = NULL;
+    rb_backend lacking = *o.backend;
+    lacking.supports = no_batchnorm;
     if (!c.layers) c.layers = mlp;
-    assert_int_equal(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t), expected);
+    assert_int_equal(rb_trainer_new(&lacking, o.device, &c, &s->data, 1, &t), expected);
     assert_null(t);
     assert_non_null(rb_error_last());
     if (!strstr(rb_error_last()->text, part)) fail_msg("text: %s", rb_error_last()->text);
@@ -194,7 +203,8 @@ static void impossible_cases_are_refused(void **state) {
     refused((rb_case){.name = "test/b", .batch = 8, .n_valid = 64}, RB_MISMATCH, "has 64");
     refused((rb_case){.name = "test/c", .batch = 0}, RB_USAGE, "batch must be at least 1");
     refused((rb_case){.name = "test/d", .batch = 8, .layers = wrong}, RB_MISMATCH, "10 classes");
-    refused((rb_case){.name = "test/e", .batch = 8, .layers = normalized}, RB_UNSUPPORTED, "batch-norm");
+    refused((rb_case){.name = "test/e", .batch = 8, .layers = normalized}, RB_UNSUPPORTED,
+            "batch-norm of layer 0 (variant train): not on this device");
 }
 
 static void splits_are_disjoint(void **state) {

@@ -9,7 +9,7 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 3, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 4, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;
@@ -74,8 +74,6 @@ typedef struct rb_backend {
     rb_status (*profile)(rb_bound *bound, int n_steps, int64_t *ns_per_op);
     /* Optional (NULL): measured peak of fused multiply-add in all threads or units, about `seconds` long. */
     rb_status (*fma_peak)(rb_device *device, double seconds, double *gflop_per_s);
-    /* Optional (NULL): bytes of scratch (split sums, packed copies) that bind took outside of the store. */
-    size_t (*work_bytes)(const rb_bound *bound);
     /* Optional (NULL): kernels and library calls that one step enqueues. */
     int (*launches)(const rb_bound *bound);
 } rb_backend;

@@ -13,8 +13,10 @@ typedef struct rb_dataset {
     char name[32];     /* what was asked for: "fashion" */
     char source[1024]; /* where it came from: folder or "embedded sample" */
     char sha256[65];   /* of the pixels (u8), then one byte per label; training rows first in both */
-    bool stand_in;     /* the sample stands in for an absent fashion */
+    const char *used;  /* name of the set that was loaded: another one where that stands in for an absent one */
+    bool stand_in;     /* one does */
     int64_t n_train, n_test;
+    int64_t skipped; /* images that could not be read, and are not among the rows */
     int C, H, W, classes;
     rb_dtype x_dtype;               /* RB_U8, or RB_F32 for made data */
     float mean, stddev;             /* (x/255 - mean)/stddev */
@@ -51,8 +53,8 @@ typedef struct rb_dataset_entry {
 const rb_dataset_entry *rb_dataset_registry(void);
 /* Folder in which the set's files are, into `path`. RB_MISSING where absent. */
 rb_status rb_dataset_path(const char *name, const rb_data_options *options, char *path, int size);
-/* Name of the set that rb_dataset_load would hand out: "sample" where that stands in for an absent fashion. Looks for
- * the files, reads none. */
+/* Name of the set that rb_dataset_load would hand out: "sample" where that stands in for an absent fashion,
+ * "cifar-animals" for absent animals. Looks for the files, reads none. */
 rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, const char **used);
 /* Downloads, checks (sha256) and stores the set under the XDG cache or options->dir, in a folder of the set's name that
  * is made. REGBENCH_FETCH_BASE names another place of the published files: a mirror, or file:///path. */

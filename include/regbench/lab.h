@@ -5,6 +5,7 @@
 #ifndef REGBENCH_LAB_H
 #define REGBENCH_LAB_H
 
+#include "regbench/early_stop.h"
 #include "regbench/model.h"
 #include "regbench/program.h"
 
@@ -17,6 +18,8 @@ typedef struct rb_case {
     const rb_layer *layers;
     const char *dataset;  /* "fashion", "mnist", "cifar", ... */
     int n_train, n_valid; /* split of the training set; both 0: train on all of it, validate on the test set */
+    float valid_share;    /* instead of n_valid: this share of the training set, however large that is */
+    float label_noise;    /* share of the training set's labels, validation included, that random classes replace */
     bool in_order;        /* no shuffling, nothing drawn per epoch */
     int batch, epochs;
     int window_epochs; /* decide over so many epochs at once, evaluating each: for epochs of a step or two; 0 = one */
@@ -24,9 +27,10 @@ typedef struct rb_case {
     rb_optimizer_kind optimizer;
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
     float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
-    bool norms;       /* record steps.csv without being asked: the norms per step are the case's story */
-    bool layer_norms; /* record layers.csv without being asked: the norms per layer are */
-    rb_expect expect; /* failing as foreseen is the story, not an error */
+    rb_stop_rule stop; /* when to end before `epochs`; but for RB_STOP_NEVER the best epoch's parameters are put back */
+    bool norms;        /* record steps.csv without being asked: the norms per step are the case's story */
+    bool layer_norms;  /* record layers.csv without being asked: the norms per layer are */
+    rb_expect expect;  /* failing as foreseen is the story, not an error */
 } rb_case;
 
 typedef struct rb_lab {
@@ -39,6 +43,9 @@ typedef struct rb_lab {
 const rb_lab *const *rb_labs(void);
 /* RB_USAGE with the nearest name where there is none. */
 rb_status rb_case_find(const char *name, const rb_case **out);
+
+/* Rows of a training set of n_train that the case splits off for validation; 0: it validates on the test set. */
+int64_t rb_case_valid(const rb_case *c, int64_t n_train);
 
 /* A case that can be changed by overrides. */
 typedef struct rb_case_edit {

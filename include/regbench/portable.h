@@ -30,28 +30,34 @@ typedef struct rb_philox4 {
     rb_u32 v[4];
 } rb_philox4;
 
+/* Ten rounds in place, on words or on vectors of words. */
+#define RB_PHILOX_ROUNDS(word, c0, c1, c2, c3, k0, k1)                                                                 \
+    for (int rb_round = 0; rb_round < 10; rb_round++) {                                                                \
+        const word rb_h0 = RB_MULHI((word)(0xD2511F53u), c0), rb_l0 = (word)(0xD2511F53u) * c0;                        \
+        const word rb_h1 = RB_MULHI((word)(0xCD9E8D57u), c2), rb_l1 = (word)(0xCD9E8D57u) * c2;                        \
+        c0 = rb_h1 ^ c1 ^ k0;                                                                                          \
+        c1 = rb_l1;                                                                                                    \
+        c2 = rb_h0 ^ c3 ^ k1;                                                                                          \
+        c3 = rb_l0;                                                                                                    \
+        k0 += (word)(0x9E3779B9u);                                                                                     \
+        k1 += (word)(0xBB67AE85u);                                                                                     \
+    }
+
 /* Ten rounds on counter (c0..c3) with key (k0,k1). For dropout and augmentation the counter is (global sample index,
  * element in canonical order / 4, step, op id) and the key is the run's seed, low word first; word element % 4 is used.
  */
 RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0, rb_u32 k1) {
     rb_philox4 x;
-    int round;
-    for (round = 0; round < 10; round++) {
-        rb_u32 h0 = RB_MULHI(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
-        rb_u32 h1 = RB_MULHI(0xCD9E8D57u, c2), l1 = 0xCD9E8D57u * c2;
-        c0 = h1 ^ c1 ^ k0;
-        c1 = l1;
-        c2 = h0 ^ c3 ^ k1;
-        c3 = l0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
+    RB_PHILOX_ROUNDS(rb_u32, c0, c1, c2, c3, k0, k1)
     x.v[0] = c0;
     x.v[1] = c1;
     x.v[2] = c2;
     x.v[3] = c3;
     return x;
 }
+
+/* Op ids that are no layer's number. */
+#define RB_STREAM_LABELS 0x10000u /* which labels are random, and what they become */
 
 /* A word as a float in [0,1): its top 24 bits. */
 RB_FN float rb_unit(rb_u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }

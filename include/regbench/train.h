@@ -76,9 +76,12 @@ rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *
 rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values);
 /* Row numbers of a split in the data set: rb_trainer_rows of them, training rows first, then test rows. */
 const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split);
-/* Labels of a split's first n rows, for reports. */
+/* Labels of a split's first n rows, random ones as the case has them, for reports. */
 void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels);
 rb_status rb_trainer_param_l2(rb_trainer *t, double *out);
+/* Copies parameters and running statistics to BEST, and back; on the device, no wait. */
+rb_status rb_trainer_keep_best(rb_trainer *t);
+rb_status rb_trainer_restore_best(rb_trainer *t);
 /* Canonical values of parameter i (rb_program.params). */
 rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values);
 
@@ -100,8 +103,9 @@ typedef struct rb_epoch_result {
     double val_acc_best; /* of all epochs so far, NaN where none was evaluated */
     int best_epoch;
     bool has_train, has_val;
-    bool current; /* the device is where this epoch ended: the last of those decided at once */
-    bool partial; /* ended before its last step: interrupted, or --max-steps */
+    rb_stop_state stop; /* of the case's rule, this epoch included */
+    bool current;       /* the device is where this epoch ended: the last of those decided at once */
+    bool partial;       /* ended before its last step: interrupted, or --max-steps */
 } rb_epoch_result;
 bool rb_epoch_finite(const rb_epoch_result *e); /* losses and parameters are */
 
@@ -132,6 +136,8 @@ typedef struct rb_run_result {
     double train_s, eval_s, samples_per_s;        /* samples/s over train_s */
     double val_acc_final, val_acc_best, test_acc; /* NaN where not applicable */
     int best_epoch;
+    rb_stop_state stop; /* of the case's rule; all zero where it has none */
+    bool restored;      /* the trainer has the parameters of epoch stop.best_epoch again */
 } rb_run_result;
 
 /* Trains `t` as its case says. Status is about the machinery; what became of the run is in result->outcome. */

@@ -127,7 +127,7 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
     rb_dataset few = *data;
     few.n_train = few.n_test = rows;
     rb_case small = *c;
-    small.n_train = small.n_valid = 0;
+    small.n_train = small.n_valid = 0, small.valid_share = 0;
     small.batch = rows;
     small.in_order = true;
     small.window_epochs = 1;

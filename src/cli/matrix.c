@@ -251,6 +251,7 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, floa
                  {c->l2 > 0, "l2"},
                  {c->weight_decay > 0, "weight-decay"},
                  {*dropout > 0, "dropout"},
+                 {c->stop.kind != RB_STOP_NEVER, "early-stop"},
                  {*batchnorm, "batchnorm"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].used && n < (int)size)
@@ -265,7 +266,7 @@ static void describe_changes(const rb_item *item, char *out, size_t size) {
 
 void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     const rb_case *c = &item->edit->c;
-    char reg[96], backend[32], changes[600];
+    char reg[96], backend[32], changes[600], stop[48];
     float dropout;
     bool batchnorm;
     rb_row_begin(row, RB_TABLE_runs);
@@ -290,6 +291,9 @@ void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     rb_row_float(row, RB_COL(runs, l2), c->l2);
     rb_row_float(row, RB_COL(runs, dropout_p), dropout);
     rb_row_int(row, RB_COL(runs, batchnorm), batchnorm);
+    rb_stop_describe(&c->stop, stop);
+    rb_row_text(row, RB_COL(runs, early_stop), stop[0] ? stop : NULL);
+    if (c->label_noise > 0) rb_row_float(row, RB_COL(runs, label_noise), c->label_noise);
     rb_row_int(row, RB_COL(runs, seed), item->seed);
     rb_row_text(row, RB_COL(runs, phase), phase);
 }

@@ -37,7 +37,7 @@ static rb_status open_data(rb_place *p, const rb_options *o, const rb_item *item
     rb_data_options options = rb_data_choice(o);
     options.seed = (uint64_t)item->seed;
     RB_TRY(rb_dataset_load(item->edit->c.dataset, &options, &p->data));
-    rb_row_text(row, RB_COL(runs, dataset), p->data->stand_in ? "sample" : p->data->name);
+    rb_row_text(row, RB_COL(runs, dataset), p->data->used);
     rb_row_text(row, RB_COL(runs, dataset_sha256), p->data->sha256);
 cleanup:
     return status;

@@ -21,12 +21,12 @@ typedef struct predict_work {
  */
 
 static rb_status send_predictions(const predict_work *w, FILE *to, const rb_dataset *data, const int32_t *rows,
-                                  const int32_t *pred, int64_t n) {
+                                  const int32_t *labels, const int32_t *pred, int64_t n) {
     rb_status status = RB_OK;
     rb_row row;
     rb_row_begin(&row, RB_TABLE_predictions);
     for (int64_t i = 0; i < n; i++) {
-        int32_t label = data->labels[rows[i]];
+        int32_t label = labels[i];
         rb_row_end(&row);
         rb_row_begin(&row, RB_TABLE_predictions);
         rb_row_text(&row, RB_COL(predictions, split), w->split_name);
@@ -50,7 +50,7 @@ static rb_status work(void *context, FILE *to) {
     rb_device *device = NULL;
     rb_dataset *data = NULL;
     rb_trainer *t = NULL;
-    int32_t *pred = NULL;
+    int32_t *pred = NULL, *labels = NULL;
     double loss, accuracy;
     uint64_t seed = rb_checkpoint_head_of(w->checkpoint)->seed;
     rb_open_options options = rb_open_choice(w->o);
@@ -64,15 +64,20 @@ static rb_status work(void *context, FILE *to) {
     }
     RB_TRY(rb_trainer_new(id.backend, device, w->c, data, seed, &t));
     RB_TRY(rb_checkpoint_restore(w->checkpoint, t, seed));
+    const rb_checkpoint_head *head = rb_checkpoint_head_of(w->checkpoint);
+    if (head->best && (head->at.stop.stopped > 0 || head->at.epoch >= w->c->epochs)) /* as the run itself ended */
+        RB_TRY(rb_trainer_restore_best(t));
     int64_t n = rb_trainer_rows(t, w->split);
     const int32_t *rows = rb_trainer_split(t, w->split);
     pred = malloc((size_t)(n + 1) * sizeof *pred);
-    if (!pred) {
+    labels = malloc((size_t)(n + 1) * sizeof *labels);
+    if (!pred || !labels) {
         status = rb_fail(RB_MEMORY, "out of memory for %lld predictions", (long long)n);
         goto cleanup;
     }
+    rb_trainer_labels(t, w->split, n, labels);
     RB_TRY(rb_trainer_eval(t, w->split, 0, &loss, &accuracy, pred));
-    RB_TRY(send_predictions(w, to, data, rows, pred, n));
+    RB_TRY(send_predictions(w, to, data, rows, labels, pred, n));
     rb_log(RB_LOG_INFO, "%s of %s: accuracy %.4f, loss %.4f on %lld images", w->split_name, data->name, accuracy, loss,
            (long long)n);
     if (rb_given(w->o, RB_FLAG_PNG))
@@ -80,6 +85,7 @@ static rb_status work(void *context, FILE *to) {
                                            (int)rb_value_int(w->o, RB_FLAG_COLUMNS, 10), rb_value(w->o, RB_FLAG_PNG)));
 cleanup:
     free(pred);
+    free(labels);
     rb_trainer_free(t);
     rb_dataset_free(data);
     if (device) id.backend->close(device);

@@ -85,11 +85,12 @@ cleanup:
 /* A diverged run leaves the file of its last good epoch alone; half an epoch is no place to go on from. */
 static bool wants_checkpoint(const run_work *w, const rb_epoch_result *e) {
     return w->checkpoint_every > 0 && rb_epoch_finite(e) && e->current && !e->partial &&
-           (e->epoch / w->checkpoint_every > w->decided / w->checkpoint_every || e->epoch == w->epochs);
+           (e->epoch / w->checkpoint_every > w->decided / w->checkpoint_every || e->epoch == w->epochs ||
+            e->stop.stopped > 0);
 }
 
 static rb_status write_checkpoint(run_work *w, const rb_epoch_result *e) {
-    rb_checkpoint_head head = {.seed = (uint64_t)w->item->seed, .at = *e};
+    rb_checkpoint_head head = {.seed = (uint64_t)w->item->seed, .at = *e, .best = e->stop.best_epoch > 0};
     snprintf(head.overrides, sizeof head.overrides, "%s", w->item->edit->overrides);
     memcpy(head.lineage, w->lineage, sizeof head.lineage);
     snprintf(head.run_id, sizeof head.run_id, "%s", w->run_id);
@@ -194,10 +195,17 @@ static void note_result(rb_row *row, const rb_run_result *r, const rb_run_option
         snprintf(reason, sizeof reason, "%s%s", r->foreseen && r->outcome != RB_OK ? RB_FORESEEN : "", r->reason);
         rb_row_text(row, RB_COL(runs, status_reason), reason);
     }
+    if (r->stop.stopped > 0) rb_row_int(row, RB_COL(runs, stop_epoch), r->epochs_run);
+    if (r->restored) {
+        rb_row_int(row, RB_COL(runs, kept_epoch), (int64_t)r->stop.best_epoch);
+        rb_row_real(row, RB_COL(runs, kept_val_loss), r->stop.best_loss);
+        rb_row_real(row, RB_COL(runs, kept_val_acc), r->stop.best_acc);
+    }
     rb_row_text(row, RB_COL(runs, stop_reason),
                 r->outcome == RB_INTERRUPTED ? "interrupted"
                 : r->outcome == RB_DIVERGED  ? "diverged"
                 : options->max_steps > 0     ? "max-steps"
+                : r->stop.stopped > 0        ? "early-stop"
                                              : "epochs");
 }
 
@@ -239,7 +247,7 @@ static rb_status work(void *context, FILE *to) {
                               .context = w,
                               .on_step = on_step,
                               .on_epoch = on_epoch,
-                              .on_outputs = c->n_valid == 0 ? on_outputs : NULL,
+                              .on_outputs = rb_case_valid(c, place.data->n_train) == 0 ? on_outputs : NULL,
                               .on_progress = on_progress,
                               .stop = &rb_interrupts};
     w->data = place.data;

@@ -88,7 +88,7 @@ static int sync_folder_of(const char *path) {
 
 rb_status rb_file_replace(const char *path, const void *data, size_t bytes) {
     rb_text fresh = {0};
-    rb_text_printf(&fresh, "%s.tmp", path);
+    rb_text_printf(&fresh, "%s.%ld.tmp", path, (long)getpid()); /* two processes may replace one file */
     rb_status status = rb_text_status(&fresh);
     if (status != RB_OK) return status;
     int code = write_and_sync(fresh.data, data, bytes);

@@ -199,8 +199,6 @@ static rb_status wait_device(rb_device *device) {
 
 static const char *provider(const rb_bound *bound, int op) { return bound->plan->items[op].provider; }
 
-static size_t work_bytes(const rb_bound *bound) { return bound->plan->memory_bytes; }
-
 const rb_backend rb_backend_cpu = {.name = "cpu",
                                    .abi = RB_BACKEND_ABI,
                                    .probe = probe,
@@ -218,6 +216,5 @@ const rb_backend rb_backend_cpu = {.name = "cpu",
                                    .submit = submit,
                                    .wait = wait_device,
                                    .provider = provider,
-                                   .work_bytes = work_bytes,
                                    .fma_peak = fma_peak,
                                    .profile = profile};

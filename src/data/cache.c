@@ -2,9 +2,9 @@
  * none.
  *
  * One file per set, regbench/unpacked/NAME.set: a header of one page, pixels, labels, in this machine's byte order. The
- * key hashes each source file's path, size and time of change, so another folder or a changed file makes it stale. A
- * file that is stale, of another version or damaged is ignored and written anew; it is written under a temporary name
- * and renamed, so a reader sees all of it or none. */
+ * key hashes each source file's path, size and time of change (of each image, where the set is a folder of them), so
+ * another folder or a changed file makes it stale. A file that is stale, of another version or damaged is ignored and
+ * written anew; it is written under a temporary name and renamed, so a reader sees all of it or none. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,13 +19,13 @@
 #include "core/text.h"
 #include "data/data.h"
 
-enum { VERSION = 1, PAGE = 4096 };
+enum { VERSION = 2, PAGE = 4096 };
 static const char magic[8] = "RBDATA\r\n";
 
 typedef struct head {
     char magic[8];
     uint32_t version, byte_order; /* 0x01020304 as this machine writes it */
-    int64_t n_train, n_test;
+    int64_t n_train, n_test, skipped;
     int32_t C, H, W, classes;
     uint64_t file_bytes;
     char key[65], sha256[65]; /* of the sources; of the content */
@@ -39,7 +39,11 @@ static bool names(const rb__set *set, const rb__place *place, char path[RB_PATH]
     bool good = rb__cache_folder(folder, sizeof folder);
     good = good && snprintf(path, RB_PATH, "%s/unpacked/%s.set", folder, set->entry.name) < RB_PATH;
     rb_text_printf(&text, "%d %s", (int)VERSION, set->entry.name);
-    for (int i = 0; good && set->files[i]; i++) {
+    if (good && set->folders_of_files) {
+        good = rb__folder_sources(set, place, &text) == RB_OK;
+        if (!good) rb_error_clear(); /* reading the folder says it */
+    }
+    for (int i = 0; good && set->files[i] && !set->folders_of_files; i++) {
         char real[PATH_MAX];
         struct stat s;
         good = realpath(place->file[i], real) && stat(real, &s) == 0;
@@ -106,6 +110,7 @@ bool rb__cache_load(const rb__set *set, const rb__place *place, rb_dataset *data
     data->store = store;
     data->n_train = h.n_train;
     data->n_test = h.n_test;
+    data->skipped = h.skipped;
     data->x = (const char *)map + PAGE;
     data->labels = (const int32_t *)(const void *)((const char *)data->x +
                                                    rb__store_labels_at(h.n_train + h.n_test, (int64_t)h.C * h.H * h.W));
@@ -150,6 +155,7 @@ void rb__cache_save(const rb__set *set, const rb__place *place, const rb_dataset
     h.byte_order = 0x01020304;
     h.n_train = data->n_train;
     h.n_test = data->n_test;
+    h.skipped = data->skipped;
     h.C = data->C;
     h.H = data->H;
     h.W = data->W;

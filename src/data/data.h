@@ -29,13 +29,18 @@ typedef struct rb__set {
     const char *folders[3];              /* names of its folder below DIR, the first is what fetch makes; NULL ends */
     const char *package;                 /* Debian's package, or NULL */
     bool gzip;                           /* each file may also be NAME.gz */
-    const char *files[RB_SET_FILES + 1]; /* NULL ends; none: the set is embedded */
+    const char *files[RB_SET_FILES + 1]; /* NULL ends; none: the set is embedded, made, or taken from another */
+    bool folders_of_files;               /* `files` are folders of class folders of images */
+    float mean, stddev;                  /* (x/255 - mean)/stddev; stddev 0 = 1 */
     rb_status (*read)(const struct rb__set *set, const rb__place *place, rb_dataset *data);
     rb_status (*make)(uint64_t seed, rb_dataset *data); /* made data instead of files */
     void (*draws)(rb_mt19937 *g);                       /* what make draws from the run's stream */
-    const char *url;                                    /* folder of the remote files */
-    const rb__remote *remote;                           /* name NULL ends */
-    const char *sha256; /* of the whole published set (as rb_dataset.sha256), or NULL where not known */
+    const char *from;                                   /* the set whose rows `take` takes, instead of files */
+    rb_status (*take)(const rb_dataset *from, rb_dataset *data);
+    const char *stand_in;     /* the set that takes this one's place where it is absent */
+    const char *url;          /* folder of the remote files */
+    const rb__remote *remote; /* name NULL ends */
+    const char *sha256;       /* of the whole published set (as rb_dataset.sha256), or NULL where not known */
 } rb__set;
 
 const rb__set *rb__set_find(const char *name); /* NULL where unknown, without an error */
@@ -89,6 +94,13 @@ rb_status rb__cifar_parse(rb__reader *r, int64_t rows, int classes, uint8_t *pix
 /* The embedded sample; `png` (bytes) otherwise a picture of the same layout, which tests damage. */
 rb_status rb__sample_read(rb_dataset *data);
 rb_status rb__sample_decode(const void *png, size_t bytes, rb_dataset *data);
+/* Folders of class folders of images, see folder.c. */
+rb_status rb__folder_read(const rb__set *set, const rb__place *place, rb_dataset *data);
+/* Appends a line for each image file, with size and time of change: what the unpacked copy is made from. */
+struct rb_text;
+rb_status rb__folder_sources(const rb__set *set, const rb__place *place, struct rb_text *text);
+/* CIFAR-10's cats, dogs and as many wild animals. */
+rb_status rb__animals_take(const rb_dataset *cifar, rb_dataset *data);
 /* Ten noisy points of a line and forty exact ones, see toy.c. */
 rb_status rb__toy_make(uint64_t seed, rb_dataset *data);
 void rb__toy_draws(rb_mt19937 *g);
@@ -105,9 +117,9 @@ extern const char *rb__data_folders;
 /* Looks for the set; *found says whether. Fails where a file is present but another of the set absent, where a folder
  * cannot be read, and where options->dir does not exist. */
 rb_status rb__search(const rb__set *set, const rb_data_options *options, rb__place *place, bool *found);
-/* True where the embedded sample takes the place of this set if it is absent. */
-bool rb__stand_in(const rb__set *set);
 rb_status rb__missing(const rb__set *set, const rb_data_options *options); /* RB_MISSING: where it looked, what to do */
+/* RB_MISSING: the set, and what stands in for it, whose failure was the last. */
+rb_status rb__missing_too(const rb__set *set, const rb_data_options *options);
 bool rb__cache_folder(char *path, int size); /* ${XDG_CACHE_HOME:-~/.cache}/regbench; false where there is none */
 /* printf into path (size); RB_USAGE where it is too long. */
 rb_status rb__path(char *path, int size, const char *fmt, ...) RB_PRINTF(3, 4);

@@ -192,6 +192,13 @@ rb_status rb_dataset_fetch(const char *name, const rb_data_options *options) {
     const rb__set *set = rb__set_find(name);
     char cache[RB_PATH], folder[RB_PATH];
     if (!set) return rb__set_unknown(name);
+    if (set->from)
+        return rb_fail(RB_USAGE, "data set `%s` is taken from another: `regbench data fetch %s`", name, set->from);
+    if (set->folders_of_files)
+        return rb_fail(RB_USAGE,
+                       "data set `%s` cannot be fetched: put its folders train and val, with a folder of images for "
+                       "each class, into DIR/%s and name it with --data DIR",
+                       name, set->folders[0]);
     if (!set->remote) return rb_fail(RB_USAGE, "data set `%s` is in the program: there is nothing to fetch", name);
     if (options && options->dir)
         RB_TRY(rb__path(folder, sizeof folder, "%s/%s", options->dir, set->folders[0]));

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/sha256.h"
+#include "core/text.h"
 #include "data/data.h"
 
 size_t rb__store_labels_at(int64_t rows, int64_t sample_bytes) {
@@ -88,6 +89,9 @@ static rb_status read_files(const rb__set *set, const rb__place *place, bool no_
     rb_status status = RB_OK;
     if (!no_cache && rb__cache_load(set, place, data)) {
         rb_log(RB_LOG_DEBUG, "data set `%s`: unpacked copy of %s", data->name, place->folder);
+        if (data->skipped)
+            rb_log(RB_LOG_WARN, "%s: %lld images could not be read when it was unpacked; change one to see which",
+                   place->folder, (long long)data->skipped);
         return RB_OK;
     }
     RB_TRY(set->read(set, place, data));
@@ -110,8 +114,8 @@ rb_status rb_dataset_outline(const char *name, rb_dataset *out) {
                         .class_names = set->class_names,
                         .x_dtype = set->entry.regression ? RB_F32 : RB_U8,
                         .regression = set->entry.regression,
-                        .mean = 0,
-                        .stddev = 1};
+                        .mean = set->mean,
+                        .stddev = set->stddev > 0 ? set->stddev : 1};
     snprintf(out->name, sizeof out->name, "%s", name);
     return RB_OK;
 }
@@ -121,10 +125,70 @@ void rb_dataset_draws(const rb_dataset *data, rb_mt19937 *g) {
     if (set && set->draws) set->draws(g);
 }
 
-rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out) {
+static void tell_stand_in(const rb__set *set, const rb_dataset *data) {
+    rb_text how = {0};
+    if (set->folders_of_files)
+        rb_text_printf(&how,
+                       "to use your own, put folders train and val, with a folder of images for each class, into "
+                       "DIR/%s and say --data DIR",
+                       set->folders[0]);
+    else
+        rb_text_printf(&how, "get all of it with `regbench data fetch %s` or Debian's package `%s`", data->name,
+                       set->package);
+    rb_log(RB_LOG_INFO, "data set `%s` is absent: `%s` (%s, %lld + %lld images) stands in for it (%s)", data->name,
+           data->used, data->source, (long long)data->n_train, (long long)data->n_test, rb_text_string(&how));
+    rb_text_free(&how);
+}
+
+static rb_status take(const rb__set *set, const rb_data_options *options, rb_dataset *data) {
+    rb_status status = RB_OK;
+    rb_dataset *from = NULL;
+    RB_TRY(rb_dataset_load(set->from, options, &from));
+    RB_TRY(set->take(from, data));
+    RB_TRY(rb__dataset_hash(data, data->sha256));
+    snprintf(data->source, sizeof data->source, "%s", from->source);
+cleanup:
+    rb_dataset_free(from);
+    return status;
+}
+
+/* Fills `data`, which has the outline of the set that was asked for. */
+static rb_status load(const rb__set *set, const rb_data_options *options, rb__place *place, rb_dataset *data) {
     rb_status status = RB_OK;
     bool found = false;
-    const rb__set *set = rb__set_find(name);
+    data->used = set->entry.name;
+    if (set->make) {
+        RB_TRY(set->make(options ? options->seed : 0, data));
+    } else if (set->from) {
+        RB_TRY(take(set, options, data));
+    } else if (!set->files[0]) {
+        RB_TRY(rb__search(set, options, place, &found)); /* a folder that was named must exist, needed or not */
+        snprintf(data->source, sizeof data->source, "embedded sample");
+        RB_TRY(rb__sample_read(data));
+        RB_TRY(rb__dataset_hash(data, data->sha256));
+    } else {
+        RB_TRY(rb__search(set, options, place, &found));
+        if (!found && set->stand_in) {
+            data->stand_in = true;
+            status = load(rb__set_find(set->stand_in), options, place, data);
+            if (status == RB_MISSING) status = rb__missing_too(set, options);
+            if (status != RB_OK) goto cleanup;
+            tell_stand_in(set, data);
+            goto cleanup;
+        }
+        if (!found) {
+            status = rb__missing(set, options);
+            goto cleanup;
+        }
+        snprintf(data->source, sizeof data->source, "%s", place->folder);
+        RB_TRY(read_files(set, place, options && options->no_cache, data));
+    }
+cleanup:
+    return status;
+}
+
+rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_dataset **out) {
+    rb_status status = RB_OK;
     rb_dataset *data = calloc(1, sizeof *data);
     rb__place *place = malloc(sizeof *place);
     *out = NULL;
@@ -133,32 +197,7 @@ rb_status rb_dataset_load(const char *name, const rb_data_options *options, rb_d
         goto cleanup;
     }
     RB_TRY(rb_dataset_outline(name, data));
-    if (set->make) {
-        RB_TRY(set->make(options ? options->seed : 0, data));
-        *out = data;
-        data = NULL;
-        goto cleanup;
-    }
-    RB_TRY(rb__search(set, options, place, &found));
-    if (found && set->files[0]) {
-        snprintf(data->source, sizeof data->source, "%s", place->folder);
-        RB_TRY(read_files(set, place, options && options->no_cache, data));
-    } else {
-        data->stand_in = rb__stand_in(set);
-        if (set->files[0] && !data->stand_in) {
-            status = rb__missing(set, options);
-            goto cleanup;
-        }
-        snprintf(data->source, sizeof data->source, "embedded sample");
-        RB_TRY(rb__sample_read(data));
-        RB_TRY(rb__dataset_hash(data, data->sha256));
-        if (data->stand_in)
-            rb_log(
-                RB_LOG_INFO,
-                "data set `fashion` is absent: the embedded sample of %lld + %lld images stands in for it (get all of "
-                "it with `regbench data fetch fashion` or Debian's package `%s`)",
-                (long long)data->n_train, (long long)data->n_test, set->package);
-    }
+    RB_TRY(load(rb__set_find(name), options, place, data));
     *out = data;
     data = NULL;
 cleanup:

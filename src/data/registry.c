@@ -9,6 +9,7 @@ static const char *const clothes[] = {"t-shirt", "trouser", "pullover", "dress",
                                       "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
 static const char *const objects[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                       "dog",      "frog",       "horse", "ship", "truck"};
+static const char *const animals[] = {"cat", "dog", "wild"};
 
 /* Hashes of the unpacked files: a mirror may pack them anew. */
 static const rb__remote fashion_files[] = {
@@ -39,6 +40,7 @@ static const rb__set sets[] = {
      .class_names = clothes,
      .folders = {"fashion", "fashion-mnist"},
      .package = "dataset-fashion-mnist",
+     .stand_in = "sample",
      .gzip = true,
      .files = IDX_FILES,
      .read = rb__idx_read,
@@ -61,6 +63,23 @@ static const rb__set sets[] = {
      .read = rb__cifar_read,
      .url = "https://www.cs.toronto.edu/~kriz",
      .remote = cifar_files},
+    {.entry = {"animals", "faces of cats, dogs and wild animals (AFHQ), or your own images, color", 3, 32, 32, 3, 15000,
+               3000},
+     .class_names = animals,
+     .folders = {"animals", "afhq"},
+     .files = {"train", "val"},
+     .folders_of_files = true,
+     .mean = 0.5f,
+     .stddev = 0.5f,
+     .read = rb__folder_read,
+     .stand_in = "cifar-animals"},
+    {.entry = {"cifar-animals", "cats, dogs and wild animals of CIFAR-10, which stand in for animals", 3, 32, 32, 3,
+               15000, 3000},
+     .class_names = animals,
+     .mean = 0.5f,
+     .stddev = 0.5f,
+     .from = "cifar",
+     .take = rb__animals_take},
     {.entry = {"sample", "3,000 images of Fashion-MNIST, in the program itself", 1, 28, 28, 10, 2500, 500},
      .class_names = clothes},
     {.entry = {"toy", "10 noisy points of a line, drawn from the run's seed", 1, 1, 1, 1, 10, 40, .regression = true},

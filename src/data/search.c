@@ -113,7 +113,9 @@ static rb_status look_below(const rb__set *set, const char *base, bool itself, r
         RB_TRY(rb__path(folder, sizeof folder, "%s/%s", base, set->folders[k]));
         RB_TRY(look(set, folder, place, found));
     }
-    if (!*found && itself && !belongs_to_another(set, base)) RB_TRY(look(set, base, place, found));
+    /* any folder may have one called `train`: that of a set of images is known by its own name alone */
+    if (!*found && itself && !set->folders_of_files && !belongs_to_another(set, base))
+        RB_TRY(look(set, base, place, found));
 cleanup:
     return status;
 }
@@ -157,14 +159,30 @@ rb_status rb__missing(const rb__set *set, const rb_data_options *options) {
     if (named && named[0]) rb_text_printf(&where, "REGBENCH_DATA (%s), ", named);
     if (rb__cache_folder(cache, sizeof cache)) rb_text_printf(&where, "%s/%s, ", cache, set->folders[0]);
     rb_text_printf(&where, "%s", rb__data_folders);
-    rb_status status =
-        rb_fail(RB_MISSING,
-                "data set `%s` is not in %s; get it with `regbench data fetch %s`%s%s%s, or name its folder "
-                "with --data DIR",
-                name, rb_text_string(&where), name, set->package ? " or Debian's package `" : "",
-                set->package ? set->package : "", set->package ? "`" : "");
+    rb_status status = RB_OK;
+    if (set->folders_of_files)
+        status = rb_fail(RB_MISSING,
+                         "data set `%s` is not in %s: put its folders train and val, with a folder of images for each "
+                         "class, into DIR/%s and name it with --data DIR",
+                         name, rb_text_string(&where), set->folders[0]);
+    else
+        status = rb_fail(RB_MISSING,
+                         "data set `%s` is not in %s; get it with `regbench data fetch %s`%s%s%s, or name its folder "
+                         "with --data DIR",
+                         name, rb_text_string(&where), name, set->package ? " or Debian's package `" : "",
+                         set->package ? set->package : "", set->package ? "`" : "");
     rb_text_free(&where);
     return status;
+}
+
+rb_status rb__missing_too(const rb__set *set, const rb_data_options *options) {
+    char own[700], other[700];
+    snprintf(other, sizeof other, "%.600s", rb_error_last() ? rb_error_last()->text : "");
+    rb_error_clear();
+    rb__missing(set, options);
+    snprintf(own, sizeof own, "%.600s", rb_error_last()->text);
+    rb_error_clear();
+    return rb_fail(RB_MISSING, "%s; what stands in for it is absent too: %s", own, other);
 }
 
 rb_status rb_dataset_path(const char *name, const rb_data_options *options, char *path, int size) {
@@ -178,6 +196,10 @@ rb_status rb_dataset_path(const char *name, const rb_data_options *options, char
     }
     if (!set) {
         status = rb__set_unknown(name);
+        goto cleanup;
+    }
+    if (set->from) {
+        RB_TRY(rb_dataset_path(set->from, options, path, size));
         goto cleanup;
     }
     if (!set->files[0]) {
@@ -195,8 +217,6 @@ cleanup:
     return status;
 }
 
-bool rb__stand_in(const rb__set *set) { return strcmp(set->entry.name, "fashion") == 0; }
-
 rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, const char **used) {
     rb_status status = RB_OK;
     bool found = true;
@@ -204,9 +224,15 @@ rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, co
     if (!set) return rb__set_unknown(name);
     rb__place *place = malloc(sizeof *place);
     if (!place) return rb_fail(RB_MEMORY, "out of memory while looking for `%s`", name);
+    if (set->from) RB_TRY(rb_dataset_in_use(set->from, options, used));
     if (set->files[0]) RB_TRY(rb__search(set, options, place, &found));
-    *used = found ? set->entry.name : "sample";
-    if (!found && !rb__stand_in(set)) status = rb__missing(set, options);
+    if (found)
+        *used = set->entry.name;
+    else if (set->stand_in) {
+        status = rb_dataset_in_use(set->stand_in, options, used);
+        if (status == RB_MISSING) status = rb__missing_too(set, options);
+    } else
+        status = rb__missing(set, options);
 cleanup:
     free(place);
     return status;

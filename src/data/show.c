@@ -48,8 +48,9 @@ static rb_status draw(const rb_dataset *data, const int32_t *which, const int32_
     }
     int cell_height = tile_height + 6 + RB_FONT_HEIGHT * TEXT + (pred ? LINE : 0);
     int head = RB_FONT_HEIGHT * TITLE + 8 + RB_FONT_HEIGHT * TEXT + 16;
-    snprintf(counts, sizeof counts, "%lld training, %lld test images, %d x %d x %d%s", (long long)data->n_train,
-             (long long)data->n_test, data->C, data->H, data->W, data->stand_in ? "; the sample stands in" : "");
+    snprintf(counts, sizeof counts, "%lld training, %lld test images, %d x %d x %d%s%s%s", (long long)data->n_train,
+             (long long)data->n_test, data->C, data->H, data->W, data->stand_in ? "; `" : "",
+             data->stand_in ? data->used : "", data->stand_in ? "` stands in" : "");
     int title_width = rb_image_text_width(TITLE, data->name), counts_width = rb_image_text_width(TEXT, counts);
     int width = columns * cell_width + (columns - 1) * GAP,
         widest = title_width > counts_width ? title_width : counts_width;

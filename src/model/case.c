@@ -24,6 +24,10 @@ rb_status rb_case_find(const char *name, const rb_case **out) {
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+int64_t rb_case_valid(const rb_case *c, int64_t n_train) {
+    return c->n_valid ? c->n_valid : (int64_t)((double)c->valid_share * (double)n_train + 0.5);
+}
+
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c) {
     int n = rb_layer_count(c->layers) + 1;
     if (n > (int)(sizeof edit->layers / sizeof edit->layers[0]))
@@ -161,12 +165,17 @@ static int source(const rb_layer *layers, int i, const char *tag) {
 }
 
 rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t n_train, rb_text *text) {
+    char stop[48];
     rb_text_printf(text, "case %s\ndata %s %s train %lld split %d %d order %s\n", c->name, c->dataset, dataset_sha256,
                    (long long)n_train, c->n_train, c->n_valid, c->in_order ? "fixed" : "shuffled");
     rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision fp32\n",
                    c->batch, c->optimizer == RB_ADAM ? "adam" : "sgd", (double)c->lr, (double)c->momentum,
                    (double)c->weight_decay, (double)c->l1, (double)c->l2);
     if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
+    if (c->valid_share > 0 && !c->n_valid) rb_text_printf(text, "split share %.9g\n", (double)c->valid_share);
+    if (c->label_noise > 0) rb_text_printf(text, "label noise %.9g\n", (double)c->label_noise);
+    rb_stop_describe(&c->stop, stop);
+    if (stop[0]) rb_text_printf(text, "early stop %s\n", stop);
     for (int i = 0; c->layers[i].kind != RB_LAYER_END; i++) {
         const rb_layer *l = &c->layers[i];
         bool pool = l->kind == RB_LAYER_MAXPOOL || l->kind == RB_LAYER_AVGPOOL;

@@ -19,12 +19,19 @@ struct rb_bound {
     int since_mark;     /* steps */
 };
 
+static rb_status failure(rb_status status, const rb_device *device, cl_int error, const char *what) {
+    return rb_fail_native(status, error, "%s: %s: %s (%d)", device->key, what, rb__cl_error_name(error), (int)error);
+}
+
 rb_status rb__cl_status(const rb_device *device, cl_int error, const char *what) {
     if (error == CL_SUCCESS) return RB_OK;
-    bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
-                  error == CL_INVALID_BUFFER_SIZE || error == CL_OUT_OF_RESOURCES;
-    return rb_fail_native(memory ? RB_MEMORY : RB_DEVICE, error, "%s: %s: %s (%d)", device->key, what,
-                          rb__cl_error_name(error), (int)error);
+    bool memory =
+        error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY || error == CL_INVALID_BUFFER_SIZE;
+    return failure(memory ? RB_MEMORY : RB_DEVICE, device, error, what);
+}
+
+rb_status rb__cl_memory_status(const rb_device *device, cl_int error, const char *what) {
+    return error == CL_OUT_OF_RESOURCES ? failure(RB_MEMORY, device, error, what) : rb__cl_status(device, error, what);
 }
 
 static void close_device(rb_device *device) {
@@ -67,7 +74,7 @@ static rb_status choose_provider(const char *name, rb_device *device) {
 /* Work-items of a group: a power of two that the device takes. */
 static int group_size(const rb_device *device) {
     int64_t local = 1;
-    while (device->gpu && 2 * local <= device->quirks.work_group) local *= 2;
+    while (device->gpu && 2 * local <= device->quirks.work_group && local < RB__CL_MAX_LOCAL) local *= 2;
     while (local > device->quirks.max_wg || (size_t)local > device->limits.item_sizes[0]) local /= 2;
     return local < 1 ? 1 : (int)local;
 }
@@ -120,45 +127,46 @@ static void layout(const rb_device *device, rb_layout *out) {
                        .channel_align = RB__CL_LANES,
                        .align = device_align(device),
                        .real_bytes = 4,
-                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX};
+                       .fuse = RB_FUSE_ACT | RB_FUSE_ACT_DX | RB_FUSE_ACT_BN | RB_FUSE_ADD | RB_FUSE_COPY};
+}
+
+/* Kernels count the elements of a tensor in int. */
+static const char *too_large(rb_device *device, const rb_variant *variant, int tensor) {
+    if (tensor < 0) return NULL;
+    const rb_tensor *t = &variant->tensors[tensor];
+    const size_t n = t->bytes / rb_dtype_bytes(t->dtype, sizeof(float));
+    if (n <= INT32_MAX) return NULL;
+    snprintf(device->reason, sizeof device->reason, "%s has %zu elements, OpenCL's kernels count up to %d", t->name, n,
+             INT32_MAX);
+    return device->reason;
 }
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
-    (void)device, (void)program, (void)variant;
-    switch (op->kind) {
-    case RB_OP_BATCHNORM:
-    case RB_OP_BATCHNORM_DX:
-        return "batch normalization is not built for OpenCL yet";
-    case RB_OP_DROPOUT:
-    case RB_OP_DROPOUT_DX:
-        return "dropout is not built for OpenCL yet";
-    case RB_OP_LOSS_CE:
-        return op->in[3] >= 0 ? "soft labels are not built for OpenCL yet" : NULL;
-    case RB_OP_LOSS_MSE:
-        return "the mean squared error is not built for OpenCL yet";
-    case RB_OP_UPDATE:
-        return op->u.update.kind == RB_ADAM ? "Adam is not built for OpenCL yet" : NULL;
-    case RB_OP_ATTACK:
-        return "attacks are not built for OpenCL yet";
-    default:
-        return NULL;
-    }
+    (void)program;
+    const char *reason = NULL;
+    for (int k = 0; k < RB_OP_MAX_IN && !reason; k++) reason = too_large(device, variant, op->in[k]);
+    for (int k = 0; k < RB_OP_MAX_OUT && !reason; k++) reason = too_large(device, variant, op->out[k]);
+    if (reason) return reason;
+    return op->kind == RB_OP_ATTACK ? "attacks are not built for OpenCL yet" : NULL;
 }
 
 /* --- store -------------------------------------------------------------------------------------------------------- */
 
 static void store_free(rb_store *store) {
     if (!store) return;
+    clFinish(store->device->queue); /* nothing writes to pages that are given back */
     for (int s = 0; s < RB_SEGMENTS; s++)
         if (store->buffer[s]) clReleaseMemObject(store->buffer[s]);
+    for (int i = 0; i < store->n_spares; i++) clReleaseMemObject(store->spares[i].memory);
     for (int s = 0; s < RB_SEGMENTS; s++) rb_pages_free(store->pages[s], store->bytes[s] + 3);
+    free(store->spares);
     free(store);
 }
 
 static rb_status clear(rb_store *store, int segment) {
     cl_int zero = 0;
     size_t bytes = (store->bytes[segment] + 3) / 4 * 4;
-    return rb__cl_status(
+    return rb__cl_memory_status(
         store->device,
         clEnqueueFillBuffer(store->device->queue, store->buffer[segment], &zero, sizeof zero, 0, bytes, 0, NULL, NULL),
         "clear a segment");
@@ -177,7 +185,7 @@ static rb_status make_buffer(rb_store *store, int segment) {
         if (!store->pages[segment]) return rb_fail(RB_MEMORY, "%s: no memory for %zu bytes", device->key, bytes);
     }
     store->buffer[segment] = clCreateBuffer(device->context, flags, bytes, store->pages[segment], &error);
-    return rb__cl_status(device, error, "allocate a segment");
+    return rb__cl_memory_status(device, error, "allocate a segment");
 }
 
 static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], rb_store **out) {
@@ -187,17 +195,18 @@ static rb_status store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], r
     if (!store) return rb_fail(RB_MEMORY, "out of memory while making a store");
     store->device = device;
     for (int s = 0; s < RB_SEGMENTS; s++) {
+        if (bytes[s] <= (size_t)device->quirks.max_alloc) continue;
+        status = rb_fail(RB_MEMORY, "%s: segment %s needs %zu bytes, the largest allocation is %zu bytes", device->key,
+                         rb_segment_name((rb_segment)s), bytes[s], (size_t)device->quirks.max_alloc);
+        goto cleanup;
+    }
+    for (int s = 0; s < RB_SEGMENTS; s++) {
         store->bytes[s] = bytes[s];
         if (bytes[s] == 0) continue;
-        if (bytes[s] > (size_t)device->quirks.max_alloc) {
-            status = rb_fail(RB_MEMORY, "%s: segment %s needs %zu bytes, the largest allocation is %zu bytes",
-                             device->key, rb_segment_name((rb_segment)s), bytes[s], (size_t)device->quirks.max_alloc);
-            goto cleanup;
-        }
         RB_TRY(make_buffer(store, s));
         RB_TRY(clear(store, s)); /* also the first touch, where a driver allocates lazily */
     }
-    RB_TRY(rb__cl_status(device, clFinish(device->queue), "make a store"));
+    RB_TRY(rb__cl_memory_status(device, clFinish(device->queue), "make a store"));
     *out = store;
     store = NULL;
 cleanup:
@@ -297,12 +306,6 @@ static const char *provider(const rb_bound *bound, int op) {
     return bound->plan->providers[op] ? bound->plan->providers[op] : "own";
 }
 
-static size_t work_bytes(const rb_bound *bound) {
-    size_t bytes = 0;
-    for (int i = 0; i < bound->plan->n_works; i++) bytes += bound->plan->works[i].bytes;
-    return bytes;
-}
-
 static int launches(const rb_bound *bound) { return bound->plan->n_launches; }
 
 /* One launch with nothing beside it: its event's time, or where a library brings no event, the time until it is done.
@@ -368,7 +371,6 @@ const rb_backend rb_backend_opencl = {.name = "opencl",
                                       .submit = submit,
                                       .wait = wait_device,
                                       .provider = provider,
-                                      .work_bytes = work_bytes,
                                       .profile = profile,
                                       .launches = launches,
                                       .fma_peak = rb__cl_fma_peak};

@@ -40,8 +40,19 @@ static rb_status key_of(const rb_device *device, const char *source, const char 
 
 /* --- what is on disk ---------------------------------------------------------------------------------------------- */
 
-/* NULL where there is no good file, or where the driver does not take it. */
-static cl_program load(rb_device *device, const char *path, const char *options) {
+static bool has_kernels(cl_program program, const char *const *names, int n_names) {
+    for (int i = 0; i < n_names; i++) {
+        cl_int error;
+        cl_kernel kernel = clCreateKernel(program, names[i], &error);
+        if (error != CL_SUCCESS) return false;
+        clReleaseKernel(kernel);
+    }
+    return true;
+}
+
+/* NULL where there is no good file, or where the driver makes no kernels of it. */
+static cl_program load(rb_device *device, const char *path, const char *options, const char *const *names,
+                       int n_names) {
     void *data = NULL;
     size_t bytes = 0;
     char hex[65];
@@ -58,7 +69,8 @@ static cl_program load(rb_device *device, const char *path, const char *options)
     if (good) {
         cl_int error, taken;
         program = clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary, &taken, &error);
-        if (program && clBuildProgram(program, 1, &device->id, options, NULL, NULL) != CL_SUCCESS) {
+        bool built = program && clBuildProgram(program, 1, &device->id, options, NULL, NULL) == CL_SUCCESS;
+        if (program && !(built && has_kernels(program, names, n_names))) {
             clReleaseProgram(program);
             program = NULL;
         }
@@ -136,20 +148,23 @@ static rb_status refuse(rb_device *device, cl_program program, cl_int error, con
                           lines);
 }
 
-rb_status rb__cl_compile(rb_device *device, const char *source, const char *options, cl_program *out) {
+rb_status rb__cl_compile(rb_device *device, const char *source, const char *options, const char *const *names,
+                         int n_names, cl_program *out) {
     char key[65], path[RB_PATH] = "";
     cl_int error;
     size_t length = strlen(source);
     rb_status status = key_of(device, source, options, key);
     if (status != RB_OK) return status;
     bool cached = device->quirks.cache == RB__ON && cache_path(key, "bin", path);
-    *out = cached ? load(device, path, options) : NULL;
+    *out = cached ? load(device, path, options, names, n_names) : NULL;
     if (*out) return RB_OK;
     *out = clCreateProgramWithSource(device->context, 1, &source, &length, &error);
     if (error != CL_SUCCESS) return rb__cl_status(device, error, "create a program");
     error = clBuildProgram(*out, 1, &device->id, options, NULL, NULL);
     if (error != CL_SUCCESS) {
-        status = refuse(device, *out, error, key, source, options);
+        bool refused = error == CL_BUILD_PROGRAM_FAILURE || error == CL_INVALID_BUILD_OPTIONS;
+        status =
+            refused ? refuse(device, *out, error, key, source, options) : rb__cl_status(device, error, "build kernels");
         clReleaseProgram(*out);
         *out = NULL;
         return status;

@@ -4,8 +4,9 @@
 
 #include "opencl/opencl.h"
 
-/* RB_UNSUPPORTED where the compiler refuses the source: its first lines are in the failure's text, the whole log and
- * the source in files that the text names. */
-rb_status rb__cl_compile(rb_device *device, const char *source, const char *options, cl_program *out);
+/* A program that has the kernels `names`. RB_UNSUPPORTED where the compiler refuses the source: its first lines are in
+ * the failure's text, the whole log and the source in files that the text names. */
+rb_status rb__cl_compile(rb_device *device, const char *source, const char *options, const char *const *names,
+                         int n_names, cl_program *out);
 
 #endif

@@ -3,13 +3,11 @@
 #include "opencl/opencl.h"
 #include "opencl/tuning.h"
 
-static int divide_up(int a, int b) { return (a + b - 1) / b; }
-static int round16(int n) { return divide_up(n, RB__CL_LANES) * RB__CL_LANES; }
 static int least(int a, int b) { return a < b ? a : b; }
 static int most(int a, int b) { return a > b ? a : b; }
 
 /* n cut into equal pieces of at most `limit`: the length of one. */
-static int piece(int n, int limit) { return divide_up(n, divide_up(n, limit)); }
+static int piece(int n, int limit) { return rb__cl_divide(n, rb__cl_divide(n, limit)); }
 
 static int vectors(int columns) { return columns % (2 * RB__CL_LANES) ? 1 : 2; }
 
@@ -37,21 +35,6 @@ static size_t weight_bytes(const rb__cl_item *it) {
     return sizeof(float) * (size_t)(it->R * it->R) * (size_t)it->C * (size_t)it->ldw;
 }
 
-static void add_images(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
-    const rb__cl_item *gather = it->gather;
-    rb__cl_define(part, "GATHER", gather != NULL);
-    if (!gather) {
-        rb__cl_in(plan, part, it->in[0]);
-        return;
-    }
-    rb__cl_cursor(plan, part);
-    rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-    rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
-    rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-    rb__cl_in(plan, part, gather->in[0]);
-    rb__cl_in(plan, part, gather->in[1]);
-}
-
 /* The gradient behind the layer: dy, or what a merged pooling's gradient would read to make it. */
 static void add_gradient(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
     const rb__cl_item *dx = it->pool_dx;
@@ -72,24 +55,24 @@ static void add_gradient(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item
 
 /* How a part's groups share the batch, in at most `parts` parts of it: arguments N and each. Returns their number. */
 static int share_images(rb__cl_part *part, int n, int parts, int block) {
-    int each = divide_up(divide_up(n, parts), block) * block;
+    int each = rb__cl_divide(rb__cl_divide(n, parts), block) * block;
     rb__cl_int(part, n);
     rb__cl_int(part, each);
-    return part->groups = divide_up(n, each);
+    return part->groups = rb__cl_divide(n, each);
 }
 
-/* The same, also of the panels of columns: argument apart, constant BLOCK. Where weights are too large to be read for
+/* The same, also of the panels of columns: argument sharers, constant BLOCK. Where weights are too large to be read for
  * every image, several images of `floats` values are in scratch at a time, and few parts of the batch are made up for
  * by groups that take some of the panels. */
 static int share(rb__cl_part *part, const rb__cl_item *it, int parts, int panels, size_t floats) {
     bool large = weight_bytes(it) > RB__CL_CONV_WEIGHTS;
     int block = large ? most(1, least(RB__CL_CONV_BLOCK, (int)(RB__CL_CONV_SCRATCH / (sizeof(float) * floats)))) : 1;
-    int apart = 1;
+    int sharers = 1;
     parts = share_images(part, it->N, parts, block);
-    while (large && 2 * apart <= panels && parts * apart < RB__CL_CONV_GROUPS / 4) apart *= 2;
+    while (large && 2 * sharers <= panels && parts * sharers < RB__CL_CONV_GROUPS / 4) sharers *= 2;
     rb__cl_define(part, "BLOCK", block);
-    rb__cl_int(part, apart);
-    part->groups = parts * apart;
+    rb__cl_int(part, sharers);
+    part->groups = parts * sharers;
     return parts;
 }
 
@@ -102,16 +85,33 @@ static bool is_sparse(const rb__cl_item *it) {
     return it->pool_dx && it->pool && it->C % RB__CL_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
 }
 
+/* Bytes of a group's private arrays: bordered images (of x, in dx of dy), and what a pooling merged in leaves there. A
+ * border of dy is at most the filter's size on each side. */
+static size_t stack_of(const rb__cl_item *it) {
+    const bool dx = it->op->kind == RB_OP_CONV_DX, sparse = is_sparse(it);
+    const size_t R = (size_t)it->R, ldy = (size_t)it->ldy, border = 2 * (size_t)it->pad;
+    const size_t x = ((size_t)it->H + border) * ((size_t)it->W + border) * (size_t)it->C;
+    const size_t y = (size_t)it->P * (size_t)it->Q * ldy;
+    size_t floats = dx && !sparse ? ((size_t)it->P + 2 * R) * ((size_t)it->Q + 2 * R) * (size_t)it->K : x;
+    if (it->op->kind == RB_OP_CONV && it->pool) floats += (size_t)(it->pool->R * it->Q) * 2 * RB__CL_LANES;
+    if (sparse) floats += 2 * (size_t)it->pool_dx->P * (size_t)it->pool_dx->Q * ldy;
+    if (it->op->kind == RB_OP_CONV_DW && it->pool_dx && !sparse) floats += y;
+    return sizeof(float) * floats;
+}
+
+bool rb__cl_conv_fits(const rb__cl_item *it) { return stack_of(it) <= RB__CL_STACK; }
+
 static rb__cl_part *part_new(rb__cl_plan *plan, const rb__cl_item *it, const char *plain, const char *sparse) {
     rb__cl_part *part = is_sparse(it) ? rb__cl_part_new(plan, it->number, "conv_sparse.cl", sparse)
                                       : rb__cl_part_new(plan, it->number, "conv.cl", plain);
+    part->stack = stack_of(it);
     define_shape(part, it);
     return part;
 }
 
 /* A part that arranges the weights in panels of nv vectors; flip: for dx. Returns where they are. */
 static int pack(rb__cl_plan *plan, const rb__cl_item *it, int nv, bool flip) {
-    int taps = it->R * it->R, rows = flip ? it->K : it->C, columns = flip ? round16(it->C) : it->ldw;
+    int taps = it->R * it->R, rows = flip ? it->K : it->C, columns = flip ? rb__cl_pad(it->C) : it->ldw;
     int packed = rb__cl_work_new(plan, sizeof(float) * (size_t)taps * (size_t)rows * (size_t)columns);
     rb__cl_part *part = part_new(plan, it, "conv_pack", "conv_pack_sparse");
     rb__cl_define(part, "FLIP", flip);
@@ -128,7 +128,7 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     const rb__cl_item *pool = it->pool;
     int nv = vectors(it->ldw), panels = it->ldw / (nv * RB__CL_LANES), width = (it->W + 2 * it->pad) * it->C;
     bool max = pool && pool->op->kind == RB_OP_MAXPOOL;
-    /* Rows of a narrow panel of wide weights would be far apart in memory. */
+    /* Rows of a narrow panel of wide weights would be far sharers in memory. */
     bool packed = panels > 1 && weight_bytes(it) > RB__CL_CONV_PACKED;
     int weights = packed ? pack(plan, it, nv, false) : -1;
     rb__cl_part *part = part_new(plan, it, "conv", NULL);
@@ -141,7 +141,7 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "POOL", !pool ? 0 : max ? 1 : 2);
     rb__cl_define(part, "KEEP", it->out[0] >= 0);
     rb__cl_define_act(part, it->op);
-    add_images(plan, part, it);
+    rb__cl_input(plan, part, it);
     if (packed)
         rb__cl_work_in(part, weights, "__global const float *");
     else
@@ -149,11 +149,7 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_in(plan, part, it->in[2]);
     if (it->out[0] >= 0) rb__cl_out(plan, part, it->out[0]);
     if (pool) rb__cl_out(plan, part, pool->out[0]);
-    if (max && pool->out[1] >= 0) rb__cl_out(plan, part, pool->out[1]);
-    if (max && pool->out[1] < 0) { /* nobody wants it; training and evaluation share the kernel */
-        size_t bytes = (size_t)pool->N * (size_t)pool->P * (size_t)pool->Q * (size_t)pool->ldy;
-        rb__cl_work_out(part, rb__cl_work_new(plan, bytes), "__global uchar *");
-    }
+    if (max) rb__cl_pool_index(plan, part, pool);
     share(part, it, RB__CL_CONV_GROUPS, panels, (size_t)(it->H + 2 * it->pad) * (size_t)width);
     set_cost(part, it);
 }
@@ -162,10 +158,11 @@ static void lower_forward(rb__cl_plan *plan, rb__cl_item *it) {
 static int define_border(rb__cl_part *part, const rb__cl_item *it, int *width) {
     int left = 0, right = 0, below = 0, st = it->stride;
     for (int a = 0; a < st; a++) {
-        int taps = divide_up(it->R - a, st), first = (a - it->pad % st + st) % st, start = (first + it->pad - a) / st;
+        int taps = rb__cl_divide(it->R - a, st), first = (a - it->pad % st + st) % st,
+            start = (first + it->pad - a) / st;
         left = most(left, taps - 1 - start);
-        right = most(right, start + divide_up(it->W - first, st) - it->Q);
-        below = most(below, start + divide_up(it->H - first, st) - it->P);
+        right = most(right, start + rb__cl_divide(it->W - first, st) - it->Q);
+        below = most(below, start + rb__cl_divide(it->H - first, st) - it->P);
     }
     rb__cl_define(part, "LEFT", left);
     rb__cl_define(part, "RIGHT", right);
@@ -175,19 +172,19 @@ static int define_border(rb__cl_part *part, const rb__cl_item *it, int *width) {
 }
 
 static void lower_dx(rb__cl_plan *plan, rb__cl_item *it) {
-    int columns = round16(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
+    int columns = rb__cl_pad(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
     rb__cl_part *part = part_new(plan, it, "conv_dx", "conv_dx_sparse");
     rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__cl_define_act(part, it->op);
     add_gradient(plan, part, it);
     rb__cl_work_in(part, packed, "__global const float *");
     rb__cl_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
-    rb__cl_inout(plan, part, it->out[0]);
+    rb__cl_result(plan, part, it);
     if (is_sparse(it)) {
         share_images(part, it->N, RB__CL_CONV_GROUPS, 1);
     } else {
         int high = define_border(part, it, &width);
-        int rows = define_tile(part, divide_up(it->H, it->stride), divide_up(it->W, it->stride), nv);
+        int rows = define_tile(part, rb__cl_divide(it->H, it->stride), rb__cl_divide(it->W, it->stride), nv);
         rb__cl_define(part, "SLACK", rows * width * it->K + RB__CL_CONV_ROWS * it->K + RB__CL_LANES);
         rb__cl_define(part, "LDB", nv * RB__CL_LANES);
         share(part, it, RB__CL_CONV_GROUPS, columns / (nv * RB__CL_LANES), (size_t)(high * width) * (size_t)it->K);
@@ -209,7 +206,7 @@ static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "M", whole ? places : piece(run, nv == 1 ? RB__CL_CONV_PLACES : RB__CL_CONV_ROWS));
     rb__cl_define(part, "NV", nv);
     rb__cl_define(part, "SLACK", 2 * RB__CL_LANES + RB__CL_CONV_PLACES);
-    add_images(plan, part, it);
+    rb__cl_input(plan, part, it);
     add_gradient(plan, part, it);
     rb__cl_work_out(part, partials, "__global float *");
     parts = sparse ? share_images(part, it->N, parts, 1) : share(part, it, parts, it->ldw / (nv * RB__CL_LANES), image);
@@ -232,7 +229,7 @@ static void lower_dw(rb__cl_plan *plan, rb__cl_item *it) {
 }
 
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *it) {
-    if (plan->device->gpu)
+    if (plan->device->gpu || !rb__cl_conv_fits(it)) /* slower in the cpu family, but right */
         rb__cl_lower_gemm(plan, it);
     else if (it->op->kind == RB_OP_CONV)
         lower_forward(plan, it);

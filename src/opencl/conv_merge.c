@@ -1,5 +1,5 @@
-/* conv_merge.c: what convolutions of the cpu family take over from their neighbours: the batch from the data set, the
- * pooling behind them, and in their gradients that pooling's gradient.
+/* conv_merge.c: what convolutions of the cpu family take over from their neighbours: the pooling behind them, and in
+ * their gradients that pooling's gradient.
  *
  * Only done where the tensors in between are of no use to anybody else. A merged gradient reads what would be dead by
  * then, whose place in the store may have a new owner: only where every activation has memory of its own. */
@@ -23,32 +23,25 @@ static rb__cl_item *writer(const rb__cl_plan *plan, rb__cl_item *items, int t) {
     return found;
 }
 
-static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
-    if (gather->idle) return;
-    const int n = plan->variant->n_ops, x = gather->out[0];
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < RB_OP_MAX_IN; k++)
-            if (items[i].in[k] == x && (k > 0 || (!is_conv(&items[i]) && !is_dw(&items[i])))) return;
-    for (int i = 0; i < n; i++)
-        if (items[i].in[0] == x) items[i].gather = gather;
-    gather->idle = true;
-}
-
 /* Windows tile the map: a pixel is in one at most. */
-static bool apart(const rb__cl_item *pool) { return pool->stride == pool->R && pool->R <= 4; }
+static bool windows_tile(const rb__cl_item *pool) { return pool->stride == pool->R && pool->R <= 4; }
 
 /* A pooling's gradient that only gradients of a convolution read. */
 static void merge_pool_dx(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *dx) {
     const int n = plan->variant->n_ops, t = dx->out[0];
     const bool max = dx->op->kind == RB_OP_MAXPOOL_DX;
     rb__cl_item *pool = max ? writer(plan, items, dx->in[1]) : NULL;
-    if (!apart(dx) || (dx->op->flags & RB_OPF_ACCUMULATE) || writer(plan, items, t) != dx) return;
+    if (!windows_tile(dx) || (dx->op->flags & RB_OPF_ACCUMULATE) || writer(plan, items, t) != dx) return;
     if (max && (!pool || pool->op->kind != RB_OP_MAXPOOL)) return;
     for (int i = 0; i < n; i++)
         for (int k = 0; k < RB_OP_MAX_IN; k++) {
             if (items[i].in[k] != t) continue;
             if (!is_gradient(&items[i]) || k != dy_operand(&items[i])) return;
             if (is_dx(&items[i]) && items[i].K % RB__CL_LANES) return; /* dense there: vectors would overlap */
+            rb__cl_item merged = items[i];
+            merged.pool_dx = dx;
+            merged.pool = pool;
+            if (!rb__cl_conv_fits(&merged)) return;
         }
     for (int i = 0; i < n; i++)
         if (is_gradient(&items[i]) && items[i].in[dy_operand(&items[i])] == t) {
@@ -61,7 +54,7 @@ static void merge_pool_dx(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_it
 /* A convolution goes on with the pooling behind it; its own output is only written where somebody else reads it. */
 static void merge_pool(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *pool) {
     rb__cl_item *conv = writer(plan, items, pool->in[0]);
-    if (!conv || !is_conv(conv) || conv->pool || !apart(pool)) return;
+    if (!conv || !is_conv(conv) || conv->pool || !windows_tile(pool)) return;
     bool wanted = false;
     for (int i = 0; i < plan->variant->n_ops; i++)
         for (int k = 0; k < RB_OP_MAX_IN; k++) {
@@ -70,6 +63,9 @@ static void merge_pool(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item 
             /* a merged gradient of a maximum takes the pooled values instead */
             wanted |= !it->idle || it->op->kind != RB_OP_MAXPOOL_DX;
         }
+    rb__cl_item merged = *conv;
+    merged.pool = pool;
+    if (!rb__cl_conv_fits(&merged)) return;
     conv->pool = pool;
     if (!wanted) conv->out[0] = -1;
     pool->idle = true;
@@ -78,8 +74,6 @@ static void merge_pool(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item 
 void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items) {
     const int n = plan->variant->n_ops;
     if (plan->device->gpu) return;
-    for (int i = 0; i < n; i++)
-        if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
     if (!plan->own) return;
     for (int i = 0; i < n; i++)
         if (items[i].op->kind == RB_OP_MAXPOOL_DX || items[i].op->kind == RB_OP_AVGPOOL_DX)

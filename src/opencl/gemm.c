@@ -23,8 +23,6 @@ typedef struct product {
     bool local_memory;
 } product;
 
-static int up(int n, int by) { return (n + by - 1) / by; }
-
 /* --- shapes ------------------------------------------------------------------------------------------------------- */
 
 static void describe(const rb__cl_plan *plan, const rb__cl_item *it, product *g) {
@@ -37,7 +35,7 @@ static void describe(const rb__cl_plan *plan, const rb__cl_item *it, product *g)
     if (g->conv) g->pixels = it->P * it->Q;
     if (g->conv && g->pass == DX) {
         g->classes = stride * stride;
-        g->pixels = up(it->H, stride) * up(it->W, stride);
+        g->pixels = rb__cl_divide(it->H, stride) * rb__cl_divide(it->W, stride);
     }
     g->rows = g->pass == DW ? taps : batch * g->pixels;
     g->columns = g->pass != DX ? it->K : g->conv ? it->C : it->D;
@@ -48,7 +46,7 @@ static void describe(const rb__cl_plan *plan, const rb__cl_item *it, product *g)
 
 /* A sum over the batch in pieces, where there are few sums. */
 static void split(const rb__cl_plan *plan, product *g) {
-    int tiles = up(g->rows + g->ones, 32) * up(g->columns, 32);
+    int tiles = rb__cl_divide(g->rows + g->ones, 32) * rb__cl_divide(g->columns, 32);
     int64_t bytes = (int64_t)sizeof(float) * (g->rows + g->ones) * g->ldc;
     int64_t most = plan->device->quirks.max_alloc < RB__CL_SPLIT_BYTES ? plan->device->quirks.max_alloc
                                                                        : (int64_t)RB__CL_SPLIT_BYTES;
@@ -57,8 +55,8 @@ static void split(const rb__cl_plan *plan, product *g) {
     if (pieces > g->depth / RB__CL_SPLIT_DEPTH) pieces = g->depth / RB__CL_SPLIT_DEPTH;
     if (pieces > most / bytes) pieces = (int)(most / bytes);
     if (pieces < 2) pieces = 1;
-    g->piece = up(g->depth, pieces);
-    g->pieces = up(g->it->N * g->pixels, g->piece); /* of this variant's rows */
+    g->piece = rb__cl_divide(g->depth, pieces);
+    g->pieces = rb__cl_divide(g->it->N * g->pixels, g->piece); /* of this variant's rows */
 }
 
 /* --- tiles -------------------------------------------------------------------------------------------------------- */
@@ -82,7 +80,8 @@ static bool fit(const rb_device *device, const rb__cl_tile *tile, product *g) {
  * groups.
  */
 static double time_of(const rb_device *device, const product *g) {
-    double groups = (double)up(g->rows + g->ones, g->bm) * up(g->columns, g->bn) * g->classes * g->pieces;
+    double groups =
+        (double)rb__cl_divide(g->rows + g->ones, g->bm) * rb__cl_divide(g->columns, g->bn) * g->classes * g->pieces;
     double rounds = groups / ((double)RB__CL_GROUPS_PER_UNIT * device->limits.compute_units);
     double load = 1 + 1.0 / g->tile->rows + 1.0 / g->tile->columns;
     return (double)g->bm * g->bn * load * (rounds > 1 ? rounds : 1);
@@ -98,7 +97,7 @@ static void choose(const rb_device *device, product *g) {
         best = *g;
         least = time;
     }
-    *g = best; /* 4x4 and 2x2 fit all */
+    *g = best; /* 4x4 and 2x2 fit every group of up to RB__CL_MAX_LOCAL */
 }
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
@@ -110,8 +109,8 @@ static void define_tile(rb__cl_part *part, const rb_device *device, const produc
     rb__cl_define(part, "ITEM_ROWS", g->tile->rows);
     rb__cl_define(part, "ITEM_COLUMNS", g->tile->columns);
     rb__cl_define(part, "BK", g->tile->depth);
-    rb__cl_define(part, "TILES_M", up(g->rows + g->ones, g->bm));
-    rb__cl_define(part, "TILES_N", up(g->ldc, g->bn));
+    rb__cl_define(part, "TILES_M", rb__cl_divide(g->rows + g->ones, g->bm));
+    rb__cl_define(part, "TILES_N", rb__cl_divide(g->ldc, g->bn));
     part->local_floats = g->local_memory ? local_floats(g) : 0;
     part->cost = (double)g->bm * g->bn * (g->pass == DW ? g->piece : g->depth) / RB__CL_LANES;
 }
@@ -138,25 +137,9 @@ static void define_shape(rb__cl_part *part, const product *g) {
     rb__cl_define_act(part, it->op);
 }
 
-/* x, or the data set that a gather would have made it from. */
-static void add_input(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
-    const rb__cl_item *gather = it->gather;
-    rb__cl_define(part, "GATHER", gather != NULL);
-    rb__cl_define(part, "BYTES", gather && plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-    if (!gather) {
-        rb__cl_in(plan, part, it->in[0]);
-        return;
-    }
-    rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
-    rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-    rb__cl_cursor(plan, part);
-    rb__cl_in(plan, part, gather->in[1]);
-    rb__cl_in(plan, part, gather->in[0]);
-}
-
 static void add_sum(rb__cl_plan *plan, const product *g, int parts, int pieces, int share, int work) {
     const rb__cl_item *it = g->it;
-    int count = (g->rows + g->ones) * g->ldc, blocks = up(count, plan->device->local);
+    int count = (g->rows + g->ones) * g->ldc, blocks = rb__cl_divide(count, plan->device->local);
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gemm.cl", "gemm_sum");
     rb__cl_define(part, "COUNT", count);
     rb__cl_define(part, "WEIGHTS", g->rows * g->ldc);
@@ -170,7 +153,7 @@ static void add_sum(rb__cl_plan *plan, const product *g, int parts, int pieces, 
     rb__cl_out(plan, part, work < 0 ? it->out[1] : -1);
     rb__cl_int(part, pieces);
     rb__cl_int(part, share);
-    part->groups = blocks * up(pieces, share);
+    part->groups = blocks * rb__cl_divide(pieces, share);
     part->cost = (double)share * plan->device->local / RB__CL_LANES;
 }
 
@@ -179,7 +162,7 @@ static void sum_pieces(rb__cl_plan *plan, const product *g, int parts) {
     int share = 1;
     while (share * share < g->pieces) share++;
     if (g->pieces > RB__CL_SUM_PIECES) {
-        int sums = up(g->pieces, share);
+        int sums = rb__cl_divide(g->pieces, share);
         int work = rb__cl_work_new(plan, sizeof(float) * (size_t)sums * (size_t)(g->rows + g->ones) * (size_t)g->ldc);
         add_sum(plan, g, parts, g->pieces, share, work);
         add_sum(plan, g, work, sums, sums, -1);
@@ -199,19 +182,17 @@ void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gemm.cl", "gemm");
     define_tile(part, plan->device, &g);
     define_shape(part, &g);
-    add_input(plan, part, it);
+    rb__cl_input(plan, part, it);
     rb__cl_in(plan, part, it->in[1]);
     rb__cl_in(plan, part, g.pass == FORWARD || (g.pass == DX && it->op->act != RB_ACT_NONE) ? it->in[2] : -1);
     if (parts >= 0)
         rb__cl_work_out(part, parts, "__global float *");
-    else if (it->op->flags & RB_OPF_ACCUMULATE)
-        rb__cl_inout(plan, part, it->out[0]);
     else
-        rb__cl_out(plan, part, it->out[0]);
+        rb__cl_result(plan, part, it);
     rb__cl_out(plan, part, g.ones && parts < 0 ? it->out[1] : -1);
     rb__cl_int(part, it->N);
-    int tiles = up(g.pass == DW ? g.rows + g.ones : it->N * g.pixels, g.bm); /* of rows, in this variant */
+    int tiles = rb__cl_divide(g.pass == DW ? g.rows + g.ones : it->N * g.pixels, g.bm); /* of rows, in this variant */
     rb__cl_int(part, g.pass == DW ? g.piece : tiles);
-    part->groups = tiles * up(g.ldc, g.bn) * g.classes * g.pieces;
+    part->groups = tiles * rb__cl_divide(g.ldc, g.bn) * g.classes * g.pieces;
     if (parts >= 0) sum_pieces(plan, &g, parts);
 }

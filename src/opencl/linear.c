@@ -4,38 +4,52 @@
 
 enum { LANES = RB__CL_LANES };
 
+/* Rows of a tile: all of a small batch. */
+static int tile_rows(const rb__cl_item *it) { return it->N <= RB__CL_TILE_MOST ? it->N : RB__CL_TILE_ROWS; }
+
+/* A group of batch rows alone would keep one thread busy, and turning the weights would cost more than their use. */
+static bool has_few_rows(const rb__cl_item *it) { return it->N <= RB__CL_FEW_ROWS; }
+
 /* Columns of a product in tiles of whole vectors. */
-static void define_width(rb__cl_part *part, int width) {
+static void define_width(rb__cl_part *part, int width, int tile) {
     int vectors = width / LANES, across = RB__CL_TILE_VECTORS;
     rb__cl_define(part, "WIDTH", width);
     rb__cl_define(part, "VECTORS", across);
     rb__cl_define(part, "REST", vectors % across);
-    rb__cl_define(part, "TILE", RB__CL_TILE_ROWS);
+    rb__cl_define(part, "TILE", tile);
 }
 
 /* x: an activation, or the rows of the data set that a merged gather would copy. */
 static void pass_x(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
-    const rb__cl_item *gather = it->gather;
-    rb__cl_define(part, "GATHER", gather != NULL);
-    rb__cl_define(part, "LDX", gather ? gather->D : it->op->kind == RB_OP_LINEAR_DX ? it->ldy : it->ldx);
-    if (gather) {
-        rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-        rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
-        rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-        rb__cl_cursor(plan, part);
-        rb__cl_in(plan, part, gather->in[0]);
-        rb__cl_in(plan, part, gather->in[1]);
-    } else {
-        rb__cl_in(plan, part, it->in[0]);
-    }
+    const int ld = it->op->kind == RB_OP_LINEAR_DX ? it->ldy : it->ldx;
+    rb__cl_define(part, "LDX", it->gather ? it->gather->D : ld);
+    rb__cl_input(plan, part, it);
 }
 
 /* Vectors of columns of a product of `depth` steps with a tile of rows: its cost. */
 static double product_cost(int rows, int depth, int width) { return (double)rows * depth * (width / LANES); }
 
+/* Groups that share the columns of few rows, where there is enough to do for them. */
+static void spread_columns(rb__cl_part *part, const rb__cl_item *it, int width) {
+    bool spread = has_few_rows(it) && it->D * it->ldw >= RB__CL_FEW_WEIGHTS;
+    int span = spread ? RB__CL_FEW_COLUMNS : width, groups = (width + span - 1) / span;
+    rb__cl_define(part, "SPAN", span);
+    rb__cl_define(part, "SPREAD", groups);
+    part->cost /= groups;
+    part->groups *= groups;
+    if (groups > 1) part->rows = 0;
+}
+
+/* Bytes of a tile of rows in a group's private memory (TILE * LDS in linear.cl). */
+static size_t stack_of(const rb__cl_item *it) {
+    const int depth = it->op->kind == RB_OP_LINEAR ? it->D : it->op->kind == RB_OP_LINEAR_DX ? it->K : 0;
+    return sizeof(float) * RB__CL_TILE_ROWS * ((size_t)depth + 2 * LANES);
+}
+
 static void lower_forward(rb__cl_plan *plan, const rb__cl_item *it) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear");
-    define_width(part, it->ldw);
+    part->stack = stack_of(it);
+    define_width(part, it->ldw, tile_rows(it));
     rb__cl_define(part, "DEPTH", it->D);
     rb__cl_define(part, "LDB", it->ldw);
     rb__cl_define(part, "LDC", it->ldy);
@@ -50,8 +64,30 @@ static void lower_forward(rb__cl_plan *plan, const rb__cl_item *it) {
     rb__cl_int(part, it->N);
     rb__cl_rows(plan, part, it->N);
     part->cost = product_cost(RB__CL_ROWS, it->D, it->ldw);
+    spread_columns(part, it, it->ldw);
 }
 
+static void lower_dx_few(rb__cl_plan *plan, const rb__cl_item *it) {
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dx_few");
+    rb__cl_define(part, "GATHER", 0);
+    rb__cl_define(part, "TILE", tile_rows(it));
+    rb__cl_define(part, "D", it->D);
+    rb__cl_define(part, "LDX", it->ldy);
+    rb__cl_define(part, "LDB", it->ldw);
+    rb__cl_define(part, "LDC", it->ldx);
+    rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+    rb__cl_define_act(part, it->op);
+    rb__cl_in(plan, part, it->in[0]);
+    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_in(plan, part, it->in[2]);
+    rb__cl_inout(plan, part, it->out[0]);
+    rb__cl_int(part, it->N);
+    part->groups = it->ldx / LANES;
+    part->cost = product_cost(it->N, LANES, it->ldw);
+}
+
+/* The weights are turned anew in every step, from the one form that the optimizer writes: that part reads nothing but
+ * parameters, so it runs beside the first layer's forward and costs no launch. */
 static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     int ld = (it->D + LANES - 1) / LANES * LANES;
     int turned = rb__cl_work_new(plan, sizeof(float) * (size_t)it->K * (size_t)ld);
@@ -67,7 +103,8 @@ static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     pack->cost = 4.0 * it->K;
 
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dx");
-    define_width(part, ld);
+    part->stack = stack_of(it);
+    define_width(part, ld, tile_rows(it));
     rb__cl_define(part, "DEPTH", it->K);
     rb__cl_define(part, "LDB", ld);
     rb__cl_define(part, "LDC", it->ldx);
@@ -76,20 +113,18 @@ static void lower_dx(rb__cl_plan *plan, const rb__cl_item *it) {
     pass_x(plan, part, it);
     rb__cl_work_in(part, turned, "__global const float *");
     rb__cl_in(plan, part, it->in[2]);
-    if (it->op->flags & RB_OPF_ACCUMULATE)
-        rb__cl_inout(plan, part, it->out[0]);
-    else
-        rb__cl_out(plan, part, it->out[0]);
+    rb__cl_result(plan, part, it);
     rb__cl_int(part, it->N);
     rb__cl_rows(plan, part, it->N);
     part->cost = product_cost(RB__CL_ROWS, it->K, ld);
+    spread_columns(part, it, ld);
 }
 
 static void lower_dw(rb__cl_plan *plan, const rb__cl_item *it) {
     /* narrow strips where there would be few */
     int strip = it->D >= 8 * RB__CL_STRIP ? RB__CL_STRIP : LANES;
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "linear.cl", "linear_dw");
-    define_width(part, it->ldw);
+    define_width(part, it->ldw, RB__CL_TILE_ROWS);
     rb__cl_define(part, "D", it->D);
     rb__cl_define(part, "LDW", it->ldw);
     rb__cl_define(part, "LDY", it->ldy);
@@ -120,10 +155,12 @@ void rb__cl_lower_linear(rb__cl_plan *plan, rb__cl_item *it) {
         return;
     }
 #endif
-    if (plan->device->gpu)
+    if (plan->device->gpu || stack_of(it) > RB__CL_STACK) /* slower in the cpu family, but right */
         rb__cl_lower_gemm(plan, it);
     else if (it->op->kind == RB_OP_LINEAR)
         lower_forward(plan, it);
+    else if (it->op->kind == RB_OP_LINEAR_DX && has_few_rows(it) && it->ldx % LANES == 0)
+        lower_dx_few(plan, it);
     else if (it->op->kind == RB_OP_LINEAR_DX)
         lower_dx(plan, it);
     else

@@ -3,29 +3,33 @@
 
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
     bool gradient = it->out[1] >= 0, predict = it->out[2] >= 0;
+    const bool mse = it->op->kind == RB_OP_LOSS_MSE, soft = !mse && it->in[3] >= 0;
     int present = -1;
     plan->n_loss_rows = it->N;
     plan->loss_op = it->number;
     plan->loss_rows = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)it->N);
     if (gradient) {
+        int counts = rb__cl_work_new(plan, sizeof(int32_t) * (size_t)plan->device->local);
         present = rb__cl_work_new(plan, sizeof(int32_t));
         rb__cl_part *count = rb__cl_part_new(plan, it->number, "loss.cl", "present");
         rb__cl_cursor(plan, count);
         rb__cl_in(plan, count, it->in[2]);
+        rb__cl_work_out(count, counts, "__global int *");
         rb__cl_work_out(count, present, "__global int *");
         rb__cl_int(count, it->N);
-        count->local_floats = plan->device->gpu ? plan->device->local : 0;
         count->cost = it->N;
     }
-    rb__cl_part *part = rb__cl_part_new(plan, it->number, "loss.cl", "loss");
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "loss.cl", mse ? "loss_mse" : "loss");
     rb__cl_define(part, "K", it->K);
     rb__cl_define(part, "LD", it->ldx);
+    rb__cl_define(part, "SOFT", soft);
     rb__cl_define(part, "GRADIENT", gradient);
     rb__cl_define(part, "PREDICT", predict);
     rb__cl_cursor(plan, part);
     rb__cl_in(plan, part, it->in[0]);
     rb__cl_in(plan, part, it->in[1]);
     rb__cl_in(plan, part, it->in[2]);
+    if (soft) rb__cl_in(plan, part, it->in[3]);
     if (gradient) {
         rb__cl_out(plan, part, it->out[1]);
         rb__cl_work_in(part, present, "__global const int *");

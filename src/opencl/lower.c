@@ -3,14 +3,12 @@
 
 #include "opencl/opencl.h"
 
-static int round16(int64_t n) { return (int)((n + 15) / 16 * 16); }
-
 /* Extents from an input-side tensor x and an output-side tensor y (gradients: the tensors that they belong to). */
 static void measure(rb__cl_item *it, const rb_tensor *x, const rb_tensor *y) {
     it->N = (int)x->dims[0], it->C = (int)x->dims[1], it->H = (int)x->dims[2], it->W = (int)x->dims[3];
     it->K = (int)y->dims[1], it->P = (int)y->dims[2], it->Q = (int)y->dims[3];
     it->R = it->op->u.window.kernel, it->stride = it->op->u.window.stride, it->pad = it->op->u.window.pad;
-    it->ldx = (int)x->stride[3], it->ldy = (int)y->stride[3], it->ldw = round16(y->dims[1]);
+    it->ldx = (int)x->stride[3], it->ldy = (int)y->stride[3], it->ldw = rb__cl_pad((int)y->dims[1]);
 }
 
 /* Linear layers read whole rows. Behind the last channel of a flat row lie only zeros, which need not be multiplied. */
@@ -49,7 +47,11 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
     case RB_OP_CONV_DW:
         measure(it, in[0], in[1]);
         break;
+    case RB_OP_BATCHNORM_DX:
+        measure(it, in[0], in[1]);
+        break;
     case RB_OP_LOSS_CE:
+    case RB_OP_LOSS_MSE:
         measure(it, in[0], in[0]);
         it->ldx = (int)in[0]->stride[0];
         break;
@@ -67,6 +69,21 @@ int rb__cl_act(rb_act act) {
 void rb__cl_define_act(rb__cl_part *part, const rb_op *op) {
     rb__cl_define(part, "ACT", rb__cl_act(op->act));
     rb__cl_define_float(part, "SLOPE", op->slope);
+}
+
+void rb__cl_input(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
+    const rb__cl_item *gather = it->op->kind == RB_OP_GATHER ? it : it->gather;
+    rb__cl_define(part, "GATHER", gather != NULL);
+    if (!gather) {
+        rb__cl_in(plan, part, it->in[0]);
+        return;
+    }
+    rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
+    rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
+    rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
+    rb__cl_cursor(plan, part);
+    rb__cl_in(plan, part, gather->in[0]);
+    rb__cl_in(plan, part, gather->in[1]);
 }
 
 /* The end of the step: sums of what loss and update left, and the cursor. */
@@ -127,7 +144,16 @@ void rb__cl_lower(rb__cl_plan *plan) {
         case RB_OP_AVGPOOL_DX:
             rb__cl_lower_pool(plan, it);
             break;
+        case RB_OP_BATCHNORM:
+        case RB_OP_BATCHNORM_DX:
+            rb__cl_lower_batchnorm(plan, it);
+            break;
+        case RB_OP_DROPOUT:
+        case RB_OP_DROPOUT_DX:
+            rb__cl_lower_dropout(plan, it);
+            break;
         case RB_OP_LOSS_CE:
+        case RB_OP_LOSS_MSE:
             rb__cl_lower_loss(plan, it);
             break;
         case RB_OP_UPDATE:

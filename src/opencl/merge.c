@@ -5,7 +5,7 @@ static bool may_gather(const rb__cl_plan *plan, const rb__cl_item *it, const rb_
     rb_op_kind kind = it->op->kind;
     if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW)
         return it->D == gather->D && plan->device->provider != RB__CL_CLBLAST;
-    return plan->device->gpu && (kind == RB_OP_CONV || kind == RB_OP_CONV_DW);
+    return kind == RB_OP_CONV || kind == RB_OP_CONV_DW;
 }
 
 /* Layers that read the batch from the data set themselves, if nobody else wants it. */

@@ -20,21 +20,29 @@
 #include "regbench/backend.h"
 
 enum {
-    RB__CL_MAX_ARGS = 12,
-    RB__CL_TOGETHER = 100, /* arguments of a launch: a device need not take more than 1 KB */
-    RB__CL_LANES = 16,     /* of a vector of the cpu family */
-    RB__CL_TEXTS = 16,     /* files of cl/ at most */
-    RB__CL_HEAD = -2,      /* rb__cl_arg.work: CTRL's head */
+    RB__CL_MAX_ARGS = 16,
+    RB__CL_TOGETHER = 100,   /* arguments of a launch: a device need not take more than 1 KB */
+    RB__CL_LANES = 16,       /* of a vector of the cpu family */
+    RB__CL_TEXTS = 24,       /* files of cl/ at most */
+    RB__CL_HEAD = -2,        /* rb__cl_arg.work: CTRL's head */
+    RB__CL_MAX_LOCAL = 4096, /* work-items of a group: what the 4x4 and 2x2 tiles of tuning.h fit */
 };
+
+/* How many pieces of `by` cover n. */
+static inline int rb__cl_divide(int n, int by) { return (n + by - 1) / by; }
+/* Columns with their padding to whole vectors. */
+static inline int rb__cl_pad(int n) { return rb__cl_divide(n, RB__CL_LANES) * RB__CL_LANES; }
 
 typedef struct rb__cl_arg {
     const char *type; /* as in OpenCL C: "__global const float *" */
     int tensor, work; /* of the variant; of the plan, or RB__CL_HEAD; -1 = neither: an int */
     int value;        /* of an int */
     bool reads, writes;
+    bool whole; /* a tensor without batch rows: see rb__cl_part.rows */
 } rb__cl_arg;
 
 struct rb__cl_plan;
+struct rb__cl_item;
 
 /* A piece of scratch memory of a plan (split sums, turned weights), outside of the store. */
 typedef struct rb__cl_work {
@@ -55,8 +63,12 @@ typedef struct rb__cl_part {
     double cost;      /* of a group, in multiply-adds of vectors, roughly: cheap parts go first in a launch */
     int level;        /* of the launch it belongs to */
     int chain;        /* first part of the chain it belongs to, itself if none: see plan.c */
+    size_t stack;     /* bytes of a group's private arrays, where they are large (cpu family) */
     bool alone;       /* no other part beside it (library calls, the end of the step) */
-    /* Instead of a kernel: enqueues a library's call. `state` is its own, freed by free(). */
+    bool full;        /* it was given more arguments than it has room for */
+    /* Instead of a kernel: enqueues a library's call. `state` is its own, freed by free(). prepare: at bind, what a
+     * first call would compile. */
+    rb_status (*prepare)(struct rb__cl_plan *plan, const struct rb__cl_part *part);
     rb_status (*call)(struct rb__cl_plan *plan, const struct rb__cl_part *part, cl_command_queue queue,
                       cl_event *event);
     void *state;
@@ -82,7 +94,7 @@ typedef struct rb__cl_plan {
     int *sequence; /* part numbers in the order of launches */
     rb__cl_work *works;
     int n_works, room_works;
-    cl_mem *views; /* by tensor: the part of its segment's buffer, or its own memory; made when first used */
+    cl_mem *views; /* by tensor: the part of its segment's buffer, or one of the store's spares; made by bind */
     rb__cl_launch *launches;
     int n_launches;
     const char **providers; /* by op; NULL = own */
@@ -119,14 +131,23 @@ struct rb_device {
     enum { RB__CL_AUTO, RB__CL_OWN, RB__CL_CLBLAST } provider;
     rb__cl_text texts[RB__CL_TEXTS];
     rb__cl_built *built;
-    double build_seconds; /* spent in compilers so far */
+    char reason[256]; /* why an op is not supported */
 };
+
+/* Memory of activations that do not share their segment. Plans of one store never run at the same time, so each takes
+ * the ones that another has taken, too. */
+typedef struct rb__cl_spare {
+    size_t bytes;
+    cl_mem memory;
+} rb__cl_spare;
 
 struct rb_store {
     rb_device *device;
     size_t bytes[RB_SEGMENTS];
     cl_mem buffer[RB_SEGMENTS];        /* NULL where bytes is 0 */
     unsigned char *pages[RB_SEGMENTS]; /* what a buffer uses, where the device is this host's processors */
+    rb__cl_spare *spares;
+    int n_spares;
 };
 
 /* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */
@@ -135,15 +156,21 @@ rb__cl_part *rb__cl_part_new(rb__cl_plan *plan, int op, const char *file, const 
 void rb__cl_define(rb__cl_part *part, const char *name, int value);
 void rb__cl_define_float(rb__cl_part *part, const char *name, float value); /* exact: hexadecimal */
 /* Arguments, in the order of the function's parameters. The type follows from the tensor (float, int or uchar). A
- * tensor id of -1 passes a buffer that must not be touched. */
+ * tensor id of -1 passes some buffer in place of one that the function, as it is compiled, does not use. */
 void rb__cl_in(rb__cl_plan *plan, rb__cl_part *part, int tensor);
 void rb__cl_out(rb__cl_plan *plan, rb__cl_part *part, int tensor);
 void rb__cl_inout(rb__cl_plan *plan, rb__cl_part *part, int tensor);
+/* The op's first output: added to where the op accumulates. */
+void rb__cl_result(rb__cl_plan *plan, rb__cl_part *part, const struct rb__cl_item *it);
 void rb__cl_work_in(rb__cl_part *part, int work, const char *type);
 void rb__cl_work_out(rb__cl_part *part, int work, const char *type);
 void rb__cl_int(rb__cl_part *part, int value);
 /* Groups of ROWS of the batch's n rows each: a part that treats every row by itself. */
 void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n);
+/* The last argument has no batch rows, as statistics of a batch have none. */
+void rb__cl_whole(rb__cl_part *part);
+/* Batch rows of a group of the cpu family, for maps of so many pixels. */
+int rb__cl_batch_rows(const rb__cl_plan *plan, int pixels);
 /* CTRL's head as an argument `__global const int *`, and CURSOR, where the variant's cursor stands in it. */
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part);
 int rb__cl_work_new(rb__cl_plan *plan, size_t bytes);
@@ -176,6 +203,13 @@ typedef struct rb__cl_item {
 } rb__cl_item;
 
 void rb__cl_lower(rb__cl_plan *plan); /* all ops; failures in plan->status */
+/* GATHER and the arguments of an input: x, or where a gather is merged (head, data, order) and how bytes become
+ * numbers. */
+void rb__cl_input(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it);
+/* A maximum's index as an argument: scratch where nobody wants it, so that training and evaluation share the kernel. */
+void rb__cl_pool_index(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *pool);
+/* A convolution's private arrays fit a thread's stack; else it goes without a merged pooling, or by gemm.cl. */
+bool rb__cl_conv_fits(const rb__cl_item *it);
 /* merge.c: neighbours that one part does better together; not called where plan->strict. */
 void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items);
 /* conv_merge.c: the same for convolutions of the cpu family. */
@@ -189,10 +223,14 @@ void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
+void rb__cl_lower_batchnorm(rb__cl_plan *plan, rb__cl_item *item);
+void rb__cl_lower_dropout(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *item);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count);
+/* The same over n batch rows of `pixels` x `ld` elements; cpu family: each row is treated by itself. */
+void rb__cl_flat_rows(const rb__cl_plan *plan, rb__cl_part *part, int n, int pixels, int ld);
 /* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
 int rb__cl_act(rb_act act);
 /* #define ACT and SLOPE. */
@@ -211,5 +249,7 @@ rb_status rb__cl_fma_peak(rb_device *device, double seconds, double *gflop_per_s
 /* --- backend.c ---------------------------------------------------------------------------------------------------- */
 /* RB_OK for CL_SUCCESS, else a failure that says what was tried, on which device, with the error's name. */
 rb_status rb__cl_status(const rb_device *device, cl_int error, const char *what);
+/* The same of a call that allocates, where "out of resources" is out of memory; elsewhere it may be anything. */
+rb_status rb__cl_memory_status(const rb_device *device, cl_int error, const char *what);
 
 #endif

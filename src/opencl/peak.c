@@ -19,11 +19,11 @@ rb_status rb__cl_fma_peak(rb_device *device, double seconds, double *gflop_per_s
     double lanes = device->gpu ? 1 : RB__CL_LANES;
     double flops = 2.0 * SUMS * lanes * ROUNDS * (double)global, best = 0.0;
     RB_TRY(rb__cl_source_with_prelude(device, "peak.cl", &source, &options));
-    RB_TRY(rb__cl_compile(device, source.data, options.data, &program));
+    RB_TRY(rb__cl_compile(device, source.data, options.data, &(const char *){"peak"}, 1, &program));
     kernel = clCreateKernel(program, "peak", &error);
     RB_TRY(rb__cl_status(device, error, "make kernel peak"));
     out = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof values, values, &error);
-    RB_TRY(rb__cl_status(device, error, "allocate a buffer"));
+    RB_TRY(rb__cl_memory_status(device, error, "allocate a buffer"));
     RB_TRY(rb__cl_status(device, clSetKernelArg(kernel, 0, sizeof out, &out), "set an argument"));
     RB_TRY(rb__cl_status(device, clSetKernelArg(kernel, 1, sizeof rounds, &rounds), "set an argument"));
     double end = rb_clock_s() + seconds;

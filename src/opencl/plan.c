@@ -54,7 +54,9 @@ void rb__cl_define_float(rb__cl_part *part, const char *name, float value) {
 }
 
 static rb__cl_arg *add_arg(rb__cl_part *part, const char *type) {
-    rb__cl_arg *arg = &part->args[part->n_args < RB__CL_MAX_ARGS ? part->n_args++ : RB__CL_MAX_ARGS - 1];
+    part->full |= part->n_args == RB__CL_MAX_ARGS;
+    if (part->n_args < RB__CL_MAX_ARGS) part->n_args++;
+    rb__cl_arg *arg = &part->args[part->n_args - 1];
     *arg = (rb__cl_arg){.type = type, .tensor = -1, .work = -1};
     return arg;
 }
@@ -74,6 +76,10 @@ void rb__cl_in(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(pl
 void rb__cl_out(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, false, true); }
 void rb__cl_inout(rb__cl_plan *plan, rb__cl_part *part, int tensor) { add_tensor(plan, part, tensor, true, true); }
 
+void rb__cl_result(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
+    add_tensor(plan, part, it->out[0], it->op->flags & RB_OPF_ACCUMULATE, true);
+}
+
 static void add_work(rb__cl_part *part, int work, const char *type, bool writes) {
     rb__cl_arg *arg = add_arg(part, type);
     arg->work = work;
@@ -84,6 +90,7 @@ static void add_work(rb__cl_part *part, int work, const char *type, bool writes)
 void rb__cl_work_in(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, false); }
 void rb__cl_work_out(rb__cl_part *part, int work, const char *type) { add_work(part, work, type, true); }
 void rb__cl_int(rb__cl_part *part, int value) { add_arg(part, "const int ")->value = value; }
+void rb__cl_whole(rb__cl_part *part) { part->args[part->n_args - 1].whole = true; }
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part) {
     add_arg(part, "__global const int *")->work = RB__CL_HEAD;
     rb__cl_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
@@ -112,6 +119,11 @@ void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n) {
     part->rows = plan->device->gpu ? 0 : rows; /* a group of the gpu family would want barriers between parts */
 }
 
+int rb__cl_batch_rows(const rb__cl_plan *plan, int pixels) {
+    int batch = plan->program->spec.batch;
+    return pixels == 1 ? RB__CL_ROWS : (batch + RB__CL_CONV_GROUPS - 1) / RB__CL_CONV_GROUPS;
+}
+
 /* --- levels ------------------------------------------------------------------------------------------------------- */
 
 typedef enum relation { FREE, ROW_BY_ROW, AFTER } relation;
@@ -122,7 +134,8 @@ static relation compare_args(const rb__cl_plan *plan, const rb__cl_part *p, cons
     if (a->work >= 0 || b->work >= 0) return a->work == b->work ? AFTER : FREE;
     const rb_tensor *s = &plan->variant->tensors[a->tensor], *t = &plan->variant->tensors[b->tensor];
     if (s->segment != t->segment) return FREE;
-    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && p->rows && p->rows == q->rows) return ROW_BY_ROW;
+    bool rows = p->rows && p->rows == q->rows && !a->whole && !b->whole;
+    if (s->segment == RB_SEG_ACT && a->tensor == b->tensor && rows) return ROW_BY_ROW;
     if (s->segment == RB_SEG_ACT && plan->own) return a->tensor == b->tensor ? AFTER : FREE;
     return s->offset < t->offset + t->bytes && t->offset < s->offset + s->bytes ? AFTER : FREE;
 }
@@ -181,11 +194,16 @@ static void cut_level(rb__cl_plan *plan, int level, int *filled) {
             plan->sequence[at] = plan->sequence[at - 1];
         plan->sequence[at] = i;
     }
-    for (int at = first, args = 0; at < *filled; at++) {
-        args += plan->parts[plan->sequence[at]].n_args + 1;
-        if (at == first || args > RB__CL_TOGETHER) {
+    int args = 0;
+    size_t stack = 0;
+    for (int at = first; at < *filled; at++) {
+        const rb__cl_part *part = &plan->parts[plan->sequence[at]];
+        args += part->n_args + 1;
+        stack += part->stack; /* compilers do not share it between the parts of a kernel */
+        if (at == first || args > RB__CL_TOGETHER || stack > RB__CL_STACK_TOGETHER) {
             plan->launches[plan->n_launches++] = (rb__cl_launch){.first = at};
-            args = plan->parts[plan->sequence[at]].n_args + 1;
+            args = part->n_args + 1;
+            stack = part->stack;
         }
         plan->launches[plan->n_launches - 1].count++;
     }
@@ -227,10 +245,46 @@ static rb_status allocate_works(rb__cl_plan *plan) {
             return rb_fail(RB_MEMORY, "%s: scratch of %zu bytes is more than the largest allocation, %zu bytes",
                            device->key, bytes, (size_t)device->quirks.max_alloc);
         plan->works[i].memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
-        rb_status status = rb__cl_status(device, error, "allocate scratch memory");
+        rb_status status = rb__cl_memory_status(device, error, "allocate scratch memory");
         if (status != RB_OK) return status;
     }
     return RB_OK;
+}
+
+/* Memory for each activation: the smallest of the store's spares that holds it and that this plan has not taken. */
+static rb_status take_spares(rb__cl_plan *plan) {
+    rb_store *store = plan->store;
+    rb_status status = RB_OK;
+    bool *taken = calloc((size_t)(store->n_spares + plan->variant->n_tensors) + 1, sizeof *taken);
+    if (!taken) return rb_fail(RB_MEMORY, "out of memory while binding");
+    for (int t = 0; t < plan->variant->n_tensors; t++) {
+        const size_t bytes = plan->variant->tensors[t].bytes;
+        int best = -1;
+        if (plan->variant->tensors[t].segment != RB_SEG_ACT) continue;
+        for (int i = 0; i < store->n_spares; i++) {
+            const bool fits = !taken[i] && store->spares[i].bytes >= bytes;
+            if (fits && (best < 0 || store->spares[i].bytes < store->spares[best].bytes)) best = i;
+        }
+        if (best < 0) {
+            rb__cl_spare *more = realloc(store->spares, sizeof *more * ((size_t)store->n_spares + 1));
+            cl_int error;
+            if (!more) {
+                status = rb_fail(RB_MEMORY, "out of memory while binding");
+                goto cleanup;
+            }
+            store->spares = more;
+            cl_mem memory = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+            RB_TRY(rb__cl_memory_status(plan->device, error, "allocate an activation"));
+            best = store->n_spares++;
+            store->spares[best] = (rb__cl_spare){bytes, memory};
+        }
+        taken[best] = true;
+        plan->views[t] = store->spares[best].memory;
+        clRetainMemObject(plan->views[t]);
+    }
+cleanup:
+    free(taken);
+    return status;
 }
 
 /* Layouts align tensors as the device wants its sub-buffers. */
@@ -239,14 +293,11 @@ rb_status rb__cl_view(rb__cl_plan *plan, int tensor, cl_mem *out) {
     cl_int error = CL_SUCCESS;
     if (!plan->views[tensor]) {
         cl_buffer_region region = {t->offset, t->bytes};
-        if (plan->own && t->segment == RB_SEG_ACT)
-            plan->views[tensor] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, t->bytes, NULL, &error);
-        else
-            plan->views[tensor] =
-                clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+        plan->views[tensor] =
+            clCreateSubBuffer(plan->store->buffer[t->segment], 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     }
     *out = plan->views[tensor];
-    return rb__cl_status(plan->device, error, t->name);
+    return rb__cl_memory_status(plan->device, error, t->name);
 }
 
 rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool idle) {
@@ -310,6 +361,24 @@ static size_t own_bytes(const rb_variant *v) {
     return bytes;
 }
 
+/* Beside the activations' segment, which then lies idle: only what is small for the device, too. */
+static bool has_own_memory(const rb__cl_plan *plan) {
+    size_t bytes = own_bytes(plan->variant);
+    return !plan->strict && bytes <= RB__CL_OWN_ACTIVATIONS && bytes <= plan->device->limits.global_mem / 4;
+}
+
+/* What lowering could not say on the spot. */
+static rb_status check_parts(const rb__cl_plan *plan) {
+    for (int i = 0; i < plan->n_parts; i++) {
+        const rb__cl_part *part = &plan->parts[i];
+        if (part->full)
+            return rb_fail(RB_INTERNAL, "opencl: %s has more than %d arguments", part->body, RB__CL_MAX_ARGS);
+        rb_status status = rb_text_status(&part->defines);
+        if (status != RB_OK) return status;
+    }
+    return RB_OK;
+}
+
 void rb__cl_plan_free(rb__cl_plan *plan) {
     if (!plan) return;
     for (int i = 0; plan->launches && i < plan->n_launches; i++)
@@ -343,7 +412,7 @@ rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_v
     plan->variant = variant;
     plan->apart = apart;
     plan->strict = is_strict(variant);
-    plan->own = !plan->strict && own_bytes(variant) <= RB__CL_OWN_ACTIVATIONS;
+    plan->own = has_own_memory(plan);
     plan->loss_rows = plan->norm_blocks = -1;
     plan->views = calloc((size_t)variant->n_tensors + 1, sizeof(cl_mem));
     plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);
@@ -353,7 +422,9 @@ rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_v
     }
     rb__cl_lower(plan);
     RB_TRY(plan->status);
+    RB_TRY(check_parts(plan));
     RB_TRY(make_launches(plan));
+    if (plan->own) RB_TRY(take_spares(plan));
     RB_TRY(allocate_works(plan));
     RB_TRY(rb__cl_build(plan));
     *out = plan;

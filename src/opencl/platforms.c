@@ -74,13 +74,6 @@ const char *rb__cl_type_name(cl_device_type type) {
                                                : "custom";
 }
 
-bool rb__cl_has(const rb__cl_limits *l, const char *extension) {
-    size_t n = strlen(extension);
-    for (const char *at = l->extensions; (at = strstr(at, extension)); at += n)
-        if ((at == l->extensions || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0')) return true;
-    return false;
-}
-
 /* --- reading --------------------------------------------------------------------------------------------------------
  */
 

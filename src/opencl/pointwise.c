@@ -10,21 +10,26 @@ void rb__cl_flat(const rb__cl_plan *plan, rb__cl_part *part, int64_t count) {
     rb__cl_define(part, "BLOCK", block);
 }
 
+void rb__cl_flat_rows(const rb__cl_plan *plan, rb__cl_part *part, int n, int pixels, int ld) {
+    if (plan->device->gpu) {
+        rb__cl_flat(plan, part, (int64_t)n * pixels * ld);
+        return;
+    }
+    int rows = rb__cl_batch_rows(plan, pixels), block = rows * pixels * ld;
+    part->rows = rows;
+    part->groups = (n + rows - 1) / rows;
+    part->cost = (double)block / RB__CL_LANES;
+    rb__cl_define(part, "BLOCK", block);
+}
+
 static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dtype_bytes(t->dtype, 4)); }
 
 static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
-    const rb_variant *v = plan->variant;
-    const rb_tensor *data = &v->tensors[it->in[0]], *x = &v->tensors[it->out[0]];
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gather.cl", "gather");
     rb__cl_define(part, "D", it->D);
-    rb__cl_define(part, "BYTES", data->dtype == RB_U8);
-    rb__cl_define_float(part, "MEAN", it->op->u.normalize.mean);
-    rb__cl_define_float(part, "STDDEV", it->op->u.normalize.stddev);
-    rb__cl_cursor(plan, part);
-    rb__cl_in(plan, part, it->in[0]);
-    rb__cl_in(plan, part, it->in[1]);
+    rb__cl_input(plan, part, it);
     rb__cl_out(plan, part, it->out[0]);
-    part->groups = (int)x->dims[0];
+    part->groups = it->N;
     part->cost = it->D / 4.0;
 }
 
@@ -49,10 +54,14 @@ void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "LDB", ldb);
     rb__cl_define(part, "LD", ld);
     rb__cl_define(part, "C", flat ? 1 : it->K);
-    rb__cl_define(part, "SCALAR", count % RB__CL_LANES != 0 || lda != ld || ldb != ld);
+    const bool packed = !flat && ld % RB__CL_LANES != 0; /* groups begin between vectors */
+    rb__cl_define(part, "SCALAR", count % RB__CL_LANES != 0 || packed || lda != ld || ldb != ld);
     rb__cl_in(plan, part, it->in[0]);
     if (it->op->kind == RB_OP_ACT_DX || it->op->kind == RB_OP_ADD) rb__cl_in(plan, part, it->in[1]);
     rb__cl_inout(plan, part, it->out[0]);
     rb__cl_int(part, (int)count);
-    rb__cl_flat(plan, part, count);
+    if (y->segment == RB_SEG_ACT)
+        rb__cl_flat_rows(plan, part, it->N, it->P * it->Q, ld);
+    else
+        rb__cl_flat(plan, part, count);
 }

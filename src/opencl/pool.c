@@ -1,6 +1,14 @@
 /* pool.c: parts of pooling layers and of their gradients, where no neighbour has taken them over. */
 #include "opencl/opencl.h"
 
+void rb__cl_pool_index(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *pool) {
+    const size_t bytes = (size_t)pool->N * (size_t)pool->P * (size_t)pool->Q * (size_t)pool->ldy;
+    if (pool->out[1] >= 0)
+        rb__cl_out(plan, part, pool->out[1]);
+    else
+        rb__cl_work_out(part, rb__cl_work_new(plan, bytes), "__global uchar *");
+}
+
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *it) {
     static const char *const bodies[RB_OP_KINDS] = {[RB_OP_MAXPOOL] = "max_pool",
                                                     [RB_OP_MAXPOOL_DX] = "max_pool_dx",
@@ -23,15 +31,13 @@ void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_in(plan, part, it->in[0]);
     if (forward) {
         rb__cl_out(plan, part, it->out[0]);
-        if (max && it->out[1] >= 0) rb__cl_out(plan, part, it->out[1]);
-        if (max && it->out[1] < 0) /* nobody wants it; training and evaluation share the kernel */
-            rb__cl_work_out(part, rb__cl_work_new(plan, (size_t)count), "__global uchar *");
+        if (max) rb__cl_pool_index(plan, part, it);
     } else {
         rb__cl_define_act(part, it->op);
         rb__cl_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
         if (max) rb__cl_in(plan, part, it->in[1]);
         rb__cl_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[max ? 2 : 1]);
-        rb__cl_inout(plan, part, it->out[0]);
+        rb__cl_result(plan, part, it);
     }
     rb__cl_int(part, (int)count);
     rb__cl_flat(plan, part, count);

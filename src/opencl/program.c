@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/sha256.h"
 #include "opencl/cache.h"
 #include "opencl/opencl.h"
@@ -128,13 +127,13 @@ static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb
     else
         rb_text_append(source, "    __local float *shared = 0;\n");
     number = 0;
-    for (int k = 0, own = 0, before = -1; k < launch->count; k++) {
+    for (int k = 0, start = 0, before = -1; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
         RB_TRY(part_name(plan->device, part, name));
         if (!rb__cl_goes_on(plan, launch, k)) {
             rb_text_printf(source, "    %sif (group < end%d) {\n", k ? "} else " : "", k);
-            before = k ? own : -1;
-            own = k;
+            before = k ? start : -1;
+            start = k;
         }
         rb_text_printf(source, "        %s(", name);
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "a%d, ", number++);
@@ -196,16 +195,34 @@ cleanup:
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
-static rb_status build(rb_device *device, const rb_text *source, cl_program *out) {
+static rb_status build(rb_device *device, const rb_text *source, const char *const *names, int n_names,
+                       cl_program *out) {
     rb_status status = RB_OK;
     rb_text options = {0};
     write_options(&options, device);
     RB_TRY(rb_text_status(&options));
-    double start = rb_clock_s();
-    RB_TRY(rb__cl_compile(device, source->data, options.data, out));
-    device->build_seconds += rb_clock_s() - start;
+    RB_TRY(rb__cl_compile(device, source->data, options.data, names, n_names, out));
 cleanup:
     rb_text_free(&options);
+    return status;
+}
+
+/* A driver knows the largest group of a kernel only when it has compiled it. */
+static rb_status make_kernel(rb_device *device, rb__cl_launch *launch) {
+    rb_status status = RB_OK;
+    cl_int error;
+    size_t most = 0, smaller = 1;
+    launch->kernel = clCreateKernel(find_built(device, launch->name)->program, launch->name, &error);
+    RB_TRY(rb__cl_status(device, error, launch->name));
+    error = clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    RB_TRY(rb__cl_status(device, error, "ask for a kernel's largest group"));
+    if (most >= (size_t)device->local) return RB_OK;
+    while (2 * smaller <= most) smaller *= 2;
+    return rb_fail(RB_UNSUPPORTED,
+                   "%s: the device runs %s in groups of at most %zu work-items, not %d: use --quirk "
+                   "work_group=%zu",
+                   device->key, launch->name, most, device->local, smaller);
+cleanup:
     return status;
 }
 
@@ -213,7 +230,6 @@ cleanup:
 static rb_status try_out(rb__cl_plan *plan, const bool *wanted) {
     rb_device *device = plan->device;
     rb_status status = RB_OK;
-    double start = rb_clock_s();
     for (int i = 0; i < plan->n_launches; i++) {
         const rb__cl_launch *launch = &plan->launches[i];
         size_t local = (size_t)device->local, global = launch->groups * local;
@@ -224,17 +240,16 @@ static rb_status try_out(rb__cl_plan *plan, const bool *wanted) {
             launch->name));
     }
     RB_TRY(rb__cl_status(device, clFinish(device->queue), "try out kernels"));
-    device->build_seconds += rb_clock_s() - start;
 cleanup:
     return status;
 }
 
-static rb_status remember(rb_device *device, cl_program program, const rb__cl_plan *plan, const bool *wanted) {
+static rb_status remember(rb_device *device, cl_program program, const char *const *names, int n_names) {
     rb__cl_built *built = calloc(1, sizeof *built);
-    if (built) built->names = calloc((size_t)plan->n_launches + 1, sizeof *built->names);
+    if (built) built->names = calloc((size_t)n_names + 1, sizeof *built->names);
     if (!built || !built->names) goto failed;
-    for (int i = 0; i < plan->n_launches; i++)
-        if (wanted[i] && !(built->names[built->n_names++] = strdup(plan->launches[i].name))) goto failed;
+    for (int i = 0; i < n_names; i++)
+        if (!(built->names[built->n_names++] = strdup(names[i]))) goto failed;
     built->program = program;
     built->next = device->built;
     device->built = built;
@@ -253,7 +268,11 @@ rb_status rb__cl_build(rb__cl_plan *plan) {
     cl_program program = NULL;
     int missing = 0;
     bool *wanted = calloc((size_t)plan->n_launches + 1, sizeof *wanted);
-    if (!wanted) return rb_fail(RB_MEMORY, "out of memory while building kernels");
+    const char **names = calloc((size_t)plan->n_launches + 1, sizeof *names); /* of what is missing */
+    if (!wanted || !names) {
+        status = rb_fail(RB_MEMORY, "out of memory while building kernels");
+        goto cleanup;
+    }
     for (int i = 0; i < plan->n_launches; i++) {
         rb__cl_launch *launch = &plan->launches[i];
         if (plan->parts[plan->sequence[launch->first]].call) continue;
@@ -261,20 +280,17 @@ rb_status rb__cl_build(rb__cl_plan *plan) {
         wanted[i] = !find_built(device, launch->name);
         for (int k = 0; k < i; k++)
             if (strcmp(plan->launches[k].name, launch->name) == 0) wanted[i] = false;
-        missing += wanted[i];
+        if (wanted[i]) names[missing++] = launch->name;
     }
     if (missing) {
         RB_TRY(write_source(&source, plan, wanted));
-        RB_TRY(build(device, &source, &program));
-        RB_TRY(remember(device, program, plan, wanted));
+        RB_TRY(build(device, &source, names, missing, &program));
+        RB_TRY(remember(device, program, names, missing));
         program = NULL;
     }
     for (int i = 0; i < plan->n_launches; i++) {
-        rb__cl_launch *launch = &plan->launches[i];
-        if (!launch->name[0]) continue;
-        cl_int error;
-        launch->kernel = clCreateKernel(find_built(device, launch->name)->program, launch->name, &error);
-        RB_TRY(rb__cl_status(device, error, launch->name));
+        const rb__cl_part *part = &plan->parts[plan->sequence[plan->launches[i].first]];
+        RB_TRY(part->call ? part->prepare(plan, part) : make_kernel(device, &plan->launches[i]));
     }
     if (missing) RB_TRY(try_out(plan, wanted));
     for (int i = 0; i < plan->n_launches; i++)
@@ -282,6 +298,7 @@ rb_status rb__cl_build(rb__cl_plan *plan) {
 cleanup:
     if (program) clReleaseProgram(program);
     rb_text_free(&source);
+    free(names);
     free(wanted);
     return status;
 }

@@ -50,8 +50,8 @@ static const struct rule {
 } rules[] = {
     /* mad() is a multiplication and an addition there, fma() one instruction; programs are cached by PoCL itself. */
     {"PoCL", ANY, "Portable Computing Language", ANY, "mac=fma,cache=off"},
-    /* A kernel with a barrier runs in work-groups of one only. */
-    {"Apple CPU", CL_DEVICE_TYPE_CPU, "Apple", ANY, "mac=expr,max_wg=1"},
+    /* Kernels with a barrier, which only the gpu family has, run in work-groups of one there. */
+    {"Apple CPU", CL_DEVICE_TYPE_CPU, "Apple", ANY, "max_wg=1"},
     /* Local memory is a piece of global memory. */
     {"CPU", CL_DEVICE_TYPE_CPU, NULL, ANY, "family=cpu,mac=expr,local_mem=0,max_wg=4096"},
     {"Apple GPU", CL_DEVICE_TYPE_GPU, "Apple", ANY, "max_wg=256,local_mem=32768"},

@@ -18,11 +18,23 @@ enum {
     RB__CL_TILE_ROWS = 8,
     RB__CL_TILE_VECTORS = 3,
     RB__CL_ROWS = 16,
+    RB__CL_TILE_MOST = 12, /* rows of a batch that is one tile */
+    /* batches of so few rows: groups have so many columns of a product each, if there are so many weights */
+    RB__CL_FEW_ROWS = 32,
+    RB__CL_FEW_COLUMNS = 64,
+    RB__CL_FEW_WEIGHTS = 32768,
     RB__CL_STRIP = 48, /* a multiple of 16 */
     RB__CL_CHUNK = 256,
     /* bytes of activations in all up to which each has memory of its own, so that none has to wait for another's and
      * ops may be merged across others */
     RB__CL_OWN_ACTIVATIONS = 1 << 30,
+
+    /* batch norm: pixels in registers at a time; work-groups of a sum in the gpu family; cpu family: blocks squared
+     * times vectors of channels up to which every group puts the blocks together itself, which costs less than a launch
+     */
+    RB__CL_NORM_CHUNK = 8,
+    RB__CL_NORM_GROUPS = 512,
+    RB__CL_NORM_MERGED = 32768,
 
     /* convolutions of the cpu family */
     RB__CL_CONV_ROWS = 14,           /* rows of a register tile of two vectors */
@@ -33,6 +45,9 @@ enum {
     RB__CL_CONV_SCRATCH = 256 << 10, /* bytes of images at a time then */
     RB__CL_CONV_BLOCK = 8,           /* images at a time then, at most */
     RB__CL_CONV_PARTIALS = 16 << 20, /* bytes of partial gradients at most, unless one part needs more */
+    /* bytes of private arrays, which lie on the stack of a driver's thread (8 MiB as a rule): of a part, of a launch */
+    RB__CL_STACK = 2 << 20,
+    RB__CL_STACK_TOGETHER = 4 << 20,
 };
 
 /* Tiles of products in the gpu family: what an item has, and how much of the depth is loaded at a time. A tile fits a

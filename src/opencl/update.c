@@ -19,12 +19,22 @@ void rb__cl_lower_update(rb__cl_plan *plan, rb__cl_item *it) {
         rb__cl_define_float(part, "L1", l1);
         rb__cl_define_float(part, "L2", l2);
         rb__cl_define_float(part, "DECAY", decay);
-        rb__cl_define(part, "MOMENTUM", it->in[2] >= 0);
+        const bool adam = op->u.update.kind == RB_ADAM;
+        rb__cl_define(part, "ADAM", adam);
+        if (adam) {
+            rb__cl_define(part, "SCHEDULE_CORRECTION1", RB_SCHED_CORRECTION1);
+            rb__cl_define(part, "SCHEDULE_CORRECTION2", RB_SCHED_CORRECTION2);
+            rb__cl_define_float(part, "BETA1", op->u.update.beta1);
+            rb__cl_define_float(part, "BETA2", op->u.update.beta2);
+            rb__cl_define_float(part, "EPS", op->u.update.eps);
+        }
+        rb__cl_define(part, "MOMENTUM", !adam && it->in[2] >= 0);
         rb__cl_define_float(part, "MOMENTUM_RATE", op->u.update.momentum);
         rb__cl_cursor(plan, part);
         rb__cl_in(plan, part, it->in[0]);
         rb__cl_in(plan, part, it->in[1]);
         rb__cl_inout(plan, part, it->in[2]);
+        if (adam) rb__cl_inout(plan, part, it->in[3]);
         rb__cl_inout(plan, part, it->out[0]);
     } else {
         rb__cl_in(plan, part, it->in[0]);

@@ -2,7 +2,8 @@
  *
  * Texts of the file's head: case, overrides, workload (rb_case_describe: what decides the work), run_id, lineage, seed,
  * epoch, step, best_epoch, best (1: the copy of the best epoch is in the file) and FIGURES. The tensor
- * `generator` (627) is the mt19937: 624 words, index of the next one, whether a normal is cached, that normal. */
+ * `generator` (627) is the mt19937: 624 words, index of the next one, whether a normal is cached, that normal;
+ * `early_stop` is rb_stop_state, beside the copy of the best epoch. */
 #include "regbench/checkpoint.h"
 
 #include <stdio.h>
@@ -31,6 +32,8 @@ enum {
 };
 /* clang-format on */
 
+/* rb_stop_state, where the copy of the best epoch is in the file. */
+static const rb__tensor_out stop_tensor = {.name = "early_stop", .type = RB__F64, .n_dims = 1, .dims = {RB_STOP_STATE}};
 static const rb__tensor_out generator_tensor = {.name = "generator", .type = RB__F64, .n_dims = 1, .dims = {GENERATOR}};
 
 /* Doubles hold 32-bit words exactly, and every reader knows them. */
@@ -70,7 +73,8 @@ rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, con
     RB_TRY(describe(t, &workload));
     RB_TRY(rb__state_new(p, head->best, &state));
     RB_TRY(rb__state_get(&state, rb_trainer_backend(t), rb_trainer_store(t), p));
-    tensors = calloc((size_t)state.n + 1, sizeof *tensors);
+    int own = head->best ? 2 : 1; /* beside those of the state */
+    tensors = calloc((size_t)(state.n + own), sizeof *tensors);
     if (!tensors) {
         status = rb_fail(RB_MEMORY, "out of memory for a list of tensors");
         goto cleanup;
@@ -78,7 +82,8 @@ rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, con
     generator_values(rb_trainer_generator(t), generator);
     tensors[0] = generator_tensor;
     tensors[0].values = generator;
-    for (int i = 0; i < state.n; i++) tensors[1 + i] = state.at[i].file;
+    if (head->best) tensors[1] = stop_tensor, tensors[1].values = &head->at.stop;
+    for (int i = 0; i < state.n; i++) tensors[own + i] = state.at[i].file;
     snprintf(numbers[0], sizeof *numbers, "%llu", (unsigned long long)head->seed);
     snprintf(numbers[1], sizeof *numbers, "%d", head->at.epoch);
     snprintf(numbers[2], sizeof *numbers, "%lld", (long long)head->at.step);
@@ -99,7 +104,7 @@ rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, con
     texts[n][0] = #name, texts[n++][1] = figures[FIGURE_##name];
     FIGURES(PRINT)
 #undef PRINT
-    RB_TRY(rb__tensor_file_write(path, (const char *const(*)[2])texts, n, tensors, state.n + 1));
+    RB_TRY(rb__tensor_file_write(path, (const char *const(*)[2])texts, n, tensors, state.n + own));
 cleanup:
     free(tensors);
     rb__state_free(&state);
@@ -137,6 +142,7 @@ rb_status rb_checkpoint_open(const char *path, rb_checkpoint **out) {
 #define READ(name) h->at.name = strtod(text_of(c, #name), NULL);
     FIGURES(READ)
 #undef READ
+    if (h->best) RB_TRY(rb__tensor_file_get(c->file, &stop_tensor, &h->at.stop));
     if (h->at.epoch < 1 || h->at.step < 1) {
         status = rb_fail(RB_INPUT, "%s is no checkpoint of regbench: it names no epoch", path);
         goto cleanup;
@@ -221,10 +227,11 @@ rb_status rb_checkpoint_restore(const rb_checkpoint *c, rb_trainer *t, uint64_t 
         return rb_fail(RB_MISMATCH, "%s was written by a run with seed %llu, this one has %llu", c->path,
                        (unsigned long long)c->head.seed, (unsigned long long)seed);
     RB_TRY(rb__state_new(p, c->head.best, &state));
-    if (rb__tensor_file_count(c->file) != state.n + 1 || c->head.at.step != steps) {
-        status = rb_fail(
-            RB_MISMATCH, "%s has %d tensors at step %lld, %d at step %lld are needed: it belongs to another model",
-            c->path, rb__tensor_file_count(c->file), (long long)c->head.at.step, state.n + 1, (long long)steps);
+    int count = state.n + (c->head.best ? 2 : 1);
+    if (rb__tensor_file_count(c->file) != count || c->head.at.step != steps) {
+        status = rb_fail(RB_MISMATCH,
+                         "%s has %d tensors at step %lld, %d at step %lld are needed: it belongs to another model",
+                         c->path, rb__tensor_file_count(c->file), (long long)c->head.at.step, count, (long long)steps);
         goto cleanup;
     }
     RB_TRY(rb__tensor_file_get(c->file, &generator_tensor, generator));

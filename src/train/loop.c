@@ -171,6 +171,13 @@ static int epochs_at_once(const rb_case *c, int epoch) {
     return c->window_epochs < left ? c->window_epochs : left;
 }
 
+/* The case's rule takes in an evaluated epoch; the parameters of the best one so far are kept on the device. */
+static rb_status decide(run *r, rb_epoch_result *e) {
+    if (e->partial || r->options->max_steps) return RB_OK;
+    bool best = rb_stop_epoch(&r->c->stop, &r->result->stop, e->epoch, e->train_loss, e->val_loss, e->val_acc);
+    return best ? rb_trainer_keep_best(r->t) : RB_OK;
+}
+
 /* Epoch number k of the window that begins with epoch `first`, of whose steps `done` are finished. */
 static rb_status finish_epoch(run *r, int first, int k, int done, double train_s, bool passes) {
     rb_status status = RB_OK;
@@ -187,14 +194,17 @@ static rb_status finish_epoch(run *r, int first, int k, int done, double train_s
     bool last = options->max_steps && r->steps >= options->max_steps;
     bool wanted = !options->no_eval && (!options->max_steps || last) && rb_epoch_finite(&e);
     /* what was evaluated with its window is told even where the window was cut short later */
-    if (wanted && (result->outcome == RB_OK || (passes && !e.partial)))
+    if (wanted && (result->outcome == RB_OK || (passes && !e.partial))) {
         RB_TRY(evaluate(r, last ? RB_MAX_STEPS_ROWS : 0, passes ? k : -1, &e));
+        RB_TRY(decide(r, &e));
+    }
     if (e.has_val && !options->max_steps && r->regression && options->on_outputs && e.current)
         RB_TRY(report_outputs(r, e.epoch));
     e.train_s = train_s + (result->train_s - train_s) * (from + n) / done;
     e.eval_s = result->eval_s;
     e.val_acc_best = result->val_acc_best;
     e.best_epoch = result->best_epoch;
+    e.stop = result->stop;
     if (!rb_epoch_finite(&e)) {
         stopped(r, RB_DIVERGED, "loss or parameters are no longer finite");
         result->foreseen = r->c->expect == RB_EXPECT_DIVERGES || r->c->expect == RB_EXPECT_ANYTHING;
@@ -217,6 +227,18 @@ static void go_on(run *r, const rb_epoch_result *from) {
     r->result->val_acc_final = from->val_acc;
     r->result->val_acc_best = from->val_acc_best;
     r->result->best_epoch = from->best_epoch;
+    r->result->stop = from->stop;
+}
+
+/* Whole runs end with the best epoch's parameters, where the case says which is best. */
+static rb_status restore_best(run *r) {
+    rb_status status = RB_OK;
+    const rb_run_result *result = r->result;
+    if (result->outcome != RB_OK || r->options->max_steps || !(result->stop.best_epoch > 0)) goto cleanup;
+    RB_TRY(rb_trainer_restore_best(r->t));
+    r->result->restored = true;
+cleanup:
+    return status;
 }
 
 rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *result) {
@@ -239,7 +261,7 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
     }
     bool passes = c->window_epochs > 1 && !options->no_eval && !options->max_steps;
     for (int epoch = result->epochs_run + 1; result->outcome == RB_OK; epoch += n) {
-        if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs) break;
+        if (options->max_steps ? r.steps >= options->max_steps : epoch > c->epochs || result->stop.stopped > 0) break;
         n = epochs_at_once(c, epoch);
         int64_t left = options->max_steps ? options->max_steps - r.steps : INT64_MAX;
         int limit = left < (int64_t)n * per_epoch ? (int)left : n * per_epoch, done;
@@ -249,7 +271,9 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
         for (int k = 0; k * per_epoch < done && result->outcome == cut; k++)
             RB_TRY(finish_epoch(&r, epoch, k, done, train_s, passes));
     }
-    if (result->outcome == RB_OK && !options->max_steps && !options->no_eval && c->n_valid > 0) {
+    RB_TRY(restore_best(&r));
+    bool splits = rb_case_valid(c, rb_trainer_data(t)->n_train) > 0;
+    if (result->outcome == RB_OK && !options->max_steps && !options->no_eval && splits) {
         double loss;
         RB_TRY(rb_trainer_eval(t, RB_SPLIT_TEST, 0, &loss, &result->test_acc, NULL));
     }

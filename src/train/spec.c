@@ -4,20 +4,32 @@
 
 rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
     /* Where a case names no split, all of the training set trains and the test set validates. */
-    int64_t n_train = c->n_train ? c->n_train : d->n_train - c->n_valid, n_valid = c->n_valid ? c->n_valid : d->n_test;
-    if (c->n_valid >= d->n_train)
-        return rb_fail(RB_MISMATCH,
-                       "case %s: %d validation images are split off the training set, but %s has %lld training images "
-                       "and at least one must be left to train on",
-                       c->name, c->n_valid, d->name, (long long)d->n_train);
-    if (n_train + c->n_valid > d->n_train)
-        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %d validation images, but %s has %lld in all",
-                       c->name, (long long)n_train, c->n_valid, d->name, (long long)d->n_train);
+    int64_t split = rb_case_valid(c, d->n_train), n_valid = split ? split : d->n_test;
+    int64_t n_train = c->n_train ? c->n_train : d->n_train - split;
+    if (split >= d->n_train)
+        return rb_fail(
+            RB_MISMATCH,
+            "case %s: %lld validation images are split off the training set, but %s has %lld training images "
+            "and at least one must be left to train on",
+            c->name, (long long)split, d->name, (long long)d->n_train);
+    if (n_train + split > d->n_train)
+        return rb_fail(RB_MISMATCH, "case %s wants %lld training and %lld validation images, but %s has %lld in all",
+                       c->name, (long long)n_train, (long long)split, d->name, (long long)d->n_train);
     if (c->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", c->batch);
     int batch = c->batch < n_train ? c->batch : (int)n_train; /* as a DataLoader does */
     int passes = c->window_epochs > 1 ? c->window_epochs : 1;
     if (passes > 1 && !c->in_order)
         return rb_fail(RB_USAGE, "case %s shuffles: each epoch has an order of its own to write, so window_epochs is 1",
+                       c->name);
+    if (passes > 1 && c->stop.kind != RB_STOP_NEVER)
+        return rb_fail(RB_USAGE, "case %s stops early: that is decided after each epoch, so window_epochs is 1",
+                       c->name);
+    bool strips = c->stop.kind == RB_STOP_PQ || c->stop.kind == RB_STOP_UP;
+    if (c->stop.count < 0 || (strips && c->stop.strip < 1) || (c->stop.kind == RB_STOP_UP && c->stop.count < 1) ||
+        (d->regression && c->stop.kind == RB_STOP_PATIENCE))
+        return rb_fail(RB_USAGE, "case %s: its rule for stopping early cannot work", c->name);
+    if (!(c->label_noise >= 0 && c->label_noise <= 1) || (d->regression && c->label_noise > 0))
+        return rb_fail(RB_USAGE, "case %s: label noise must be a share from 0 to 1 of labels that are classes",
                        c->name);
     int64_t n_eval = n_valid > d->n_test ? n_valid : d->n_test;
     *out = (rb_spec){.layers = c->layers,
@@ -53,7 +65,7 @@ rb_status rb_case_compile(const rb_case *c, const rb_layout *layout, rb_program 
     rb_program *shapes = NULL;
     rb_case whole =
         *c; /* without a split: that the model does not fit the images is said before that a split does not */
-    whole.n_train = whole.n_valid = 0;
+    whole.n_train = whole.n_valid = 0, whole.valid_share = 0;
     *out = NULL;
     RB_TRY(rb_dataset_outline(c->dataset, &outline));
     RB_TRY(rb_case_spec(&whole, &outline, &spec));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "regbench/portable.h"
 #include "regbench/rng.h"
 #include "regbench/train.h"
 
@@ -18,6 +19,7 @@ struct rb_trainer {
     rb_mt19937 generator;
 
     int64_t n_train, n_valid, n_test;
+    int32_t *labels; /* (rows of the data set): with random ones among them where the case wants that; else NULL */
     int32_t *train_rows, *valid_rows, *test_rows; /* row numbers in DATA; valid_rows may be test_rows */
     int steps_per_epoch, full_steps;              /* of which full_steps have the whole batch */
     int position;                                 /* steps submitted in this window */
@@ -47,16 +49,17 @@ static rb_status split_rows(rb_trainer *t, const rb_spec *spec, uint64_t seed) {
     rb_status status = RB_OK;
     int32_t *permutation = NULL;
     t->n_train = spec->n_train;
-    t->n_valid = c->n_valid ? c->n_valid : d->n_test;
+    int64_t split = rb_case_valid(c, d->n_train);
+    t->n_valid = split ? split : d->n_test;
     t->n_test = d->n_test;
     t->train_rows = range(0, t->n_train);
-    t->valid_rows = c->n_valid ? range(0, t->n_valid) : range(d->n_train, t->n_valid);
+    t->valid_rows = split ? range(0, t->n_valid) : range(d->n_train, t->n_valid);
     t->test_rows = range(d->n_train, t->n_test);
     if (!t->train_rows || !t->valid_rows || !t->test_rows) {
         status = rb_fail(RB_MEMORY, "out of memory while splitting %s", d->name);
         goto cleanup;
     }
-    if (c->n_train || c->n_valid) {
+    if (c->n_train || split) {
         rb_mt19937 own;
         permutation = malloc(sizeof *permutation * (size_t)d->n_train);
         if (!permutation) {
@@ -66,11 +69,30 @@ static rb_status split_rows(rb_trainer *t, const rb_spec *spec, uint64_t seed) {
         rb_mt19937_seed(&own, seed);
         rb_randperm(&own, permutation, d->n_train);
         memcpy(t->train_rows, permutation, sizeof *permutation * (size_t)t->n_train);
-        if (c->n_valid) memcpy(t->valid_rows, permutation + t->n_train, sizeof *permutation * (size_t)t->n_valid);
+        if (split) memcpy(t->valid_rows, permutation + t->n_train, sizeof *permutation * (size_t)t->n_valid);
     }
 cleanup:
     free(permutation);
     return status;
+}
+
+static const int32_t *labels_of(const rb_trainer *t) { return t->labels ? t->labels : t->data->labels; }
+
+/* Random classes for a share of the training set's rows, those that validate among them; the test set keeps its own.
+ * Word 0 of Philox at counter (row, 0, 0, RB_STREAM_LABELS) says whether, word 1 which class, all being as likely, the
+ * right one too: the same on every device, whatever the split, and nothing is drawn from the run's stream. */
+static rb_status draw_labels(rb_trainer *t, uint64_t seed) {
+    const rb_dataset *d = t->data;
+    int64_t rows = d->n_train + d->n_test;
+    if (!(t->c->label_noise > 0)) return RB_OK;
+    t->labels = malloc(sizeof *t->labels * (size_t)rows);
+    if (!t->labels) return rb_fail(RB_MEMORY, "out of memory for the labels of %s", d->name);
+    memcpy(t->labels, d->labels, sizeof *t->labels * (size_t)rows);
+    for (int64_t i = 0; i < d->n_train; i++) {
+        rb_philox4 draw = rb_philox((uint32_t)i, 0, 0, RB_STREAM_LABELS, (uint32_t)seed, (uint32_t)(seed >> 32));
+        if (rb_unit(draw.v[0]) < t->c->label_noise) t->labels[i] = (int32_t)RB_MULHI(draw.v[1], (uint32_t)d->classes);
+    }
+    return RB_OK;
 }
 
 static rb_status compile(rb_trainer *t, const rb_spec *spec) {
@@ -92,7 +114,7 @@ static rb_status upload(rb_trainer *t, uint64_t seed) {
     for (int f = 0; f < RB_FAMILIES; f++) head.cursor[f].wrap = 1;
     RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->data_x, t->data->x));
     RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->data_y,
-                         t->data->targets ? (const void *)t->data->targets : t->data->labels));
+                         t->data->targets ? (const void *)t->data->targets : labels_of(t)));
     RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->head.offset, sizeof head, &head));
 cleanup:
     return status;
@@ -144,6 +166,7 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
     if (!c->fresh_params) rb_dataset_draws(data, &t->generator);
     RB_TRY(rb_case_spec(c, data, &spec));
     RB_TRY(split_rows(t, &spec, seed));
+    RB_TRY(draw_labels(t, seed));
     RB_TRY(compile(t, &spec));
     const rb_program *p = t->program;
     int64_t rows = p->order[RB_FAMILY_TRAIN].dims[0], padded = p->order[RB_FAMILY_EVAL].dims[0];
@@ -177,6 +200,7 @@ void rb_trainer_free(rb_trainer *t) {
         if (t->bound[k]) t->backend->unbind(t->bound[k]);
     if (t->store) t->backend->store_free(t->store);
     rb_program_free(t->program);
+    free(t->labels);
     free(t->train_rows);
     free(t->valid_rows);
     free(t->test_rows);
@@ -309,7 +333,7 @@ const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split) {
 void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *labels) {
     int64_t all;
     const int32_t *rows = split_table(t, split, &all);
-    for (int64_t i = 0; i < n && i < all; i++) labels[i] = t->data->labels[rows[i]];
+    for (int64_t i = 0; i < n && i < all; i++) labels[i] = labels_of(t)[rows[i]];
 }
 
 rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit) {
@@ -382,6 +406,9 @@ rb_status rb_trainer_param_l2(rb_trainer *t, double *out) {
 cleanup:
     return status;
 }
+
+rb_status rb_trainer_keep_best(rb_trainer *t) { return t->backend->submit(t->bound[RB_VARIANT_SNAPSHOT], 1); }
+rb_status rb_trainer_restore_best(rb_trainer *t) { return t->backend->submit(t->bound[RB_VARIANT_RESTORE], 1); }
 
 rb_status rb_trainer_get_param(rb_trainer *t, int i, float *values) {
     return rb_tensor_get(t->backend, t->store, t->program, &t->program->params[i].tensor, values);

@@ -1,0 +1,76 @@
+/* lab_animals.c: document 003: a network far too large for a few faces of cats, dogs and wild animals, and what keeps
+ * it from learning them by heart. */
+#include "regbench/lab.h"
+
+static const rb_layer animal_net[] = {RB_LINEAR(128), RB_RELU, RB_LINEAR(32), RB_RELU, RB_LINEAR(3), RB_END};
+static const rb_layer big_animal_net[] = {RB_LINEAR(124),       RB_LEAKY_RELU(0.01f), RB_LINEAR(64),
+                                          RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
+/* Document 003 drops before the activation. */
+static const rb_layer animal_net_dropout[] = {
+    RB_LINEAR(248),   RB_DROPOUT(0.5f),     RB_LEAKY_RELU(0.01f), RB_LINEAR(210),
+    RB_DROPOUT(0.3f), RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
+
+/* A few dozen images are learned by heart or not at all, depending on which they are. */
+#define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .expect = RB_EXPECT_ANYTHING
+#define NET     .model = "AnimalNet", .layers = animal_net, .momentum = 0.99f, ANIMALS
+/* An epoch of a step or two: ten of them are decided at once. */
+#define FEW     .n_valid = 100, .window_epochs = 10
+#define PENALTY .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
+#define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
+#define RATE    .n_train = 250, .epochs = 20, FEW, NET
+#define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
+#define FULL    .valid_share = 0.2f, NET
+
+static const rb_case cases[] = {
+    {.name = "animals/unregularized",
+     .title = "30 images: training accuracy reaches 100 %, validation hardly beats guessing",
+     .n_train = 30,
+     PENALTY},
+    {.name = "animals/l1", .title = "L1 0.001 shrinks the norm", .n_train = 30, .l1 = 1e-3f, PENALTY},
+    {.name = "animals/l2", .title = "L2 0.001 shrinks the norm", .n_train = 100, .l2 = 1e-3f, PENALTY},
+    {.name = "animals/l1l2", .title = "both", .n_train = 100, .l1 = 1e-3f, .l2 = 1e-3f, PENALTY},
+    {.name = "animals/no-dropout",
+     .title = "without dropout: what the next one is compared with",
+     .model = "BigAnimalNet",
+     .layers = big_animal_net,
+     DROPOUT},
+    {.name = "animals/dropout",
+     .title = "dropout 0.5 and 0.3 in a larger network: training and validation stay together",
+     .model = "AnimalNetDropout",
+     .layers = animal_net_dropout,
+     DROPOUT},
+    {.name = "animals/no-augment",
+     .title = "250 images as they are",
+     .lr = 1e-3f,
+     .n_train = 250,
+     .epochs = 250,
+     FEW,
+     NET},
+    {.name = "animals/lr-0.0005", .title = "250 images, rate 0.0005", .lr = 5e-4f, RATE},
+    {.name = "animals/lr-0.001", .title = "rate 0.001: better", .lr = 1e-3f, RATE},
+    {.name = "animals/lr-0.005", .title = "rate 0.005: better still", .lr = 5e-3f, RATE},
+    {.name = "animals/lr-full-0.0005",
+     .title = "rate 0.0005 on all images, as the document meant",
+     .lr = 5e-4f,
+     .epochs = 20,
+     FULL},
+    {.name = "animals/lr-full-0.001", .title = "rate 0.001 on all images", .lr = 1e-3f, .epochs = 20, FULL},
+    {.name = "animals/lr-full-0.005", .title = "rate 0.005 on all images", .lr = 5e-3f, .epochs = 20, FULL},
+    {.name = "animals/early-stop",
+     .title = "stops when 20 epochs brought no better validation accuracy, keeps the best",
+     .lr = 5e-4f,
+     .epochs = 200,
+     .stop = {.kind = RB_STOP_PATIENCE, .count = 20},
+     FULL},
+    {.name = "animals/random-labels",
+     .title = "labels are noise: training accuracy reaches 100 % all the same, validation stays at chance",
+     .label_noise = 1,
+     NOISE},
+    {.name = "animals/partially-random-labels",
+     .title = "10 % of the labels are noise: training reaches 100 %, validation suffers",
+     .label_noise = 0.1f,
+     NOISE},
+    {0},
+};
+
+const rb_lab rb_lab_animals = {"animals", "what keeps a large network from learning images by heart?", cases};
