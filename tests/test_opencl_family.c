@@ -10,7 +10,7 @@
 #include "regbench/check.h"
 
 /* LeNet's first weight gradient is long enough to be added in two rounds. */
-static const char *const few[] = {"linear, leaky", "LeNet", "with strides", "dropout of channels", "regression",
+static const char *const few[] = {"linear, leaky", "LeNet", "with strides", "dropout of channels", "regression of five",
                                   "soft labels",   NULL};
 static const char *const all[] = {"", NULL};
 static const char *quirks = "family=gpu,max_wg=64,local_mem=32768";

@@ -26,7 +26,7 @@ LAYERS(pool_overlap, RB_CONV(4, .kernel = 3, .pad = 1), RB_MAXPOOL(3, .stride = 
 LAYERS(pool_bare, RB_MAXPOOL(2), RB_CONV(3, .kernel = 2), RB_AVGPOOL(2), RB_MAXPOOL(1), RB_LINEAR(3));
 LAYERS(pool_floor, RB_CONV(19, .kernel = 3, .pad = 1), RB_RELU, RB_MAXPOOL(2), RB_AVGPOOL(4), RB_SIGMOID,
        RB_LINEAR(10));
-LAYERS(pool_narrow, RB_CONV(6, .kernel = 3, .pad = 1), RB_RELU, RB_CONV(10, .kernel = 3, .pad = 1), RB_RELU,
+LAYERS(pool_narrow, RB_CONV(6, .kernel = 3, .pad = 1), RB_RELU, RB_CONV(2, .kernel = 3, .pad = 1), RB_RELU,
        RB_MAXPOOL(2), RB_LINEAR(4));
 LAYERS(residual, RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU,
        RB_CONV(16, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU_TAG("block"),

@@ -68,6 +68,19 @@ static const rb__item *gather_of(const planner *p, int tensor) {
     return NULL;
 }
 
+/* Sums over the batch come after the open phase: an op that changes what they read (a gradient that a residual sum
+ * hands on, to which others then add) must come after them. */
+static bool changes_awaited(const planner *p, const rb__item *it) {
+    for (int i = 0; i < p->n_after; i++) {
+        const rb__item *waits = p->after[i].item;
+        if (waits->op->kind != RB_OP_LINEAR_DW) continue;
+        for (int k = 0; k < RB_OP_MAX_OUT; k++)
+            if (it->out_id[k] >= 0 && (it->out_id[k] == waits->in_id[0] || it->out_id[k] == waits->in_id[1]))
+                return true;
+    }
+    return false;
+}
+
 static void schedule(planner *p, int i) {
     rb__item *it = &p->plan->items[i];
     const rb__kernels *k = p->kernels;
@@ -78,6 +91,7 @@ static void schedule(planner *p, int i) {
         p->plan->phases[p->plan->n_phases++] = (rb__phase){.kind = RB__LIBRARY, .first = i, .count = 1};
         return;
     }
+    if (it->rows && changes_awaited(p, it)) flush(p);
     if (it->survey) {
         p->rows[p->n_rows++] = (rb__pass){i, it->survey};
         p->after[p->n_after++] =
