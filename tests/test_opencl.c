@@ -308,7 +308,8 @@ static void the_cache_survives_damage(void **state) {
     assert_int_equal(shell("%s -O exchanged", run), 0);
     assert_int_equal(shell("ls kept/regbench/opencl | grep -c tmp"), 1);
     /* a cache that cannot be made */
-    assert_int_equal(shell(": > file; XDG_CACHE_HOME=$PWD/file " RUN " --quirk cache=on -O nowhere"), 0);
+    assert_int_equal(
+        shell(": > file; POCL_CACHE_DIR=$PWD/pocl XDG_CACHE_HOME=$PWD/file " RUN " --quirk cache=on -O nowhere"), 0);
 }
 
 /* --- code --------------------------------------------------------------------------------------------------------- */
