@@ -82,7 +82,7 @@ static void what_cannot_be_checked_is_told(void **state) {
     if (code == 0) return; /* Debian's package is installed */
     assert_int_equal(shell("%s $R check cnn/cifar -d reference -o csv", alone), 2);
     assert_has(out, "1,reference,cnn/cifar,2021,,,,skipped,");
-    assert_has(err, "1 agreed, 1 skipped, 0 failed");
+    assert_has(err, "2 agreed, 1 skipped, 0 failed");
     assert_has(err, "data fetch cifar");
 }
 
