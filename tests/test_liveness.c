@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/builder.h"
 #include "support.h"
 
 static int clear(void **state) {
@@ -73,6 +74,28 @@ static size_t sum_of_act(const rb_variant *v, size_t align) {
     return sum;
 }
 
+/* The op that `plan` names as the peak needs the bytes it says, none needs more, none before it as many. */
+static void check_peak(const rb_program *p, const rb_variant *v) {
+    int at;
+    size_t bytes, align = (size_t)p->layout.align;
+    size_t *alive = test_calloc((size_t)v->n_ops, sizeof *alive);
+    for (int t = 0; t < v->n_tensors; t++) {
+        int first = v->n_ops, last = -1;
+        if (v->tensors[t].segment != RB_SEG_ACT) continue;
+        for (int i = 0; i < v->n_ops; i++)
+            for (int k = 0; k < RB_OP_MAX_IN + RB_OP_MAX_OUT; k++)
+                if ((k < RB_OP_MAX_IN ? v->ops[i].in[k] : v->ops[i].out[k - RB_OP_MAX_IN]) == t) {
+                    if (i < first) first = i;
+                    last = i;
+                }
+        for (int i = first; i <= last; i++) alive[i] += (v->tensors[t].bytes + align - 1) / align * align;
+    }
+    MUST(rb__peak_activations(v, &p->layout, &at, &bytes) == RB_OK);
+    MUST(at >= 0 && at < v->n_ops && alive[at] == bytes && bytes <= v->act_bytes);
+    for (int i = 0; i < v->n_ops; i++) MUST(i < at ? alive[i] < bytes : alive[i] <= bytes);
+    test_free(alive);
+}
+
 /* Other segments: within bounds; a gradient is written once, where its parameter lies, and all are before the update.
  */
 static void walk_store(const rb_program *p, const rb_variant *v, bool trains) {
@@ -115,6 +138,7 @@ static void check_program(const rb_program *p) {
         part = v->name;
         MUST(walk_act(v, align) == v->act_bytes);
         MUST(v->act_bytes <= sum_of_act(v, align));
+        check_peak(p, v);
         walk_store(p, v, k == RB_VARIANT_TRAIN || k == RB_VARIANT_TRAIN_TAIL);
         if (v->act_bytes > largest) largest = v->act_bytes;
         MUST(v->rows == (k == RB_VARIANT_TRAIN_TAIL ? (int)(s->n_train % s->batch) : s->batch));

@@ -338,6 +338,32 @@ static void bad_quirks_are_refused(void **state) {
     assert_int_equal(shell("$R devices -d cpu --quirk max_wg=64 -o csv"), 0); /* of no meaning to it */
 }
 
+/* A row `oom` with the bytes that `plan` prints and the batch that fits, which then runs: the session goes on. */
+static void too_little_memory_is_a_row(void **state) {
+    static const char limited[] = "size/lenet --dataset sample -d opencl --quirk max_alloc=10485760";
+    char need[128];
+    size_t act = 0, all = 0;
+    int batch = 0;
+    (void)state;
+    need_device();
+    assert_int_equal(shell("$R plan %s -B 1000", limited), 0);
+    const char *at = strstr(rb_text_string(&out), "segments in bytes:");
+    assert_non_null(at);
+    assert_int_equal(sscanf(strstr(at, " act "), " act %zu ctrl %*u, in all %zu", &act, &all), 2);
+    snprintf(need, sizeof need, "(%zu bytes, of which act %zu) on opencl:0, which has ", all, act);
+    assert_int_equal(shell("$R run %s -B 1000,32 --max-steps 1 --verify off -O little -o csv", limited), 4);
+    assert_int_equal(lines(rb_text_string(&out)), 3);
+    assert_has(out, need);
+    assert_has(out, ", in one segment at most 10.00 MiB; a batch of ");
+    assert_string_equal(cell(0, RB_COL(runs, status)), "oom");
+    assert_string_equal(cell(1, RB_COL(runs, status)), "ok");
+    assert_int_equal(sscanf(strstr(rb_text_string(&out), "a batch of "), "a batch of %d would fit (-B", &batch), 1);
+    assert_int_equal(shell("$R run %s -B %d,%d --max-steps 1 --verify off -O just -o csv", limited, batch, batch + 1),
+                     4);
+    assert_string_equal(cell(0, RB_COL(runs, status)), "ok");
+    assert_string_equal(cell(1, RB_COL(runs, status)), "oom");
+}
+
 /* --- kernels' texts -------------------------------------------------------------------------------------------------
  */
 
@@ -402,6 +428,7 @@ int main(void) {
         cmocka_unit_test(rules_look_at_type_then_platform_then_vendor),
         cmocka_unit_test(quirks_are_overruled_within_the_limits),
         cmocka_unit_test(bad_quirks_are_refused),
+        cmocka_unit_test(too_little_memory_is_a_row),
         cmocka_unit_test(kernels_are_embedded_and_replaceable),
 #endif
     };

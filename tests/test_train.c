@@ -1,4 +1,5 @@
-/* test_train.c: the training loop: memorizing a few samples, same seed same bits, tails, outcomes, splits, refusals. */
+/* test_train.c: the training loop: memorizing a few samples, same seed same bits, tails, outcomes, splits, refusals,
+ * too little memory. */
 #include "noise.h"
 
 static const char *const devices[] = {"reference", "cpu"};
@@ -207,6 +208,116 @@ static void impossible_cases_are_refused(void **state) {
             "batch-norm of layer 0 (variant train): not on this device");
 }
 
+/* --- devices with little memory -------------------------------------------------------------------------------------
+ */
+
+/* What the cpu is made to say, and from how many bytes on it has none; 0 = no limit. */
+static size_t told_memory, told_segment, true_memory;
+
+static void small_info(const rb_device *device, rb_device_info *out) {
+    rb_device_id cpu;
+    assert_ok(rb_device_select("cpu", &cpu));
+    cpu.backend->info(device, out);
+    out->memory = told_memory, out->max_alloc = told_segment;
+}
+
+static size_t sum_of(const size_t bytes[RB_SEGMENTS]) {
+    size_t sum = 0;
+    for (int k = 0; k < RB_SEGMENTS; k++) sum += bytes[k];
+    return sum;
+}
+
+static rb_status small_store_new(rb_device *device, const size_t bytes[RB_SEGMENTS], rb_store **out) {
+    rb_device_id cpu;
+    assert_ok(rb_device_select("cpu", &cpu));
+    *out = NULL;
+    if (true_memory && sum_of(bytes) > true_memory) return rb_fail(RB_MEMORY, "the driver has no more");
+    return cpu.backend->store_new(device, bytes, out);
+}
+
+/* Bytes of the case at this batch, as `regbench plan` prints them; false where it does not compile. */
+static bool bytes_of(const opened *o, rb_case c, const rb_dataset *data, int batch, size_t bytes[RB_SEGMENTS]) {
+    rb_layout layout;
+    rb_spec spec;
+    rb_program *p = NULL;
+    c.batch = batch;
+    o->backend->layout(o->device, &layout);
+    assert_ok(rb_case_spec(&c, data, &spec));
+    bool compiles = rb_program_compile(&spec, &layout, &p) == RB_OK;
+    if (compiles) memcpy(bytes, p->bytes, sizeof p->bytes);
+    rb_program_free(p);
+    rb_error_clear();
+    return compiles;
+}
+
+/* Refused at batch 400, with the bytes needed and the largest batch within these limits, found here by trying all. */
+static void too_little(const rb_layer *layers, int n_train, size_t memory, size_t segment, size_t really,
+                       const char *part) {
+    noise *s = make_noise(n_train, 40);
+    opened o = open_device("cpu");
+    rb_backend small = *o.backend;
+    small.info = small_info, small.store_new = small_store_new;
+    told_memory = memory, told_segment = segment, true_memory = really;
+    rb_case c = {.name = "test/small", .layers = layers, .batch = 400};
+    size_t bytes[RB_SEGMENTS], most = memory ? memory : really;
+    char expected[128], text[sizeof rb_error_last()->text];
+    rb_trainer *t;
+    int best = 0;
+    for (int b = 1; b < 400; b++) {
+        bool fit = bytes_of(&o, c, &s->data, b, bytes) && !(most && sum_of(bytes) > most);
+        for (int k = 0; k < RB_SEGMENTS; k++) fit = fit && !(segment && bytes[k] > segment);
+        if (fit) best = b;
+    }
+    assert_int_equal(rb_trainer_new(&small, o.device, &c, &s->data, 1, &t), RB_MEMORY);
+    assert_null(t);
+    snprintf(text, sizeof text, "%s", rb_error_last()->text);
+    print_message("%s\n", text);
+    assert_true(bytes_of(&o, c, &s->data, 400, bytes));
+    snprintf(expected, sizeof expected, "(%zu bytes, of which act %zu) on cpu", sum_of(bytes), bytes[RB_SEG_ACT]);
+    assert_non_null(strstr(text, expected));
+    assert_non_null(strstr(text, part));
+    if (best)
+        snprintf(expected, sizeof expected, "; a batch of %d would fit (-B %d)", best, best);
+    else {
+        assert_true(bytes_of(&o, c, &s->data, 1, bytes));
+        snprintf(expected, sizeof expected, "(%zu bytes, of which data %zu)", sum_of(bytes), bytes[RB_SEG_DATA]);
+        assert_non_null(strstr(text, "; no batch fits: batch 1 needs "));
+    }
+    if (!strstr(text, expected)) fail_msg("expected: %s", expected);
+    rb_error_clear();
+    if (best) {
+        c.batch = best;
+        assert_ok(rb_trainer_new(&small, o.device, &c, &s->data, 1, &t));
+        rb_trainer_free(t);
+    }
+    o.backend->close(o.device);
+    free(s);
+}
+
+static void too_little_memory_names_the_batch_that_fits(void **state) {
+    (void)state;
+    static const rb_layer normalized[] = {RB_CONV(8, .kernel = 3), RB_LINEAR(16), RB_BATCHNORM, RB_LINEAR(10), RB_END};
+    too_little(cnn, 512, 20 << 20, 0, 0, ", which has 20.00 MiB;");
+    too_little(cnn, 512, 0, 5 << 20, 0, ", which has unknown memory, in one segment at most 5.00 MiB;");
+    too_little(cnn, 512, 1 << 30, 9 << 20, 0, ", which has 1.00 GiB, in one segment at most 9.00 MiB;");
+    too_little(cnn, 512, 0, 0, 20 << 20, ", which failed (the driver has no more);");
+    too_little(cnn, 512, 400 << 10, 0, 0, ", which has 400.00 KiB;"); /* the data alone is more */
+    too_little(cnn, 512, 0, 0, 400 << 10, ", which failed (");
+    too_little(cnn, 512, 400, 0, 0, ", which has 400 bytes;");
+    /* Of 513 rows a batch of 128 leaves one over, which batch norm refuses: 127 is what fits, to the byte. */
+    noise *n = make_noise(513, 40);
+    opened o = open_device("cpu");
+    size_t bytes[RB_SEGMENTS];
+    rb_case c = {.name = "test/small", .layers = normalized};
+    assert_false(bytes_of(&o, c, &n->data, 128, bytes));
+    assert_true(bytes_of(&o, c, &n->data, 127, bytes));
+    o.backend->close(o.device);
+    free(n);
+    too_little(normalized, 513, sum_of(bytes), 0, 0, "; a batch of 127 would fit (-B 127)");
+    too_little(normalized, 513, 0, bytes[RB_SEG_ACT], 0, "; a batch of 127 would fit (-B 127)");
+    too_little(normalized, 513, sum_of(bytes) - 1, 0, 0, "; a batch of 126 would fit (-B 126)");
+}
+
 static void splits_are_disjoint(void **state) {
     (void)state;
     noise *s = make_noise(64, 40);
@@ -260,6 +371,7 @@ int main(void) {
         cmocka_unit_test(max_steps_stops_and_evaluates_once),
         cmocka_unit_test(a_flag_stops_the_run),
         cmocka_unit_test(impossible_cases_are_refused),
+        cmocka_unit_test(too_little_memory_names_the_batch_that_fits),
         cmocka_unit_test(splits_are_disjoint),
         cmocka_unit_test(evaluation_is_independent_of_the_batch),
     };

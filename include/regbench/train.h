@@ -35,7 +35,7 @@ typedef struct rb_trainer_times {
 } rb_trainer_times;
 
 /* `data` and `c` must outlive the trainer. RB_MISMATCH: shapes, more rows asked for than there are. RB_UNSUPPORTED: the
- * device cannot run an op, with the reason. */
+ * device cannot run an op, with the reason. RB_MEMORY: what was needed and the largest batch that would fit. */
 rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
                          uint64_t seed, rb_trainer **out);
 void rb_trainer_free(rb_trainer *t);

@@ -18,8 +18,9 @@ typedef struct rb_side {
 rb_status rb__side_new(rb_side *s, const rb_check_shape *shape);
 void rb__side_free(rb_side *s);
 
-/* Runs op i of a variant alone, or (i < 0; provider may be NULL) all of them as one step, at the last step of its family's pass (so that bases and slots are not zero), with the
- * store's images before and after. The cursor must advance by one; `after` shows it as it was. */
+/* Runs op i of a variant alone, or (i < 0; provider may be NULL) all of them as one step, at the last step of its
+ * family's pass (so that bases and slots are not zero), with the store's images before and after. The cursor must
+ * advance by one; `after` shows it as it was. */
 rb_status rb__side_run(rb_side *s, rb_variant_kind kind, int i, const char **provider);
 
 /* Canonical values of a tensor in an image, integers as floats; of METRIC and predictions only this step's. The caller

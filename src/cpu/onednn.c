@@ -91,9 +91,32 @@ static dnnl_memory_desc_t image(int64_t N, int64_t C, int64_t H, int64_t W, dnnl
     return md;
 }
 
-/* Makes the stage's primitive, with strict arithmetic and scratch of our own. */
+/* The library's implementation `name` in place of its first choice, where it has that one for this op. */
+static rb_status prefer(library *l, const char *name, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr,
+                        dnnl_primitive_desc_t *pd) {
+    rb_status status = RB_OK;
+    dnnl_primitive_desc_iterator_t choices = NULL;
+    DNNL_TRY(dnnl_primitive_desc_iterator_create(&choices, desc, attr, l->engine, NULL));
+    do {
+        dnnl_primitive_desc_t choice = dnnl_primitive_desc_iterator_fetch(choices);
+        const char *is = "";
+        if (choice) dnnl_primitive_desc_query(choice, dnnl_query_impl_info_str, 0, (void *)&is);
+        if (strcmp(is, name) == 0) {
+            dnnl_primitive_desc_destroy(*pd);
+            *pd = choice;
+            break;
+        }
+        dnnl_primitive_desc_destroy(choice);
+    } while (dnnl_primitive_desc_iterator_next(choices) == dnnl_success);
+cleanup:
+    dnnl_primitive_desc_iterator_destroy(choices);
+    return status;
+}
+
+/* Makes the stage's primitive, with strict arithmetic and scratch of our own. name: of the implementation, NULL = the
+ * library's first choice. */
 static rb_status primitive(library *l, stage *s, const_dnnl_op_desc_t desc, const_dnnl_primitive_desc_t hint,
-                           dnnl_primitive_desc_t *pd) {
+                           const char *name, dnnl_primitive_desc_t *pd) {
     rb_status status = RB_OK;
     dnnl_primitive_attr_t attr = NULL;
     void *scratch;
@@ -101,6 +124,7 @@ static rb_status primitive(library *l, stage *s, const_dnnl_op_desc_t desc, cons
     DNNL_TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     DNNL_TRY(dnnl_primitive_attr_set_fpmath_mode(attr, dnnl_fpmath_mode_strict));
     DNNL_TRY(dnnl_primitive_desc_create(pd, desc, attr, l->engine, hint));
+    if (name) RB_TRY(prefer(l, name, desc, attr, pd));
     DNNL_TRY(dnnl_primitive_create(&s->primitive, *pd));
     const dnnl_memory_desc_t *need = dnnl_primitive_desc_query_md(*pd, dnnl_query_scratchpad_md, 0);
     if (need && dnnl_memory_desc_get_size(need)) {
@@ -139,7 +163,7 @@ static rb_status prepare_linear(library *l, const rb__item *it) {
     RB_TRY(argument(l, s, DNNL_ARG_WEIGHTS, &b, NULL));
     RB_TRY(argument(l, s, DNNL_ARG_DST, &c, NULL));
     if (has_bias) RB_TRY(argument(l, s, DNNL_ARG_BIAS, &bias, NULL));
-    RB_TRY(primitive(l, s, &desc, NULL, &pd));
+    RB_TRY(primitive(l, s, &desc, NULL, NULL, &pd));
 cleanup:
     dnnl_primitive_desc_destroy(pd);
     return status;
@@ -189,17 +213,18 @@ static rb_status prepare_conv(library *l, const rb__item *it) {
     if (it->op->kind == RB_OP_CONV || it->op->kind == RB_OP_CONV_DX) {
         s = &l->stages[1]; /* the reorder of the weights comes before it, but its target is known only afterwards */
         if (it->op->kind == RB_OP_CONV) {
+            bool small = g->R > 1 && g->P * g->Q <= RB__LIBRARY_SMALL_MAP;
             RB_TRY(argument(l, s, DNNL_ARG_SRC, &x, NULL));
             RB_TRY(argument(l, s, DNNL_ARG_DST, &y, NULL));
             if (has_bias) RB_TRY(argument(l, s, DNNL_ARG_BIAS, &bias, NULL));
-            RB_TRY(primitive(l, s, &forward, NULL, &pd));
+            RB_TRY(primitive(l, s, &forward, NULL, small ? "jit:avx512_core" : NULL, &pd));
         } else {
             DNNL_TRY(dnnl_primitive_desc_create(&hint, &forward, NULL, l->engine, NULL));
             DNNL_TRY(dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &x, &any, &y,
                                                                       strides, (dnnl_dims_t){0, 0}, before, after));
             RB_TRY(argument(l, s, DNNL_ARG_DIFF_DST, &y, NULL));
             RB_TRY(argument(l, s, DNNL_ARG_DIFF_SRC, &x, NULL));
-            RB_TRY(primitive(l, s, &desc, hint, &pd));
+            RB_TRY(primitive(l, s, &desc, hint, NULL, &pd));
         }
         const dnnl_memory_desc_t *want = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
         RB_TRY(buffer(l, dnnl_memory_desc_get_size(want), &theirs));
@@ -215,7 +240,7 @@ static rb_status prepare_conv(library *l, const rb__item *it) {
         RB_TRY(argument(l, s, DNNL_ARG_SRC, &x, NULL));
         RB_TRY(argument(l, s, DNNL_ARG_DIFF_DST, &y, NULL));
         if (has_bias) RB_TRY(argument(l, s, DNNL_ARG_DIFF_BIAS, &bias, NULL));
-        RB_TRY(primitive(l, s, &desc, hint, &pd));
+        RB_TRY(primitive(l, s, &desc, hint, NULL, &pd));
         const dnnl_memory_desc_t *made = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
         RB_TRY(buffer(l, dnnl_memory_desc_get_size(made), &theirs));
         RB_TRY(argument(l, s, DNNL_ARG_DIFF_WEIGHTS, made, theirs));

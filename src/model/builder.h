@@ -64,9 +64,16 @@ int rb__grad_of(const rb_builder *b, int value);
 /* Records a mismatch at the current layer. */
 void rb__build_error(rb_builder *b, rb_status status, const char *fmt, ...) RB_PRINTF(3, 4);
 
+static inline size_t rb__align_up(size_t n, int align) {
+    return (n + (size_t)align - 1) / (size_t)align * (size_t)align;
+}
+
 /* Passes over a finished list. */
 void rb__fuse(rb_builder *b);
 /* Packs ACT by liveness and returns the bytes used. */
 size_t rb__pack_activations(rb_builder *b);
+/* The op at which most bytes of ACT are needed at once (the first such), and how many; act_bytes is more where packing
+ * left gaps. */
+rb_status rb__peak_activations(const rb_variant *v, const rb_layout *layout, int *op, size_t *bytes);
 
 #endif

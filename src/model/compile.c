@@ -8,8 +8,6 @@
 /* --- fixed tensors of the store -------------------------------------------------------------------------------------
  */
 
-static size_t align_up(size_t n, int align) { return (n + (size_t)align - 1) / (size_t)align * (size_t)align; }
-
 /* Appends a fixed tensor to its segment. */
 static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment segment, rb_dtype dtype, rb_form form,
                     const int64_t dims[4]) {
@@ -17,7 +15,7 @@ static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment se
     t->segment = segment;
     rb__tensor_form(t, &p->layout, dtype, form, dims, NULL);
     t->offset = p->bytes[segment];
-    p->bytes[segment] += align_up(t->bytes, p->layout.align);
+    p->bytes[segment] += rb__align_up(t->bytes, p->layout.align);
 }
 
 static void reserve_data(rb_program *p) {
@@ -173,7 +171,7 @@ int rb_program_states(const rb_program *p) { return p->spec.optimizer == RB_ADAM
 rb_tensor rb_program_state(const rb_program *p, const rb_tensor *param, int k) {
     rb_tensor t = *param;
     t.segment = RB_SEG_STATE;
-    t.offset += p->momentum_all.offset + (size_t)k * align_up(p->momentum_all.bytes, p->layout.align);
+    t.offset += p->momentum_all.offset + (size_t)k * rb__align_up(p->momentum_all.bytes, p->layout.align);
     return t;
 }
 
@@ -184,7 +182,7 @@ static void update(rb_builder *b) {
     int grad = rb__tensor_add(b, &p->grad_all), schedule = rb__tensor_add(b, &p->schedule);
     int param = rb__tensor_add(b, &p->param_all), metric = rb__tensor_add(b, &p->metric[RB_FAMILY_TRAIN]);
     rb_tensor second = p->momentum_all;
-    second.offset += align_up(second.bytes, p->layout.align);
+    second.offset += rb__align_up(second.bytes, p->layout.align);
     snprintf(second.name, sizeof second.name, "state2[*]");
     int state = states > 0 ? rb__tensor_add(b, &p->momentum_all) : -1;
     int state2 = states > 1 ? rb__tensor_add(b, &second) : -1;
@@ -210,7 +208,7 @@ static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char
         p->momentum_all = flat_view(p, "state[*]", RB_SEG_STATE, state, params);
         p->bytes[RB_SEG_GRAD] = params;
         p->bytes[RB_SEG_BEST] = params + state;
-        p->bytes[RB_SEG_STATE] += (size_t)rb_program_states(p) * align_up(params, p->layout.align);
+        p->bytes[RB_SEG_STATE] += (size_t)rb_program_states(p) * rb__align_up(params, p->layout.align);
     }
     update(b);
     finish(b, kind, name, RB_FAMILY_TRAIN);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "regbench/program.h"
+#include "model/builder.h"
 
 static void print_dims(const int64_t dims[4], rb_text *text) {
     int last = 3;
@@ -65,9 +65,16 @@ static void print_attributes(const rb_op *op, rb_text *text) {
     if (op->flags & RB_OPF_TRAIN) rb_text_printf(text, " train");
 }
 
-static void print_variant(const rb_variant *v, rb_text *text) {
+static rb_status print_variant(const rb_variant *v, const rb_layout *layout, rb_text *text) {
+    rb_status status = RB_OK;
+    size_t peak;
+    int at;
+    RB_TRY(rb__peak_activations(v, layout, &at, &peak));
     rb_text_printf(text, "\nvariant %s: %d rows, %d ops, act %zu bytes, %.6g model MFLOP\n", v->name, v->rows, v->n_ops,
                    v->act_bytes, rb_variant_model_flops(v) * 1e-6);
+    if (peak)
+        rb_text_printf(text, "peak of act: %zu bytes needed at once, at op %d (%s)\n", peak, at,
+                       rb_op_name(v->ops[at].kind));
     for (int i = 0; i < v->n_ops; i++) {
         const rb_op *op = &v->ops[i];
         rb_text_printf(text, "%4d %-13s", i, rb_op_name(op->kind));
@@ -85,9 +92,13 @@ static void print_variant(const rb_variant *v, rb_text *text) {
         print_attributes(op, text);
         rb_text_printf(text, "\n");
     }
+cleanup:
+    return status;
 }
 
 rb_status rb_program_dump(const rb_program *p, rb_text *text) {
+    rb_status status = RB_OK;
+    size_t total = 0;
     const rb_spec *s = &p->spec;
     rb_text_printf(text, "input %dx%dx%d, %d classes, batch %d, %lld training rows, evaluation up to %lld rows\n", s->C,
                    s->H, s->W, s->classes, s->batch, (long long)s->n_train, (long long)s->n_eval);
@@ -96,8 +107,11 @@ rb_status rb_program_dump(const rb_program *p, rb_text *text) {
                    p->layout.channel_align, p->layout.align, p->layout.real_bytes, p->layout.fuse ? "" : " nothing",
                    p->layout.fuse & RB_FUSE_ACT ? " act" : "", p->layout.fuse & RB_FUSE_ACT_DX ? " act-dx" : "");
     rb_text_printf(text, "segments in bytes:");
-    for (int i = 0; i < RB_SEGMENTS; i++) rb_text_printf(text, " %s %zu", rb_segment_name((rb_segment)i), p->bytes[i]);
-    rb_text_printf(text, "\n\n%lld parameters:\n", (long long)p->n_weights);
+    for (int i = 0; i < RB_SEGMENTS; i++) {
+        rb_text_printf(text, " %s %zu", rb_segment_name((rb_segment)i), p->bytes[i]);
+        total += p->bytes[i];
+    }
+    rb_text_printf(text, ", in all %zu\n\n%lld parameters:\n", total, (long long)p->n_weights);
     for (int i = 0; i < p->n_params + p->n_buffers; i++) {
         const rb_param *q = i < p->n_params ? &p->params[i] : &p->buffers[i - p->n_params];
         rb_text_printf(text, "  ");
@@ -105,6 +119,8 @@ rb_status rb_program_dump(const rb_program *p, rb_text *text) {
         rb_text_printf(text, "\n");
     }
     for (int i = 0; i < RB_VARIANTS; i++)
-        if (p->variant[i].n_ops) print_variant(&p->variant[i], text);
-    return rb_text_status(text);
+        if (p->variant[i].n_ops) RB_TRY(print_variant(&p->variant[i], &p->layout, text));
+    RB_TRY(rb_text_status(text));
+cleanup:
+    return status;
 }

@@ -1,7 +1,7 @@
 /* liveness.c: gives every activation an address in ACT, so that tensors which are never alive together share memory.
  *
  * Greedy by size: the largest tensor first, each at the lowest offset that is free during its whole life. A tensor
- * lives from the op that first writes it to the op that last touches it. */
+ * lives from the op that first writes it to the op that last touches it. Also tells at which op most is alive. */
 #include <stdlib.h>
 
 #include "model/builder.h"
@@ -22,6 +22,33 @@ static void touch(life *l, int op) {
     l->last = op;
 }
 
+/* From the op that first writes it to the op that last touches it; first is -1 where none does. */
+static void find_lives(const rb_op *ops, int n_ops, life *lives, int n_tensors) {
+    for (int t = 0; t < n_tensors; t++) lives[t] = (life){.tensor = t, .first = -1, .last = -1};
+    for (int i = 0; i < n_ops; i++) {
+        for (int k = 0; k < RB_OP_MAX_IN; k++)
+            if (ops[i].in[k] >= 0) touch(&lives[ops[i].in[k]], i);
+        for (int k = 0; k < RB_OP_MAX_OUT; k++)
+            if (ops[i].out[k] >= 0) touch(&lives[ops[i].out[k]], i);
+    }
+}
+
+rb_status rb__peak_activations(const rb_variant *v, const rb_layout *layout, int *op, size_t *bytes) {
+    life *lives = malloc(sizeof *lives * (size_t)(v->n_tensors ? v->n_tensors : 1));
+    *op = 0, *bytes = 0;
+    if (!lives) return rb_fail(RB_MEMORY, "out of memory while looking for the peak of %s", v->name);
+    find_lives(v->ops, v->n_ops, lives, v->n_tensors);
+    for (int i = 0; i < v->n_ops; i++) {
+        size_t alive = 0;
+        for (int t = 0; t < v->n_tensors; t++)
+            if (v->tensors[t].segment == RB_SEG_ACT && lives[t].first >= 0 && lives[t].first <= i && i <= lives[t].last)
+                alive += rb__align_up(v->tensors[t].bytes, layout->align);
+        if (alive > *bytes) *op = i, *bytes = alive;
+    }
+    free(lives);
+    return RB_OK;
+}
+
 size_t rb__pack_activations(rb_builder *b) {
     if (b->status != RB_OK) return 0;
     life *lives = rb_arena_alloc(b->arena, sizeof(life) * (size_t)b->n_tensors);
@@ -29,19 +56,13 @@ size_t rb__pack_activations(rb_builder *b) {
         rb__build_error(b, RB_MEMORY, "out of memory while planning activations");
         return 0;
     }
-    size_t align = (size_t)b->layout->align, used = 0;
-    for (int t = 0; t < b->n_tensors; t++) lives[t] = (life){.tensor = t, .first = -1, .last = -1};
-    for (int i = 0; i < b->n_ops; i++) {
-        for (int k = 0; k < RB_OP_MAX_IN; k++)
-            if (b->ops[i].in[k] >= 0) touch(&lives[b->ops[i].in[k]], i);
-        for (int k = 0; k < RB_OP_MAX_OUT; k++)
-            if (b->ops[i].out[k] >= 0) touch(&lives[b->ops[i].out[k]], i);
-    }
+    size_t used = 0;
+    find_lives(b->ops, b->n_ops, lives, b->n_tensors);
     int n = 0;
     for (int t = 0; t < b->n_tensors; t++)
         if (b->tensors[t].segment == RB_SEG_ACT && lives[t].first >= 0) {
             lives[n] = lives[t];
-            lives[n++].bytes = (b->tensors[t].bytes + align - 1) / align * align;
+            lives[n++].bytes = rb__align_up(b->tensors[t].bytes, b->layout->align);
         }
     qsort(lives, (size_t)n, sizeof *lives, larger_first);
     for (int i = 0; i < n; i++) {

@@ -29,6 +29,12 @@ static void pass_x(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) 
 /* Vectors of columns of a product of `depth` steps with a tile of rows: its cost. */
 static double product_cost(int rows, int depth, int width) { return (double)rows * depth * (width / LANES); }
 
+/* Bytes of a tile of rows in a group's private memory (TILE * LDS in linear.cl). */
+static size_t stack_of(const rb__cl_item *it) {
+    const int depth = it->op->kind == RB_OP_LINEAR ? it->D : it->op->kind == RB_OP_LINEAR_DX ? it->K : 0;
+    return sizeof(float) * (size_t)tile_rows(it) * ((size_t)depth + 2 * LANES);
+}
+
 /* Groups that share the columns of few rows, where there is enough to do for them. */
 static void spread_columns(rb__cl_part *part, const rb__cl_item *it, int width) {
     bool spread = has_few_rows(it) && it->D * it->ldw >= RB__CL_FEW_WEIGHTS;
@@ -38,12 +44,6 @@ static void spread_columns(rb__cl_part *part, const rb__cl_item *it, int width) 
     part->cost /= groups;
     part->groups *= groups;
     if (groups > 1) part->rows = 0;
-}
-
-/* Bytes of a tile of rows in a group's private memory (TILE * LDS in linear.cl). */
-static size_t stack_of(const rb__cl_item *it) {
-    const int depth = it->op->kind == RB_OP_LINEAR ? it->D : it->op->kind == RB_OP_LINEAR_DX ? it->K : 0;
-    return sizeof(float) * RB__CL_TILE_ROWS * ((size_t)depth + 2 * LANES);
 }
 
 static void lower_forward(rb__cl_plan *plan, const rb__cl_item *it) {

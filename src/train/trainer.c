@@ -7,6 +7,7 @@
 #include "regbench/portable.h"
 #include "regbench/rng.h"
 #include "regbench/train.h"
+#include "train/fit.h"
 
 struct rb_trainer {
     const rb_backend *backend;
@@ -179,7 +180,7 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
         status = rb_fail(RB_MEMORY, "out of memory while making a trainer");
         goto cleanup;
     }
-    RB_TRY(backend->store_new(device, p->bytes, &t->store));
+    RB_TRY(rb__store_fit(backend, device, c, data, p, &t->store));
     RB_TRY(upload(t, seed));
     RB_TRY(draw(t));
     double bind_start = rb_clock_s();
