@@ -72,17 +72,17 @@ static void an_old_session_is_told_apart(void **state) {
 static void what_cannot_be_checked_is_told(void **state) {
     (void)state;
     assert_int_equal(shell("$R check size/mlp -d reference -s 1,2 -o csv"), 0);
-    assert_int_equal(lines(rb_text_string(&out)), 4); /* header, ops, a row for each seed */
+    assert_int_equal(lines(rb_text_string(&out)), 5); /* header, ops, shapes, a row for each seed */
     assert_has(out, ",size/mlp,1,20,0,");
     assert_has(out, ",size/mlp,2,20,0,");
-    assert_has(err, "3 agreed, 0 skipped, 0 failed");
+    assert_has(err, "4 agreed, 0 skipped, 0 failed");
     /* A set that is not here: asked for by name it is an error, else it is skipped; told in both cases. */
     const char *alone = "XDG_CACHE_HOME=$PWD REGBENCH_DATA=";
     int code = shell("%s $R data path cifar", alone);
     if (code == 0) return; /* Debian's package is installed */
     assert_int_equal(shell("%s $R check cnn/cifar -d reference -o csv", alone), 2);
     assert_has(out, "1,reference,cnn/cifar,2021,,,,skipped,");
-    assert_has(err, "1 agreed, 1 skipped, 0 failed");
+    assert_has(err, "2 agreed, 1 skipped, 0 failed");
     assert_has(err, "data fetch cifar");
 }
 
