@@ -35,8 +35,8 @@ LAYERS(residual, RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(
 LAYERS(conv_wide, RB_CONV(5, .kernel = 3, .stride = 2, .pad = 1), RB_RELU, RB_CONV(4, .kernel = 2), RB_LINEAR(3));
 LAYERS(conv_deep, RB_CONV(150, .kernel = 3, .pad = 1, .no_bias = true), RB_RELU, RB_CONV(150, .kernel = 3, .pad = 1),
        RB_LINEAR(4));
-LAYERS(sums, RB_LINEAR(19), RB_RELU_TAG("a"), RB_SIGMOID, RB_ADD("a"), RB_ADD("a"), RB_LINEAR(19), RB_ADD("a"),
-       RB_LINEAR(4));
+LAYERS(sums, RB_LINEAR(19), RB_RELU_TAG("a"), RB_SIGMOID, RB_ADD("a"), RB_ADD("a"), RB_LINEAR(19, .tag = "b"),
+       RB_LINEAR(19, .from = "a"), RB_ADD("b"), RB_LINEAR(19), RB_ADD("a"), RB_LINEAR(4));
 /* Nothing linear with a bias stands right before a batch norm, nor two rows of features: such gradients are zero but
  * for rounding, and there is nothing to compare. With fewer rows than features between three of them, rounding grows
  * tenfold. */
