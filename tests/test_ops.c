@@ -103,8 +103,7 @@ int main(void) {
         {.name = "cpu, avx2", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx2"},
         {.name = "cpu, avx512", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx512"},
     };
-    static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 1 thread", "cpu, oneDNN",
-                                        "opencl"};
+    static const char *const quick[] = {"comparator", "reference", "cpu, own kernels, 1 thread", "cpu, oneDNN"};
     struct CMUnitTest chosen[sizeof tests / sizeof *tests];
     const char *flag = getenv("REGBENCH_QUICK"), *device = getenv("REGBENCH_DEVICE");
     size_t n = 0;
