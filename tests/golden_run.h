@@ -29,6 +29,19 @@ static inline int near_golden(double got, double expected, double tol) {
     return fabs(got - expected) <= tol * scale; /* false for NaN */
 }
 
+/* The device of this name; where there is none, the test says so and skips. */
+static inline rb_device_id found_device(const char *selector) {
+    rb_device_id id;
+    rb_status status = rb_device_select(selector, &id);
+    if (status == RB_NO_DEVICE) {
+        print_message("%s\n", rb_error_last()->text);
+        rb_error_clear();
+        skip();
+    }
+    assert_ok(status);
+    return id;
+}
+
 /* The last set loaded stays open: tests ask for the same one again and again. NULL: not at hand (says so). */
 static inline rb_dataset *golden_data_of(const char *name, uint64_t seed) {
     static rb_dataset *kept;

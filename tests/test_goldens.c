@@ -136,7 +136,6 @@ static bool slow(void) { return flagged("REGBENCH_SLOW"); }
 static void first_steps(void **state) {
     const golden *g = *state;
     const rb_case *c;
-    rb_device_id id;
     rb_device *device = NULL;
     rb_trainer *trainer = NULL;
     rb_run_result result;
@@ -145,13 +144,7 @@ static void first_steps(void **state) {
     rb_dataset *data = golden_data_of(c->dataset, (uint64_t)g->seed);
     if (!data) skip();
     if (!golden_files(data)) skip();
-    rb_status selected = rb_device_select(g->device, &id);
-    if (selected == RB_NO_DEVICE) {
-        print_message("%s\n", rb_error_last()->text);
-        rb_error_clear();
-        skip();
-    }
-    assert_ok(selected);
+    rb_device_id id = found_device(g->device);
     const char *threads = getenv("REGBENCH_THREADS"), *isa = getenv("REGBENCH_ISA");
     rb_open_options open = {.threads = threads ? atoi(threads) : 0, .quirks = getenv("REGBENCH_QUIRKS")};
     rb_status opened = id.backend->open(id.index, &open, &device);

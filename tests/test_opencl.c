@@ -6,34 +6,14 @@
 #include "cli_util.h"
 
 #include "core/sha256.h"
-#include "regbench/backend.h"
+#include "golden_run.h"
 #include "regbench/check.h"
-#include "regbench/train.h"
-
-#define assert_ok(call)                                                                                                \
-    do {                                                                                                               \
-        rb_status assert_ok_status = (call);                                                                           \
-        if (assert_ok_status != RB_OK)                                                                                 \
-            fail_msg("%s: %s", #call, rb_error_last() ? rb_error_last()->text : rb_status_word(assert_ok_status));     \
-    } while (0)
-
-static bool device_found(void) {
-    rb_device_id id;
-    if (rb_device_select("opencl", &id) == RB_OK) return true;
-    print_message("%s\n", rb_error_last()->text);
-    rb_error_clear();
-    return false;
-}
-#define NEEDS_DEVICE()                                                                                                 \
-    do {                                                                                                               \
-        if (!device_found()) skip();                                                                                   \
-    } while (0)
 
 /* --- launches ----------------------------------------------------------------------------------------------------- */
 
 static int launches_of(const char *name, const char *dataset, const char *quirks) {
     const rb_case *c;
-    rb_device_id id;
+    rb_device_id id = found_device("opencl");
     rb_device *device;
     rb_layout layout;
     rb_program *program;
@@ -47,7 +27,6 @@ static int launches_of(const char *name, const char *dataset, const char *quirks
     rb_case mine = *c;
     mine.n_train = 2048;
     mine.n_valid = 1024;
-    assert_ok(rb_device_select("opencl", &id));
     assert_ok(id.backend->open(id.index, &(rb_open_options){.quirks = quirks}, &device));
     id.backend->layout(device, &layout);
     rb_spec spec;
@@ -67,7 +46,7 @@ static int launches_of(const char *name, const char *dataset, const char *quirks
 
 static void a_step_has_few_launches(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     static const struct {
         const char *name, *dataset;
         int most, most_gpu; /* 0: not looked at, to save the time of compiling */
@@ -128,7 +107,7 @@ cleanup:
 
 static void the_same_bits_every_time(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     /* again; on one thread; compiled anew; by PoCL's other scheduler */
     static const char *const settings[] = {"", "POCL_MAX_PTHREAD_COUNT=1", "POCL_CACHE_DIR=$PWD/fresh",
                                            "POCL_DEVICES=basic"};
@@ -151,7 +130,7 @@ static void the_same_bits_every_time(void **state) {
 
 static void kernels_that_do_not_compile(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     assert_int_equal(shell("cp -r %s/../cl broken && echo 'void no { this is not C' >> broken/linear.cl", TEST_FOLDER),
                      0);
     assert_int_equal(shell("XDG_CACHE_HOME=$PWD/cache REGBENCH_CL_DIR=$PWD/broken " RUN " -O refused"), 77);
@@ -167,7 +146,7 @@ static void kernels_that_do_not_compile(void **state) {
 
 static void a_compiler_that_aborts_costs_one_item(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     assert_int_equal(shell("LD_PRELOAD=%s $R run size/mlp -d opencl,reference --train-size 64 -B 32 --max-steps 1 "
                            "--verify off -O aborted -o csv",
                            ABORTING_COMPILER),
@@ -178,7 +157,7 @@ static void a_compiler_that_aborts_costs_one_item(void **state) {
 
 static void compilers_that_fail_otherwise(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     const char *run = "$R run size/mlp -d opencl --train-size 64 -B 32 --max-steps 1 --verify off -o csv";
     /* groups smaller than ours */
     assert_int_not_equal(shell("LD_PRELOAD=%s TEST_COMPILER=few %s -O few --quirk family=gpu,work_group=64,max_wg=64",
@@ -209,7 +188,6 @@ static const rb_layer large_maps[] = {RB_CONV(20, .kernel = 3, .pad = 1),
 /* Images that do not fit a thread's stack, with and without what would merge with a pooling. */
 static void maps_larger_than_a_stack(void **state) {
     (void)state;
-    NEEDS_DEVICE();
     enum { SIDE = 200 };
     static uint8_t pixels[3 * SIDE * SIDE];
     static const int32_t labels[3] = {0, 2, 1};
@@ -225,10 +203,9 @@ static void maps_larger_than_a_stack(void **state) {
                        .x = pixels,
                        .labels = labels};
     rb_case c = {.name = "test/large", .layers = large_maps, .dataset = "made", .batch = 2, .epochs = 1, .lr = 0.1f};
-    rb_device_id id;
+    rb_device_id id = found_device("opencl");
     rb_device *device;
     double error = 1;
-    assert_ok(rb_device_select("opencl", &id));
     assert_ok(id.backend->open(id.index, NULL, &device));
     assert_ok(rb_verify(id.backend, device, &c, &data, 1, 1, 2, &error));
     print_message("relative error %g\n", error);
@@ -237,15 +214,13 @@ static void maps_larger_than_a_stack(void **state) {
 
 static void more_elements_than_an_int_counts(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    rb_device_id id = found_device("opencl");
     const rb_case *c;
-    rb_device_id id;
     rb_device *device;
     rb_layout layout;
     rb_program *program;
     rb_spec spec;
     assert_ok(rb_case_find("size/mlp", &c));
-    assert_ok(rb_device_select("opencl", &id));
     assert_ok(id.backend->open(id.index, NULL, &device));
     id.backend->layout(device, &layout);
     rb_dataset shape = {.n_train = 2739000, .C = 1, .H = 28, .W = 28, .classes = 10, .stddev = 1};
@@ -269,7 +244,7 @@ static void more_elements_than_an_int_counts(void **state) {
 
 static void the_cache_survives_damage(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     const char *run = "XDG_CACHE_HOME=$PWD/kept " RUN " --quirk cache=on -v";
     assert_int_equal(shell("%s -O one", run), 0);
     assert_int_equal(shell("cd kept/regbench/opencl && ls *.bin && cksum *.bin >../sums"), 0);
@@ -310,7 +285,7 @@ static void the_cache_survives_damage(void **state) {
 
 static void products_use_wide_multiply_adds(void **state) {
     (void)state;
-    NEEDS_DEVICE();
+    (void)found_device("opencl");
     if (shell("grep -q avx512f /proc/cpuinfo && command -v objdump && $R devices -d opencl -o csv | grep -qi pocl")) {
         print_message("needs PoCL on a processor with AVX-512, and objdump\n");
         skip();

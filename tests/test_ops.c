@@ -25,12 +25,7 @@ static void reference(void **state) {
 }
 
 static void opencl(void **state) {
-    rb_device_id id;
-    if (rb_device_select("opencl", &id) != RB_OK) {
-        print_message("%s\n", rb_error_last()->text);
-        rb_error_clear();
-        skip();
-    }
+    rb_device_id id = found_device("opencl");
     const rb_open_options *options = *state;
     rb_device *device;
     if (options && id.backend->open(id.index, options, &device) == RB_USAGE) { /* a build without the library */

@@ -26,13 +26,10 @@ static void skip_with_reason(void) {
 }
 
 static double final_accuracy(const rb_case *c, const rb_dataset *data, int seed) {
-    rb_device_id id;
+    rb_device_id id = found_device(device_name);
     rb_device *device;
     rb_trainer *t;
     rb_run_result r;
-    rb_status found = rb_device_select(device_name, &id);
-    if (found == RB_NO_DEVICE) skip_with_reason();
-    assert_ok(found);
     assert_ok(id.backend->open(id.index, NULL, &device));
     rb_status made = rb_trainer_new(id.backend, device, c, data, (uint64_t)seed, &t);
     if (made == RB_UNSUPPORTED) {

@@ -10,17 +10,10 @@ static const char *quirks, *shape;
 
 static void whole_steps(void **state) {
     const char *selector = *state;
-    rb_device_id id;
+    rb_device_id id = found_device(selector);
     rb_device *device = NULL;
     int checked = 0, failed = 0;
     double worst;
-    rb_status selected = rb_device_select(selector, &id);
-    if (selected == RB_NO_DEVICE) {
-        print_message("%s\n", rb_error_last()->text);
-        rb_error_clear();
-        skip();
-    }
-    assert_ok(selected);
     rb_open_options options = {.quirks = quirks, .provider = getenv("REGBENCH_PROVIDER")};
     rb_status opened = id.backend->open(id.index, &options, &device);
     if (opened == RB_USAGE && options.provider) { /* a build without the library */

@@ -97,6 +97,10 @@ rb_status rb_device_select(const char *selector, rb_device_id *out);
 /* Every op of every compiled variant is supported, else RB_UNSUPPORTED with the first reason. */
 rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, const rb_program *program);
 
+/* For backends' open: the number of provider `name` (NULL: the first) among n names; `backend` as the failure says it.
+ * RB_USAGE with a suggestion and what is known. */
+rb_status rb_provider_select(const char *backend, const char *name, const char *const *names, int n, int *out);
+
 /* For backends' put and get: RB_INTERNAL where a transfer passes the end of its segment. */
 rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes);
 

@@ -221,6 +221,9 @@ rb_layout rb_layout_canonical(void);
 /* Multiply-adds counted as two, per training step of `variant`: linear and conv and their gradients, without the
  * gradient of the input. The one definition of model FLOPs. */
 double rb_variant_model_flops(const rb_variant *variant);
+/* Some activation is only read or only written here: the variant is a part of something (tests of single ops), and what
+ * its ops exchange with the rest lies in the store. */
+bool rb_variant_is_part(const rb_variant *variant);
 /* All work of one op: floating-point operations and bytes that must move at least once. */
 double rb_op_flops(const rb_variant *variant, const rb_op *op);
 double rb_op_bytes(const rb_variant *variant, const rb_op *op, int real_bytes);

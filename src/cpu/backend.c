@@ -50,21 +50,17 @@ static rb_status probe(const rb_open_options *options, rb_device_info *list, int
 }
 
 static rb_status choose_provider(const char *name, rb_device *device) {
-    static const char *const names[] = {"auto", "own", "onednn"};
-    if (!name) name = "auto";
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            device->provider = i == 0 ? RB__AUTO : i == 1 ? RB__OWN : RB__ONEDNN;
+    static const char *const names[] = {[RB__AUTO] = "auto", [RB__OWN] = "own", [RB__ONEDNN] = "onednn"};
+    int provider;
+    rb_status status = rb_provider_select("the cpu", name, names, 3, &provider);
+    if (status != RB_OK) return status;
 #ifndef REGBENCH_HAVE_ONEDNN
-            if (device->provider == RB__ONEDNN)
-                return rb_fail(RB_USAGE,
-                               "provider \"onednn\": this build has no oneDNN; install it and build again, or use own");
+    if (provider == RB__ONEDNN)
+        return rb_fail(RB_USAGE,
+                       "provider \"onednn\": this build has no oneDNN; install it and build again, or use own");
 #endif
-            return RB_OK;
-        }
-    const char *nearest = rb_text_nearest(name, names, 3);
-    return rb_fail(RB_USAGE, "unknown provider \"%s\" of the cpu%s%s%s; known: auto, own, onednn", name,
-                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    device->provider = provider;
+    return RB_OK;
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {

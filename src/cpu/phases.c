@@ -208,18 +208,6 @@ static void measure_lives(planner *p) {
     }
 }
 
-static bool needs_store(const rb_variant *v) {
-    for (int t = 0; t < v->n_tensors; t++) {
-        bool written = false, read = false;
-        for (int i = 0; i < v->n_ops; i++) {
-            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
-            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
-        }
-        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
-    }
-    return false;
-}
-
 static bool is_local(const planner *p, int t) {
     const life *l = &p->lives[t];
     return !p->strict && l->first >= 0 && l->first == l->last && p->plan->phases[l->first].kind == RB__ROWS;
@@ -402,7 +390,7 @@ rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_vari
         status = rb_fail(RB_MEMORY, "out of memory while binding");
         goto cleanup;
     }
-    p.strict = needs_store(v);
+    p.strict = rb_variant_is_part(v);
     double flops = rb_variant_model_flops(v);
     bool alone = !store->device->threads_given && flops > 0 &&
                  (flops < RB__ALONE_FLOPS || flops < RB__ALONE_FLOPS_PER_WEIGHT * (double)program->n_weights);

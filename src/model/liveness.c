@@ -83,3 +83,15 @@ size_t rb__pack_activations(rb_builder *b) {
     }
     return used;
 }
+
+bool rb_variant_is_part(const rb_variant *v) {
+    for (int t = 0; t < v->n_tensors; t++) {
+        bool written = false, read = false;
+        for (int i = 0; i < v->n_ops; i++) {
+            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
+            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
+        }
+        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
+    }
+    return false;
+}

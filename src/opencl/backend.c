@@ -54,21 +54,17 @@ cleanup:
 }
 
 static rb_status choose_provider(const char *name, rb_device *device) {
-    static const char *const names[] = {"auto", "own", "clblast"};
-    if (!name) name = "auto";
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            device->provider = i == 0 ? RB__CL_AUTO : i == 1 ? RB__CL_OWN : RB__CL_CLBLAST;
+    static const char *const names[] = {[RB__CL_AUTO] = "auto", [RB__CL_OWN] = "own", [RB__CL_CLBLAST] = "clblast"};
+    int provider;
+    rb_status status = rb_provider_select("opencl", name, names, 3, &provider);
+    if (status != RB_OK) return status;
 #ifndef REGBENCH_HAVE_CLBLAST
-            if (device->provider == RB__CL_CLBLAST)
-                return rb_fail(RB_USAGE, "provider \"clblast\": this build has no CLBlast; install it and build again, "
-                                         "or use own");
+    if (provider == RB__CL_CLBLAST)
+        return rb_fail(RB_USAGE,
+                       "provider \"clblast\": this build has no CLBlast; install it and build again, or use own");
 #endif
-            return RB_OK;
-        }
-    const char *nearest = rb_text_nearest(name, names, 3);
-    return rb_fail(RB_USAGE, "unknown provider \"%s\" of opencl%s%s%s; known: auto, own, clblast", name,
-                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    device->provider = provider;
+    return RB_OK;
 }
 
 /* Work-items of a group: a power of two that the device takes. */

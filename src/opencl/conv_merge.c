@@ -73,8 +73,7 @@ static void merge_pool(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item 
 
 void rb__cl_merge_conv(const rb__cl_plan *plan, rb__cl_item *items) {
     const int n = plan->variant->n_ops;
-    if (plan->device->gpu) return;
-    if (!plan->own) return;
+    if (plan->device->gpu || !plan->own) return;
     for (int i = 0; i < n; i++)
         if (items[i].op->kind == RB_OP_MAXPOOL_DX || items[i].op->kind == RB_OP_AVGPOOL_DX)
             merge_pool_dx(plan, items, &items[i]);

@@ -53,6 +53,7 @@ typedef struct rb__cl_work {
 typedef struct rb__cl_part {
     int op;           /* of the variant; -1 = the end of the step */
     const char *file; /* of cl/ */
+    char name[64];    /* of its function in a program; program.c */
     const char *body; /* function in it, and its switch: file.cl has #ifdef BODY_<body> */
     rb_text defines;  /* "#define NAME value" lines */
     rb__cl_arg args[RB__CL_MAX_ARGS];

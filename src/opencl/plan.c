@@ -340,19 +340,6 @@ rb_status rb__cl_set_args(rb__cl_plan *plan, const rb__cl_launch *launch, bool i
 
 /* --- the plan ----------------------------------------------------------------------------------------------------- */
 
-/* Some activation is only read or only written here: the variant is a part of something. */
-static bool is_strict(const rb_variant *v) {
-    for (int t = 0; t < v->n_tensors; t++) {
-        bool written = false, read = false;
-        for (int i = 0; i < v->n_ops; i++) {
-            for (int k = 0; k < RB_OP_MAX_IN; k++) read |= v->ops[i].in[k] == t;
-            for (int k = 0; k < RB_OP_MAX_OUT; k++) written |= v->ops[i].out[k] == t;
-        }
-        if (v->tensors[t].segment == RB_SEG_ACT && read != written) return true;
-    }
-    return false;
-}
-
 /* Bytes of all activations if none shared memory with another. */
 static size_t own_bytes(const rb_variant *v) {
     size_t bytes = 0;
@@ -411,7 +398,7 @@ rb_status rb__cl_plan_new(rb_store *store, const rb_program *program, const rb_v
     plan->program = program;
     plan->variant = variant;
     plan->apart = apart;
-    plan->strict = is_strict(variant);
+    plan->strict = rb_variant_is_part(variant);
     plan->own = has_own_memory(plan);
     plan->loss_rows = plan->norm_blocks = -1;
     plan->views = calloc((size_t)variant->n_tensors + 1, sizeof(cl_mem));

@@ -33,7 +33,7 @@ static rb_status source_text(rb_device *device, const char *name, const char **t
 }
 
 /* "linear_3fa9c0d2e1": the function of a part. */
-static rb_status part_name(rb_device *device, const rb__cl_part *part, char name[80]) {
+static rb_status name_part(rb_device *device, rb__cl_part *part) {
     rb_text key = {0};
     char hex[65];
     const char *text = NULL;
@@ -45,7 +45,7 @@ static rb_status part_name(rb_device *device, const rb__cl_part *part, char name
     for (int i = 0; i < part->n_args; i++) rb_text_append(&key, part->args[i].type);
     RB_TRY(rb_text_status(&key));
     RB_TRY(rb_sha256(key.data, key.length, hex));
-    snprintf(name, 80, "%.48s_%.*s", part->body, HASH, hex);
+    snprintf(part->name, sizeof part->name, "%.48s_%.*s", part->body, HASH, hex);
 cleanup:
     rb_text_free(&key);
     return status;
@@ -54,12 +54,12 @@ cleanup:
 /* The kernel's name says which parts it runs. */
 static rb_status launch_name(const rb__cl_plan *plan, rb__cl_launch *launch) {
     rb_text key = {0}, words = {0};
-    char name[80], hex[65];
+    char hex[65];
     rb_status status = RB_OK;
     for (int k = 0; k < launch->count; k++) {
-        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
-        RB_TRY(part_name(plan->device, part, name));
-        rb_text_printf(&key, "%s %d %d\n", name, part->local_floats, rb__cl_goes_on(plan, launch, k));
+        rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        RB_TRY(name_part(plan->device, part));
+        rb_text_printf(&key, "%s %d %d\n", part->name, part->local_floats, rb__cl_goes_on(plan, launch, k));
         rb_text_printf(&words, "%s_", part->body);
     }
     RB_TRY(rb_text_status(&key));
@@ -91,11 +91,10 @@ static void undefine(rb_text *source, const char *defines) {
 }
 
 static rb_status write_function(rb_text *source, rb_device *device, const rb__cl_part *part) {
-    char name[80], mark[96];
+    char mark[96];
     const char *text = NULL;
     rb_status status = RB_OK;
-    RB_TRY(part_name(device, part, name));
-    snprintf(mark, sizeof mark, "#define NAME %s\n", name);
+    snprintf(mark, sizeof mark, "#define NAME %s\n", part->name);
     if (source->data && strstr(source->data, mark)) return RB_OK; /* another launch has it */
     RB_TRY(source_text(device, part->file, &text));
     rb_text_printf(source, "\n%s#define BODY_%s\n%s#line 1 \"%s\"\n", mark, part->body, rb_text_string(&part->defines),
@@ -109,10 +108,8 @@ cleanup:
 
 /* Arguments: those of all parts in order, then where the groups of each part end. A group past the last end does
  * nothing, which lets bind try kernels out. */
-static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb__cl_launch *launch) {
-    rb_status status = RB_OK;
+static void write_kernel(rb_text *source, const rb__cl_plan *plan, const rb__cl_launch *launch) {
     int number = 0, floats = 0;
-    char name[80];
     rb_text_printf(source, "\n__kernel WORK_GROUP void %s(", launch->name);
     for (int k = 0; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
@@ -129,13 +126,12 @@ static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb
     number = 0;
     for (int k = 0, start = 0, before = -1; k < launch->count; k++) {
         const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
-        RB_TRY(part_name(plan->device, part, name));
         if (!rb__cl_goes_on(plan, launch, k)) {
             rb_text_printf(source, "    %sif (group < end%d) {\n", k ? "} else " : "", k);
             before = k ? start : -1;
             start = k;
         }
-        rb_text_printf(source, "        %s(", name);
+        rb_text_printf(source, "        %s(", part->name);
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "a%d, ", number++);
         if (before >= 0)
             rb_text_printf(source, "shared, group - end%d);\n", before);
@@ -143,8 +139,6 @@ static rb_status write_kernel(rb_text *source, const rb__cl_plan *plan, const rb
             rb_text_append(source, "shared, group);\n");
     }
     rb_text_append(source, "    }\n}\n");
-cleanup:
-    return status;
 }
 
 static rb_status write_prelude(rb_text *source, rb_device *device) {
@@ -166,7 +160,7 @@ static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bo
         for (int k = 0; wanted[i] && k < plan->launches[i].count; k++)
             RB_TRY(write_function(source, plan->device, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
     for (int i = 0; i < plan->n_launches; i++)
-        if (wanted[i]) RB_TRY(write_kernel(source, plan, &plan->launches[i]));
+        if (wanted[i]) write_kernel(source, plan, &plan->launches[i]);
     RB_TRY(rb_text_status(source));
 cleanup:
     return status;
