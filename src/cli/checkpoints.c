@@ -6,10 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/file.h"
 #include "core/log.h"
 #include "core/sha256.h"
+
+#define SUFFIX ".safetensors"
+
+static bool ends_with(const char *text, const char *suffix) {
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
 
 static void plain(char *name) {
     for (; *name; name++)
@@ -28,7 +36,7 @@ rb_status rb_checkpoint_name(const char *session_dir, const rb_row *row, rb_text
         RB_TRY(rb_sha256(overrides, strlen(overrides), hash));
         rb_text_printf(out, ".%.8s", hash);
     }
-    rb_text_append(out, ".safetensors");
+    rb_text_append(out, SUFFIX);
     RB_TRY(rb_text_status(out));
 cleanup:
     return status;
@@ -71,6 +79,7 @@ rb_status rb_checkpoints_kept(const char *session_dir, rb_kept_run **out, int *n
     DIR *folder = path.failed ? NULL : opendir(path.data);
     for (struct dirent *entry; folder && status == RB_OK && (entry = readdir(folder));) {
         rb_checkpoint *c;
+        if (!ends_with(entry->d_name, SUFFIX)) continue; /* a temporary may be whole and yet no item goes on from it */
         rb_text_clear(&path);
         rb_text_printf(&path, "%s/checkpoints/%s", session_dir, entry->d_name);
         if (path.failed || rb_checkpoint_open(path.data, &c) != RB_OK) { /* told when its item comes */
@@ -85,6 +94,20 @@ rb_status rb_checkpoints_kept(const char *session_dir, rb_kept_run **out, int *n
     if (status == RB_OK) status = rb_text_status(&path);
     rb_text_free(&path);
     return status;
+}
+
+void rb_checkpoints_sweep(const char *session_dir) {
+    rb_text path = {0};
+    rb_text_printf(&path, "%s/checkpoints", session_dir);
+    DIR *folder = path.failed ? NULL : opendir(path.data);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (!ends_with(entry->d_name, ".tmp") || !strstr(entry->d_name, SUFFIX)) continue;
+        rb_text_clear(&path);
+        rb_text_printf(&path, "%s/checkpoints/%s", session_dir, entry->d_name);
+        if (!path.failed) unlink(path.data);
+    }
+    if (folder) closedir(folder);
+    rb_text_free(&path);
 }
 
 static rb_status restore(rb_trainer *t, uint64_t seed, const char *path, rb_epoch_result *at, char lineage[2048]) {

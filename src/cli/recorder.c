@@ -89,6 +89,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
     RB_TRY(rb_session_open(&options, &r->session));
+    rb_checkpoints_sweep(rb_session_dir(r->session));
     snprintf(path, sizeof path, "%s/run.log", rb_session_dir(r->session));
     r->log = fopen(path, "ae");
     if (!r->log) {
