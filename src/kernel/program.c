@@ -2,38 +2,36 @@
  *
  * The source is the prelude, one function per part (its file of cl/ under its own definitions), and one kernel per
  * launch that calls them. Names end in a hash of all they were made from, so that the variants of a program (train,
- * tail, evaluation) share what is equal. A compiler's log goes to a file beside the program cache as a whole, its first
- * lines into the error. */
+ * tail, evaluation) share what is equal. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/sha256.h"
-#include "opencl/cache.h"
-#include "opencl/opencl.h"
-#include "opencl/sources.h"
+#include "kernel/kernel.h"
+#include "kernel/sources.h"
 
 enum { HASH = 10 }; /* characters of a hash in a name */
 
 /* A file of cl/, read once per device. */
 static rb_status source_text(rb_device *device, const char *name, const char **text) {
-    rb__cl_text *free_entry = NULL;
-    for (int i = 0; i < RB__CL_TEXTS && !free_entry; i++) {
-        rb__cl_text *entry = &device->texts[i];
+    rb__kn_text *free_entry = NULL;
+    for (int i = 0; i < RB__KN_TEXTS && !free_entry; i++) {
+        rb__kn_text *entry = &device->texts[i];
         if (!entry->text)
             free_entry = entry;
         else if (strcmp(entry->name, name) == 0)
             return *text = entry->text, RB_OK;
     }
-    if (!free_entry) return rb_fail(RB_INTERNAL, "opencl: more than %d kernel files", RB__CL_TEXTS);
-    rb_status status = rb__cl_source_find(name, &free_entry->text);
+    if (!free_entry) return rb_fail(RB_INTERNAL, "kernels: more than %d files", RB__KN_TEXTS);
+    rb_status status = rb__kn_source_find(name, &free_entry->text);
     free_entry->name = name;
     *text = free_entry->text;
     return status;
 }
 
 /* "linear_3fa9c0d2e1": the function of a part. */
-static rb_status name_part(rb_device *device, rb__cl_part *part) {
+static rb_status name_part(rb_device *device, rb__kn_part *part) {
     rb_text key = {0};
     char hex[65];
     const char *text = NULL;
@@ -52,14 +50,14 @@ cleanup:
 }
 
 /* The kernel's name says which parts it runs. */
-static rb_status launch_name(const rb__cl_plan *plan, rb__cl_launch *launch) {
+static rb_status launch_name(const rb__kn_plan *plan, rb__kn_launch *launch) {
     rb_text key = {0}, words = {0};
     char hex[65];
     rb_status status = RB_OK;
     for (int k = 0; k < launch->count; k++) {
-        rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        rb__kn_part *part = &plan->parts[plan->sequence[launch->first + k]];
         RB_TRY(name_part(plan->device, part));
-        rb_text_printf(&key, "%s %d %d\n", part->name, part->local_floats, rb__cl_goes_on(plan, launch, k));
+        rb_text_printf(&key, "%s %d %d\n", part->name, part->local_floats, rb__kn_goes_on(plan, launch, k));
         rb_text_printf(&words, "%s_", part->body);
     }
     RB_TRY(rb_text_status(&key));
@@ -72,8 +70,8 @@ cleanup:
     return status;
 }
 
-static const rb__cl_built *find_built(const rb_device *device, const char *name) {
-    for (const rb__cl_built *b = device->built; b; b = b->next)
+static const rb__kn_built *find_built(const rb_device *device, const char *name) {
+    for (const rb__kn_built *b = device->built; b; b = b->next)
         for (int i = 0; i < b->n_names; i++)
             if (strcmp(b->names[i], name) == 0) return b;
     return NULL;
@@ -90,7 +88,7 @@ static void undefine(rb_text *source, const char *defines) {
     }
 }
 
-static rb_status write_function(rb_text *source, rb_device *device, const rb__cl_part *part) {
+static rb_status write_function(rb_text *source, rb_device *device, const rb__kn_part *part) {
     char mark[96];
     const char *text = NULL;
     rb_status status = RB_OK;
@@ -108,25 +106,25 @@ cleanup:
 
 /* Arguments: those of all parts in order, then where the groups of each part end. A group past the last end does
  * nothing, which lets bind try kernels out. */
-static void write_kernel(rb_text *source, const rb__cl_plan *plan, const rb__cl_launch *launch) {
+static void write_kernel(rb_text *source, const rb__kn_plan *plan, const rb__kn_launch *launch) {
     int number = 0, floats = 0;
     rb_text_printf(source, "\n__kernel WORK_GROUP void %s(", launch->name);
     for (int k = 0; k < launch->count; k++) {
-        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        const rb__kn_part *part = &plan->parts[plan->sequence[launch->first + k]];
         if (part->local_floats > floats) floats = part->local_floats;
         for (int i = 0; i < part->n_args; i++) rb_text_printf(source, "%sa%d, ", part->args[i].type, number++);
     }
     for (int k = 0; k < launch->count; k++)
-        if (!rb__cl_goes_on(plan, launch, k)) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
+        if (!rb__kn_goes_on(plan, launch, k)) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
     rb_text_append(source, ") {\n    const int group = (int)get_group_id(0);\n");
     if (floats)
-        rb_text_printf(source, "    __local float shared[%d];\n", floats);
+        rb_text_printf(source, "    %s float shared[%d];\n", plan->device->runtime->shared, floats);
     else
         rb_text_append(source, "    __local float *shared = 0;\n");
     number = 0;
     for (int k = 0, start = 0, before = -1; k < launch->count; k++) {
-        const rb__cl_part *part = &plan->parts[plan->sequence[launch->first + k]];
-        if (!rb__cl_goes_on(plan, launch, k)) {
+        const rb__kn_part *part = &plan->parts[plan->sequence[launch->first + k]];
+        if (!rb__kn_goes_on(plan, launch, k)) {
             rb_text_printf(source, "    %sif (group < end%d) {\n", k ? "} else " : "", k);
             before = k ? start : -1;
             start = k;
@@ -141,21 +139,20 @@ static void write_kernel(rb_text *source, const rb__cl_plan *plan, const rb__cl_
     rb_text_append(source, "    }\n}\n");
 }
 
-static rb_status write_prelude(rb_text *source, rb_device *device) {
-    static const char *const heads[] = {"portable.h", "prelude.cl"};
+static rb_status write_heads(rb_text *source, rb_device *device) {
     rb_status status = RB_OK;
     const char *text = NULL;
-    for (int i = 0; i < 2; i++) {
-        RB_TRY(source_text(device, heads[i], &text));
+    for (const char *const *head = device->runtime->heads; *head; head++) {
+        RB_TRY(source_text(device, *head, &text));
         rb_text_append(source, text);
     }
 cleanup:
     return status;
 }
 
-static rb_status write_source(rb_text *source, const rb__cl_plan *plan, const bool *wanted) {
+static rb_status write_source(rb_text *source, const rb__kn_plan *plan, const bool *wanted) {
     rb_status status = RB_OK;
-    RB_TRY(write_prelude(source, plan->device));
+    RB_TRY(write_heads(source, plan->device));
     for (int i = 0; i < plan->n_launches; i++)
         for (int k = 0; wanted[i] && k < plan->launches[i].count; k++)
             RB_TRY(write_function(source, plan->device, &plan->parts[plan->sequence[plan->launches[i].first + k]]));
@@ -166,80 +163,36 @@ cleanup:
     return status;
 }
 
-/* No option may hide a NaN or an infinity; reassociation would change sums. */
-static void write_options(rb_text *options, const rb_device *device) {
-    rb_text_append(options, "-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros -cl-denorms-are-zero");
-    char mac[32];
-    rb__cl_quirk_value(RB__QUIRK_mac, device->quirks.mac, mac);
-    rb_text_printf(options, " -D%s -DLOCAL=%d -DMAC_%s", device->gpu ? "FAMILY_GPU" : "FAMILY_CPU", device->local, mac);
-}
-
-rb_status rb__cl_source_with_prelude(rb_device *device, const char *file, rb_text *source, rb_text *options) {
+rb_status rb__kn_source_of(rb_device *device, const char *file, rb_text *source) {
     rb_status status = RB_OK;
     const char *text = NULL;
-    RB_TRY(write_prelude(source, device));
+    RB_TRY(write_heads(source, device));
     RB_TRY(source_text(device, file, &text));
     rb_text_append(source, text);
-    write_options(options, device);
     RB_TRY(rb_text_status(source));
-    RB_TRY(rb_text_status(options));
 cleanup:
     return status;
 }
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
-static rb_status build(rb_device *device, const rb_text *source, const char *const *names, int n_names,
-                       cl_program *out) {
-    rb_status status = RB_OK;
-    rb_text options = {0};
-    write_options(&options, device);
-    RB_TRY(rb_text_status(&options));
-    RB_TRY(rb__cl_compile(device, source->data, options.data, names, n_names, out));
-cleanup:
-    rb_text_free(&options);
-    return status;
-}
-
-/* A driver knows the largest group of a kernel only when it has compiled it. */
-static rb_status make_kernel(rb_device *device, rb__cl_launch *launch) {
-    rb_status status = RB_OK;
-    cl_int error;
-    size_t most = 0, smaller = 1;
-    launch->kernel = clCreateKernel(find_built(device, launch->name)->program, launch->name, &error);
-    RB_TRY(rb__cl_status(device, error, launch->name));
-    error = clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
-    RB_TRY(rb__cl_status(device, error, "ask for a kernel's largest group"));
-    if (most >= (size_t)device->local) return RB_OK;
-    while (2 * smaller <= most) smaller *= 2;
-    return rb_fail(RB_UNSUPPORTED,
-                   "%s: the device runs %s in groups of at most %zu work-items, not %d: use --quirk "
-                   "work_group=%zu",
-                   device->key, launch->name, most, device->local, smaller);
-cleanup:
-    return status;
-}
-
 /* Some drivers compile when a kernel first runs: now, with no group doing anything, instead of in the first step. */
-static rb_status try_out(rb__cl_plan *plan, const bool *wanted) {
+static rb_status try_out(rb__kn_plan *plan, const bool *wanted) {
     rb_device *device = plan->device;
     rb_status status = RB_OK;
     for (int i = 0; i < plan->n_launches; i++) {
-        const rb__cl_launch *launch = &plan->launches[i];
-        size_t local = (size_t)device->local, global = launch->groups * local;
+        const rb__kn_launch *launch = &plan->launches[i];
         if (!wanted[i]) continue;
-        RB_TRY(rb__cl_set_args(plan, launch, true));
-        RB_TRY(rb__cl_status(
-            device, clEnqueueNDRangeKernel(device->queue, launch->kernel, 1, NULL, &global, &local, 0, NULL, NULL),
-            launch->name));
+        RB_TRY(rb__kn_set_args(plan, launch, true));
+        RB_TRY(device->runtime->launch(device, launch->kernel, launch->groups, launch->name));
     }
-    RB_TRY(rb__cl_status(device, clFinish(device->queue), "try out kernels"));
+    RB_TRY(device->runtime->wait(device, "try out kernels"));
 cleanup:
     return status;
 }
 
-static rb_status remember(rb_device *device, cl_program program, const char *const *names, int n_names) {
-    rb__cl_built *built = calloc(1, sizeof *built);
+static rb_status remember(rb_device *device, rb__kn_program *program, const char *const *names, int n_names) {
+    rb__kn_built *built = calloc(1, sizeof *built);
     if (built) built->names = calloc((size_t)n_names + 1, sizeof *built->names);
     if (!built || !built->names) goto failed;
     for (int i = 0; i < n_names; i++)
@@ -255,11 +208,11 @@ failed:
     return rb_fail(RB_MEMORY, "out of memory while building kernels");
 }
 
-rb_status rb__cl_build(rb__cl_plan *plan) {
+rb_status rb__kn_build(rb__kn_plan *plan) {
     rb_status status = RB_OK;
     rb_text source = {0};
     rb_device *device = plan->device;
-    cl_program program = NULL;
+    rb__kn_program *program = NULL;
     int missing = 0;
     bool *wanted = calloc((size_t)plan->n_launches + 1, sizeof *wanted);
     const char **names = calloc((size_t)plan->n_launches + 1, sizeof *names); /* of what is missing */
@@ -268,7 +221,7 @@ rb_status rb__cl_build(rb__cl_plan *plan) {
         goto cleanup;
     }
     for (int i = 0; i < plan->n_launches; i++) {
-        rb__cl_launch *launch = &plan->launches[i];
+        rb__kn_launch *launch = &plan->launches[i];
         if (plan->parts[plan->sequence[launch->first]].call) continue;
         RB_TRY(launch_name(plan, launch));
         wanted[i] = !find_built(device, launch->name);
@@ -278,33 +231,38 @@ rb_status rb__cl_build(rb__cl_plan *plan) {
     }
     if (missing) {
         RB_TRY(write_source(&source, plan, wanted));
-        RB_TRY(build(device, &source, names, missing, &program));
+        RB_TRY(device->runtime->build(device, source.data, names, missing, &program));
         RB_TRY(remember(device, program, names, missing));
         program = NULL;
     }
     for (int i = 0; i < plan->n_launches; i++) {
-        const rb__cl_part *part = &plan->parts[plan->sequence[plan->launches[i].first]];
-        RB_TRY(part->call ? part->prepare(plan, part) : make_kernel(device, &plan->launches[i]));
+        rb__kn_launch *launch = &plan->launches[i];
+        const rb__kn_part *part = &plan->parts[plan->sequence[launch->first]];
+        if (part->call)
+            RB_TRY(part->prepare(plan, part));
+        else
+            RB_TRY(device->runtime->kernel_new(device, find_built(device, launch->name)->program, launch->name,
+                                               &launch->kernel));
     }
     if (missing) RB_TRY(try_out(plan, wanted));
     for (int i = 0; i < plan->n_launches; i++)
-        if (plan->launches[i].kernel) RB_TRY(rb__cl_set_args(plan, &plan->launches[i], false));
+        if (plan->launches[i].kernel) RB_TRY(rb__kn_set_args(plan, &plan->launches[i], false));
 cleanup:
-    if (program) clReleaseProgram(program);
+    if (program) device->runtime->program_free(program);
     rb_text_free(&source);
     free(names);
     free(wanted);
     return status;
 }
 
-void rb__cl_built_free(rb_device *device) {
+void rb__kn_built_free(rb_device *device) {
     while (device->built) {
-        rb__cl_built *built = device->built;
+        rb__kn_built *built = device->built;
         device->built = built->next;
-        clReleaseProgram(built->program);
+        device->runtime->program_free(built->program);
         for (int i = 0; i < built->n_names; i++) free(built->names[i]);
         free(built->names);
         free(built);
     }
-    for (int i = 0; i < RB__CL_TEXTS; i++) free(device->texts[i].text);
+    for (int i = 0; i < RB__KN_TEXTS; i++) free(device->texts[i].text);
 }

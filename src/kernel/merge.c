@@ -1,15 +1,14 @@
 /* merge.c: neighbouring ops that one part does better together, found by who reads and writes what. */
-#include "opencl/opencl.h"
+#include "kernel/kernel.h"
 
-static bool may_gather(const rb__cl_plan *plan, const rb__cl_item *it, const rb__cl_item *gather) {
+static bool may_gather(const rb__kn_plan *plan, const rb__kn_item *it, const rb__kn_item *gather) {
     rb_op_kind kind = it->op->kind;
-    if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW)
-        return it->D == gather->D && plan->device->provider != RB__CL_CLBLAST;
+    if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW) return it->D == gather->D && !rb__kn_taken(plan, it);
     return kind == RB_OP_CONV || kind == RB_OP_CONV_DW;
 }
 
 /* Layers that read the batch from the data set themselves, if nobody else wants it. */
-static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
+static void merge_gather(const rb__kn_plan *plan, rb__kn_item *items, rb__kn_item *gather) {
     const rb_variant *v = plan->variant;
     int x = gather->out[0];
     for (int i = 0; i < v->n_ops; i++)
@@ -20,8 +19,8 @@ static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_ite
     gather->idle = true;
 }
 
-void rb__cl_merge(rb__cl_plan *plan, rb__cl_item *items) {
+void rb__kn_merge(rb__kn_plan *plan, rb__kn_item *items) {
     for (int i = 0; i < plan->variant->n_ops; i++)
         if (items[i].op->kind == RB_OP_GATHER) merge_gather(plan, items, &items[i]);
-    rb__cl_merge_conv(plan, items);
+    rb__kn_merge_conv(plan, items);
 }

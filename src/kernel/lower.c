@@ -1,24 +1,24 @@
 /* lower.c: a variant's ops as items: their extents in this backend's layout; then each op family makes its parts. */
 #include <stdlib.h>
 
-#include "opencl/opencl.h"
+#include "kernel/kernel.h"
 
 /* Extents from an input-side tensor x and an output-side tensor y (gradients: the tensors that they belong to). */
-static void measure(rb__cl_item *it, const rb_tensor *x, const rb_tensor *y) {
+static void measure(rb__kn_item *it, const rb_tensor *x, const rb_tensor *y) {
     it->N = (int)x->dims[0], it->C = (int)x->dims[1], it->H = (int)x->dims[2], it->W = (int)x->dims[3];
     it->K = (int)y->dims[1], it->P = (int)y->dims[2], it->Q = (int)y->dims[3];
     it->R = it->op->u.window.kernel, it->stride = it->op->u.window.stride, it->pad = it->op->u.window.pad;
-    it->ldx = (int)x->stride[3], it->ldy = (int)y->stride[3], it->ldw = rb__cl_pad((int)y->dims[1]);
+    it->ldx = (int)x->stride[3], it->ldy = (int)y->stride[3], it->ldw = rb__kn_pad((int)y->dims[1]);
 }
 
 /* Linear layers read whole rows. Behind the last channel of a flat row lie only zeros, which need not be multiplied. */
-static void measure_linear(rb__cl_item *it, const rb_tensor *x, const rb_tensor *y, bool all_rows) {
+static void measure_linear(rb__kn_item *it, const rb_tensor *x, const rb_tensor *y, bool all_rows) {
     measure(it, x, y);
     it->ldx = (int)x->stride[0], it->ldy = (int)y->stride[0];
     it->D = it->H * it->W == 1 && !all_rows ? it->C : it->ldx;
 }
 
-static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int number) {
+static void prepare(rb__kn_item *it, const rb_variant *v, const rb_op *op, int number) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
     it->op = op;
@@ -61,64 +61,69 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
     }
 }
 
-int rb__cl_act(rb_act act) {
+int rb__kn_act(rb_act act) {
     static const int codes[] = {[RB_ACT_NONE] = 0, [RB_ACT_SIGMOID] = 1, [RB_ACT_RELU] = 2, [RB_ACT_LEAKY_RELU] = 3};
     return codes[act];
 }
 
-void rb__cl_define_act(rb__cl_part *part, const rb_op *op) {
-    rb__cl_define(part, "ACT", rb__cl_act(op->act));
-    rb__cl_define_float(part, "SLOPE", op->slope);
+void rb__kn_define_act(rb__kn_part *part, const rb_op *op) {
+    rb__kn_define(part, "ACT", rb__kn_act(op->act));
+    rb__kn_define_float(part, "SLOPE", op->slope);
 }
 
-void rb__cl_input(rb__cl_plan *plan, rb__cl_part *part, const rb__cl_item *it) {
-    const rb__cl_item *gather = it->op->kind == RB_OP_GATHER ? it : it->gather;
-    rb__cl_define(part, "GATHER", gather != NULL);
+void rb__kn_input(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *it) {
+    const rb__kn_item *gather = it->op->kind == RB_OP_GATHER ? it : it->gather;
+    rb__kn_define(part, "GATHER", gather != NULL);
     if (!gather) {
-        rb__cl_in(plan, part, it->in[0]);
+        rb__kn_in(plan, part, it->in[0]);
         return;
     }
-    rb__cl_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-    rb__cl_define_float(part, "MEAN", gather->op->u.normalize.mean);
-    rb__cl_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-    rb__cl_cursor(plan, part);
-    rb__cl_in(plan, part, gather->in[0]);
-    rb__cl_in(plan, part, gather->in[1]);
+    rb__kn_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
+    rb__kn_define_float(part, "MEAN", gather->op->u.normalize.mean);
+    rb__kn_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
+    rb__kn_cursor(plan, part);
+    rb__kn_in(plan, part, gather->in[0]);
+    rb__kn_in(plan, part, gather->in[1]);
+}
+
+bool rb__kn_taken(const rb__kn_plan *plan, const rb__kn_item *it) {
+    const rb__kn_runtime *runtime = plan->device->runtime;
+    return runtime->takes && runtime->takes(plan, it);
 }
 
 /* The end of the step: sums of what loss and update left, and the cursor. */
-static void finish(rb__cl_plan *plan) {
+static void finish(rb__kn_plan *plan) {
     const rb_variant *v = plan->variant;
     bool loss = plan->loss_rows >= 0, norm = plan->norm_blocks >= 0;
     const rb_op *update = norm ? &v->ops[plan->norm_op] : NULL;
     bool step = norm && update->kind == RB_OP_UPDATE;
     int metric = loss ? v->ops[plan->loss_op].out[0] : norm ? update->out[step ? 1 : 0] : -1;
-    int sums = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)plan->device->local);
-    rb__cl_part *part = rb__cl_part_new(plan, -1, "finish.cl", "finish");
+    int sums = rb__kn_work_new(plan, 2 * sizeof(float) * (size_t)plan->device->local);
+    rb__kn_part *part = rb__kn_part_new(plan, -1, "finish.cl", "finish");
     part->alone = true;
-    rb__cl_define(part, "LOSS", loss);
-    rb__cl_define(part, "NORM", norm + step);
-    rb__cl_cursor(plan, part);
+    rb__kn_define(part, "LOSS", loss);
+    rb__kn_define(part, "NORM", norm + step);
+    rb__kn_cursor(plan, part);
     part->args[0].type = "__global int *";
-    rb__cl_inout(plan, part, metric);
-    rb__cl_work_in(part, loss ? plan->loss_rows : sums, "__global const float2 *");
-    rb__cl_work_in(part, norm ? plan->norm_blocks : sums, "__global const float2 *");
-    rb__cl_work_out(part, sums, "__global float2 *");
-    rb__cl_int(part, plan->n_loss_rows);
-    rb__cl_int(part, plan->n_norm_blocks);
+    rb__kn_inout(plan, part, metric);
+    rb__kn_work_in(part, loss ? plan->loss_rows : sums, "__global const float2 *");
+    rb__kn_work_in(part, norm ? plan->norm_blocks : sums, "__global const float2 *");
+    rb__kn_work_out(part, sums, "__global float2 *");
+    rb__kn_int(part, plan->n_loss_rows);
+    rb__kn_int(part, plan->n_norm_blocks);
 }
 
-void rb__cl_lower(rb__cl_plan *plan) {
+void rb__kn_lower(rb__kn_plan *plan) {
     const rb_variant *v = plan->variant;
-    rb__cl_item *items = calloc((size_t)v->n_ops + 1, sizeof *items);
+    rb__kn_item *items = calloc((size_t)v->n_ops + 1, sizeof *items);
     if (!items) {
-        rb__cl_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
+        rb__kn_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
         return;
     }
     for (int i = 0; i < v->n_ops; i++) prepare(&items[i], v, &v->ops[i], i);
-    if (!plan->strict) rb__cl_merge(plan, items);
+    if (!plan->strict) rb__kn_merge(plan, items);
     for (int i = 0; i < v->n_ops && plan->status == RB_OK; i++) {
-        rb__cl_item *it = &items[i];
+        rb__kn_item *it = &items[i];
         if (it->idle) continue;
         switch (it->op->kind) {
         case RB_OP_GATHER:
@@ -126,42 +131,43 @@ void rb__cl_lower(rb__cl_plan *plan) {
         case RB_OP_ACT_DX:
         case RB_OP_ADD:
         case RB_OP_COPY:
-            rb__cl_lower_pointwise(plan, it);
+            rb__kn_lower_pointwise(plan, it);
             break;
         case RB_OP_LINEAR:
         case RB_OP_LINEAR_DX:
         case RB_OP_LINEAR_DW:
-            rb__cl_lower_linear(plan, it);
+            rb__kn_lower_linear(plan, it);
             break;
         case RB_OP_CONV:
         case RB_OP_CONV_DX:
         case RB_OP_CONV_DW:
-            rb__cl_lower_conv(plan, it);
+            rb__kn_lower_conv(plan, it);
             break;
         case RB_OP_MAXPOOL:
         case RB_OP_MAXPOOL_DX:
         case RB_OP_AVGPOOL:
         case RB_OP_AVGPOOL_DX:
-            rb__cl_lower_pool(plan, it);
+            rb__kn_lower_pool(plan, it);
             break;
         case RB_OP_BATCHNORM:
         case RB_OP_BATCHNORM_DX:
-            rb__cl_lower_batchnorm(plan, it);
+            rb__kn_lower_batchnorm(plan, it);
             break;
         case RB_OP_DROPOUT:
         case RB_OP_DROPOUT_DX:
-            rb__cl_lower_dropout(plan, it);
+            rb__kn_lower_dropout(plan, it);
             break;
         case RB_OP_LOSS_CE:
         case RB_OP_LOSS_MSE:
-            rb__cl_lower_loss(plan, it);
+            rb__kn_lower_loss(plan, it);
             break;
         case RB_OP_UPDATE:
         case RB_OP_NORMS:
-            rb__cl_lower_update(plan, it);
+            rb__kn_lower_update(plan, it);
             break;
         default:
-            rb__cl_plan_fail(plan, rb_fail(RB_INTERNAL, "opencl: op %s reached the planner", rb_op_name(it->op->kind)));
+            rb__kn_plan_fail(plan,
+                             rb_fail(RB_INTERNAL, "kernels: op %s reached the planner", rb_op_name(it->op->kind)));
         }
     }
     finish(plan);

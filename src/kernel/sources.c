@@ -1,5 +1,5 @@
 /* sources.c: finds the text of a kernel file, in REGBENCH_CL_DIR or embedded. */
-#include "opencl/sources.h"
+#include "kernel/sources.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,7 +26,7 @@ static rb_status read_file(FILE *file, const char *path, char **text) {
     return RB_OK;
 }
 
-rb_status rb__cl_source_find(const char *name, char **text) {
+rb_status rb__kn_source_find(const char *name, char **text) {
     const char *folder = getenv("REGBENCH_CL_DIR"), *dot = strrchr(name, '.');
     char path[PATH_MAX];
     *text = NULL;
@@ -43,7 +43,7 @@ rb_status rb__cl_source_find(const char *name, char **text) {
             return status;
         }
     }
-    for (const rb__cl_source *s = rb__cl_sources; s->name; s++) {
+    for (const rb__kn_source *s = rb__kn_sources; s->name; s++) {
         if (strcmp(s->name, name) != 0) continue;
         *text = strdup(s->text);
         return *text ? RB_OK : rb_fail(RB_MEMORY, "out of memory for the kernels of %s", name);

@@ -12,10 +12,10 @@ foreach(file ${FILES})
   string(APPEND entries "    {\"${name}\", text_${n}, sizeof text_${n} - 1},\n")
   math(EXPR n "${n} + 1")
 endforeach()
-file(WRITE ${OUT} "/* cl_sources.c: made by embed.cmake from cl/ and portable.h. */
-#include \"opencl/sources.h\"
+file(WRITE ${OUT} "/* kernel_sources.c: made by embed.cmake from cl/, cuda/ and portable.h. */
+#include \"kernel/sources.h\"
 
 ${arrays}
-const rb__cl_source rb__cl_sources[] = {
+const rb__kn_source rb__kn_sources[] = {
 ${entries}    {0}};
 ")
