@@ -11,7 +11,7 @@
 
 static const char folder[] = "cuda";
 
-enum { OPTIONS = 7 };
+enum { OPTIONS = 8 };
 
 typedef struct settings {
     char target[48], local[24];
@@ -28,13 +28,10 @@ static void choose(const rb__cuda_device *device, settings *s) {
     s->ptx = target != device->capability;
     snprintf(s->target, sizeof s->target, "--gpu-architecture=%s_%d", s->ptx ? "compute" : "sm", target);
     snprintf(s->local, sizeof s->local, "-DLOCAL=%d", device->base.local);
-    const char *const list[OPTIONS] = {s->target,
-                                       s->local,
-                                       "-DFAMILY_GPU",
-                                       "-DMAC_fma",
-                                       "--std=c++17",
-                                       "--fmad=true",
-                                       "--device-as-default-execution-space"};
+    /* 177: a program does not use every helper of the preludes */
+    const char *const list[OPTIONS] = {
+        s->target,     s->local,      "-DFAMILY_GPU",        "-DMAC_fma",
+        "--std=c++17", "--fmad=true", "--diag-suppress=177", "--device-as-default-execution-space"};
     for (int i = 0, n = 0; i < OPTIONS; i++) {
         s->list[i] = list[i];
         n += snprintf(s->text + n, sizeof s->text - (size_t)n, "%s%s", i ? " " : "", list[i]);

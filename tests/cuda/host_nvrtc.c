@@ -80,6 +80,7 @@ static int known(const char *option) {
                                        "--gpu-architecture=compute_90",
                                        "--std=c++17",
                                        "--fmad=true",
+                                       "--diag-suppress=177",
                                        "--device-as-default-execution-space"};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (strcmp(list[i], option) == 0) return 1;
