@@ -117,8 +117,9 @@ typedef struct rb_op {
 
 /* A cursor says which step of the window a family of variants is at. It lives in CTRL; submit advances slot by one
  * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * batch + k]; -1 there means no row
- * (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`; dropout's Philox
- * counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an epoch does. */
+ * (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`; dropout's
+ * Philox counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an epoch does.
+ */
 typedef struct rb_cursor {
     int32_t slot; /* step within the window = row of METRIC and of the schedule */
     int32_t base; /* first entry of the order table */
@@ -196,8 +197,8 @@ typedef struct rb_spec {
     int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
-    bool attack;      /* compile the ATTACK variants */
-    bool soft_labels; /* train on OUT.soft (n_rows, classes), by row number as DATA */
+    bool attack;        /* compile the ATTACK variants */
+    bool soft_labels;   /* train on OUT.soft (n_rows, classes), by row number as DATA */
     rb_augment augment; /* of u8 images, in TRAIN and TRAIN_TAIL */
 } rb_spec;
 

@@ -1,8 +1,8 @@
 /* gather.c: the batch, built from the data set on the device.
  *
  * x[k] = (data[order[...k]]/255 - mean)/stddev for u8 rows, data[...] for f32 rows; a row number of -1 gives zeros.
- * Images to train on may be augmented first: which pixel goes where says rb_view_source; black, a byte of 0, where there
- * is none. Shapes: data (rows,C,H,W), x (N,C,H,W). Bytes: one read of u8, one write of real. */
+ * Images to train on may be augmented first: which pixel goes where says rb_view_source; black, a byte of 0, where
+ * there is none. Shapes: data (rows,C,H,W), x (N,C,H,W). Bytes: one read of u8, one write of real. */
 #include "op/op.h"
 #include "regbench/portable.h"
 
