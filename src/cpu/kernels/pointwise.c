@@ -43,6 +43,12 @@ void RB_KERNEL(gather_row)(const rb__item *it, const rb__step *step, int k, int 
         memcpy(to, (const float *)(const void *)it->in[0].base + row * D + d, sizeof(float) * (size_t)width);
 }
 
+/* Pixels of C bytes from where `sources` say, black where that is nowhere. */
+RB_INLINE void copy_pixels(const uint8_t *from, const int *sources, int n, int C, uint8_t *to) {
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < C; c++) to[i * C + c] = sources[i] < 0 ? 0 : from[sources[i] * C + c];
+}
+
 /* Batch row k as it is seen in this epoch; false: as it lies in the data set. */
 static bool augment_row(const rb__item *it, const rb__step *step, int k, uint8_t *to) {
     const rb__geometry *g = &it->g;
@@ -53,11 +59,15 @@ static bool augment_row(const rb__item *it, const rb__step *step, int k, uint8_t
                                  op->u.normalize.vflip, op->u.normalize.crop_pad, op->u.normalize.rotate);
     if (row < 0 || rb_view_is_plain(view)) return false;
     const uint8_t *from = it->in[0].base + row * g->D;
-    for (int y = 0; y < g->H; y++)
-        for (int x = 0; x < g->W; x++, to += g->C) {
-            int source = rb_view_source(view, y, x, g->H, g->W);
-            for (int c = 0; c < g->C; c++) to[c] = source < 0 ? 0 : from[source * g->C + c];
-        }
+    for (int y = 0; y < g->H; y++) {
+        int sources[RB_VIEW_MAX];
+        for (int x = 0; x < g->W; x++) sources[x] = rb_view_source(view, y, x, g->H, g->W); /* in vectors */
+        if (g->C == 3)
+            copy_pixels(from, sources, g->W, 3, to);
+        else
+            copy_pixels(from, sources, g->W, g->C, to);
+        to += g->W * g->C;
+    }
     return true;
 }
 
