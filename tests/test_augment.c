@@ -1,5 +1,7 @@
 /* test_augment.c: augmented images: by hand, against PyTorch's rotation, their draws; the same bits on every device,
- * whatever the batch; which epoch they are drawn for; that evaluation sees images as they are. */
+ * whatever the batch; which epoch they are drawn for; that evaluation sees images as they are.
+ *
+ * REGBENCH_DEVICE: of the tests that run on a device only those on this one. */
 #include "noise.h"
 
 #include <limits.h>
@@ -195,6 +197,8 @@ static const setup setups[] = {
     {linear, 3, 32, 32, 1, {.hflip = 0.1f, .vflip = 0.1f, .crop_pad = 31, .rotate = 180}},
     {linear, 3, 32, 32, 29, {.hflip = 1}},
     {linear, 2, 1, 6, 4, {.hflip = 0.5f, .rotate = 10}},
+    {linear, 3, 80, 90, 6, {.crop_pad = 9}},
+    {linear, 1, 5, 3, 11, {.vflip = 0.5f}},
 };
 
 static unsigned char *fill_data(const opened *o, rb_store *store, const rb_program *p) {
@@ -361,6 +365,20 @@ static void dumped(void **state) {
     rb_text_free(&text);
 }
 
+/* Degrees become the nearest whole part of a turn, once for all devices. */
+static void angles(void **state) {
+    (void)state;
+    static const float degrees[] = {0.1f, 7.3f, 15, 33.3f, 77.7f, 123.4f, 179.9f, 180};
+    rb_layout layout = rb_layout_canonical();
+    rb_spec s = spec_of(linear, 3, 8, 8, 3, 4);
+    for (size_t i = 0; i < sizeof degrees / sizeof *degrees; i++) {
+        s.augment.rotate = degrees[i];
+        rb_program *p = compiled(&s, &layout);
+        assert_int_equal(p->variant[RB_VARIANT_TRAIN].ops[0].u.normalize.rotate, turns((double)degrees[i]));
+        rb_program_free(p);
+    }
+}
+
 static void refused_with(rb_spec s, rb_augment a, const char *what) {
     rb_layout layout = rb_layout_canonical();
     rb_program *p;
@@ -414,7 +432,15 @@ int main(void) {
         {"epochs_on_cpu", epochs, NULL, NULL, "cpu"},
         {"epochs_on_opencl", epochs, NULL, NULL, "opencl"},
         cmocka_unit_test(dumped),
+        cmocka_unit_test(angles),
         cmocka_unit_test(impossible),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    struct CMUnitTest chosen[sizeof tests / sizeof *tests];
+    const char *device = getenv("REGBENCH_DEVICE");
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+        const char *of = tests[i].initial_state;
+        if (!device || !of || strncmp(of, device, strlen(device)) == 0) chosen[n++] = tests[i];
+    }
+    return _cmocka_run_group_tests("augmentation", chosen, n, NULL, NULL);
 }

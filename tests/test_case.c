@@ -254,6 +254,7 @@ static void test_describe_differs(void **state) {
                                         RB_END};
     rb_case original = tagged_case;
     original.layers = residual;
+    original.augment = (rb_augment){.hflip = 0.1f, .vflip = 0.2f, .crop_pad = 2, .rotate = 15};
     describe(&original, &base);
     enum { CHANGES = 31 };
     for (int change = 0; change < CHANGES; change++) {
@@ -341,16 +342,16 @@ static void test_describe_differs(void **state) {
             c.name = "test/other";
             break;
         case 26:
-            c.augment.hflip = 1e-9f;
+            c.augment.hflip = nextafterf(0.1f, 1);
             break;
         case 27:
-            c.augment.vflip = 1e-9f;
+            c.augment.vflip = nextafterf(0.2f, 1);
             break;
         case 28:
-            c.augment.crop_pad = 1;
+            c.augment.crop_pad = 3;
             break;
         case 29:
-            c.augment.rotate = 1e-9f;
+            c.augment.rotate = nextafterf(15, 20);
             break;
         default:
             LAYER(0, kind, RB_LAYER_LINEAR);
@@ -378,7 +379,8 @@ static void test_describe_is_equal(void **state) {
     memcpy(layers, tagged, sizeof tagged);
     c.layers = layers;
     describe(&tagged_case, &base);
-    describe(&tagged_case, &other); /* appended to a cleared text: twice is the same */
+    assert_null(strstr(rb_text_string(&base), "augment")); /* as it was before there was any */
+    describe(&tagged_case, &other);                        /* appended to a cleared text: twice is the same */
     assert_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
     c.title = "else", c.model = "Else", c.expect = RB_EXPECT_DIVERGES, c.norms = true, c.epochs = 77;
     LAYER(0, stride, 1), LAYER(0, in, 1), LAYER(2, stride, 2); /* the defaults */
