@@ -237,6 +237,11 @@ double rb_variant_model_flops(const rb_variant *variant);
 /* Some image may be changed; a GATHER that changes images. */
 bool rb_augment_any(const rb_augment *a);
 bool rb_op_augments(const rb_op *op);
+/* Its rotation in RB_TURN, the nearest: once for all devices. */
+int rb_augment_turn(const rb_augment *a);
+/* RB_USAGE where it is impossible, or impossible on samples of this kind: no images of bytes, larger than RB_VIEW_MAX,
+ * or so small that a crop might leave nothing of them. */
+rb_status rb_augment_check(const rb_augment *a, rb_dtype x_dtype, int C, int H, int W);
 /* Some activation is only read or only written here: the variant is a part of something (tests of single ops), and what
  * its ops exchange with the rest lies in the store. */
 bool rb_variant_is_part(const rb_variant *variant);

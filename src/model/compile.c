@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "op/op.h"
-#include "regbench/portable.h"
 
 /* --- fixed tensors of the store -------------------------------------------------------------------------------------
  */
@@ -107,7 +106,7 @@ static int gather(rb_builder *b) {
     const rb_augment *a = &b->spec->augment;
     if (!b->training) return x;
     op->u.normalize.hflip = a->hflip, op->u.normalize.vflip = a->vflip, op->u.normalize.crop_pad = a->crop_pad;
-    op->u.normalize.rotate = (int)((double)a->rotate / 360 * RB_TURN + 0.5); /* once, for all devices */
+    op->u.normalize.rotate = rb_augment_turn(a);
     return x;
 }
 
@@ -287,35 +286,6 @@ static void attack(rb_builder *b, rb_program *p) {
 /* --- the program ----------------------------------------------------------------------------------------------------
  */
 
-static rb_status check_augment(const rb_spec *s) {
-    const rb_augment *a = &s->augment;
-    const int side = s->H < s->W ? s->H : s->W, longest = s->H < s->W ? s->W : s->H;
-    const struct {
-        const char *name;
-        float value;
-    } flips[] = {{"hflip", a->hflip}, {"vflip", a->vflip}};
-    for (int i = 0; i < 2; i++)
-        if (!(flips[i].value >= 0 && flips[i].value <= 1))
-            return rb_fail(RB_USAGE, "augmentation: %s is a probability, from 0 to 1, not %g", flips[i].name,
-                           (double)flips[i].value);
-    if (!(a->rotate >= 0 && a->rotate <= 180))
-        return rb_fail(RB_USAGE, "augmentation: rotate is an angle from 0 to 180 degrees, not %g", (double)a->rotate);
-    if (a->crop_pad < 0)
-        return rb_fail(RB_USAGE, "augmentation: crop-pad is a number of pixels from 0 on, not %d", a->crop_pad);
-    if (!rb_augment_any(a)) return RB_OK;
-    if (s->x_dtype != RB_U8 || longest == 1)
-        return rb_fail(RB_USAGE, "augmentation is for images of bytes: these samples are %d x %d x %d %s", s->C, s->H,
-                       s->W, s->x_dtype == RB_U8 ? "bytes" : "real numbers");
-    if (longest > RB_VIEW_MAX)
-        return rb_fail(RB_USAGE, "augmentation takes images of up to %d pixels a side, not %d x %d", RB_VIEW_MAX, s->H,
-                       s->W);
-    if (a->crop_pad >= side)
-        return rb_fail(RB_USAGE,
-                       "augmentation: crop-pad %d can leave nothing of images of %d x %d: it must be under %d",
-                       a->crop_pad, s->H, s->W, side);
-    return RB_OK;
-}
-
 static rb_status check_spec(const rb_spec *s) {
     if (!s->layers || rb_layer_count(s->layers) == 0) return rb_fail(RB_USAGE, "the model has no layers");
     if (s->batch < 1) return rb_fail(RB_USAGE, "batch must be at least 1, not %d", s->batch);
@@ -328,7 +298,7 @@ static rb_status check_spec(const rb_spec *s) {
         return rb_fail(RB_USAGE, "samples and classes must not be empty");
     if (s->window < 1) return rb_fail(RB_USAGE, "the window between decisions must be at least one step");
     if (s->n_rows > INT32_MAX || s->n_train > INT32_MAX) return rb_fail(RB_USAGE, "more than 2^31 rows");
-    return check_augment(s);
+    return rb_augment_check(&s->augment, s->x_dtype, s->C, s->H, s->W);
 }
 
 rb_status rb_program_compile(const rb_spec *spec, const rb_layout *layout, rb_program **out) {

@@ -29,13 +29,6 @@ const char *rb_layer_name(rb_layer_kind kind) {
     return kind < RB_LAYER_KINDS ? names[kind] : "?";
 }
 
-bool rb_augment_any(const rb_augment *a) { return a->hflip > 0 || a->vflip > 0 || a->crop_pad > 0 || a->rotate > 0; }
-
-bool rb_op_augments(const rb_op *op) {
-    return op->kind == RB_OP_GATHER && (op->u.normalize.hflip > 0 || op->u.normalize.vflip > 0 ||
-                                        op->u.normalize.crop_pad > 0 || op->u.normalize.rotate > 0);
-}
-
 int rb_layer_count(const rb_layer *layers) {
     int n = 0;
     while (layers[n].kind != RB_LAYER_END) n++;
