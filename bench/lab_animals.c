@@ -100,7 +100,13 @@ static const rb_axis tuned_grid[] = {
 };
 #define TUNE(way) .name = "animals/tune-" way, .base = "animals/l1l2", .budget = 24, .axes = tuned
 
+static const char *const rates[] = {"animals/lr-0.0005", "animals/lr-0.001", "animals/lr-0.005", NULL};
+
 static const rb_study studies[] = {
+    {.name = "animals/lr-sweep",
+     .title = "the three rates on 250 images side by side: the best validation accuracy rises with the rate",
+     .kind = RB_STUDY_LIST,
+     .cases = rates},
     {.name = "animals/l1-sweep",
      .title = "L1 from far too weak to far too strong: validation, gap and norm against it",
      .kind = RB_STUDY_GRID,
