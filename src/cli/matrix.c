@@ -173,9 +173,9 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     name_limits(o, out->limits, sizeof out->limits);
     for (int e = 0, more = 0; e < out->n_edits; e++) {
         rb_item item = {.edit = &out->edits[e], .study = out->studies[e], .limits = out->limits};
+        if (item.study) RB_TRY(rb_study_foresee(o, item.study));
         RB_TRY(rb_foresee_case(o, &item.edit->c, &item.dataset, &item.mflop));
         if (more > 0 && more--) continue; /* another case of the LIST whose item there is */
-        if (item.study) RB_TRY(rb_study_foresee(o, item.study));
         if (item.study && item.study->kind == RB_STUDY_LIST) more = rb_study_runs(item.study, 0) - 1;
         for (int d = 0; d < out->devices.n; d++)
             for (int s = 0; s < seeds->n; s++) {
