@@ -43,14 +43,6 @@ static double bowl(const double *at, int axes) {
     return sum;
 }
 
-/* Branin's function, turned over: three maxima of -0.397887. */
-static double branin(const double *at, int axes) {
-    (void)axes;
-    double x = 15 * at[0] - 5, y = 15 * at[1], pi = 3.14159265358979;
-    double a = y - 5.1 / (4 * pi * pi) * x * x + 5 / pi * x - 6;
-    return -(a * a + 10 * (1 - 1 / (8 * pi)) * cos(x) + 10);
-}
-
 /* Trials until the study says that it is done; their number. */
 static int spend(const rb_study *s, int budget, uint64_t seed, double (*f)(const double *, int), rb_trial *trials) {
     bool done = false;
@@ -98,6 +90,21 @@ static void every_strategy_keeps_to_its_cube(void **state) {
                 }
             assert_true(kind == RB_STUDY_COORDINATE ? differ == 0 : differ > n);
         }
+}
+
+/* A hundred trials: each tenth of an axis gets 3 to 20. */
+static void random_is_everywhere(void **state) {
+    (void)state;
+    rb_study s = study(RB_STUDY_RANDOM, square);
+    rb_trial trials[101] = {0};
+    int count[2][10] = {{0}};
+    assert_int_equal(spend(&s, 100, 7, bowl, trials), 100);
+    for (int i = 0; i < 100; i++) {
+        assert_false(rb__study_tried(trials, i, trials[i].at, 2));
+        for (int a = 0; a < 2; a++) count[a][(int)fmin(trials[i].at[a] * 10, 9)]++;
+    }
+    for (int i = 0; i < 10; i++)
+        for (int a = 0; a < 2; a++) assert_in_range(count[a][i], 3, 20);
 }
 
 static void texts_of_places(void **state) {
@@ -187,6 +194,14 @@ static void coordinate_accepts_only_what_is_better(void **state) {
 }
 
 #ifdef REGBENCH_HAVE_GSL
+/* Branin's function, turned over: three maxima of -0.397887. */
+static double branin(const double *at, int axes) {
+    (void)axes;
+    double x = 15 * at[0] - 5, y = 15 * at[1], pi = 3.14159265358979;
+    double a = y - 5.1 / (4 * pi * pi) * x * x + 5 / pi * x - 6;
+    return -(a * a + 10 * (1 - 1 / (8 * pi)) * cos(x) + 10);
+}
+
 static double best_of(rb_study_kind kind, const rb_axis *axes, uint64_t seed, double (*f)(const double *, int)) {
     rb_study s = study(kind, axes);
     rb_trial trials[101] = {0};
@@ -220,7 +235,7 @@ static void bayes_beats_random_where_it_is_smooth(void **state) {
         qsort(random, SEEDS, sizeof *random, ascending);
         print_message("function %zu: missing %.4g with bayes, %.4g at random\n", k, bayes[SEEDS / 2],
                       random[SEEDS / 2]);
-        assert_true(bayes[SEEDS / 2] < random[SEEDS / 2] / 4);
+        assert_true(bayes[SEEDS / 2] < random[SEEDS / 2] / 10);
     }
 }
 
@@ -279,6 +294,24 @@ static void improvement_expected(void **state) {
 
 static double failing(const double *at, int axes) { return at[0] > 0.5 ? NAN : bowl(at, axes); }
 static double hopeless(const double *at, int axes) { return at[0] + axes > 0 ? NAN : 0; }
+
+/* The first trials are a Latin hypercube: along each axis every slice is used once. */
+static void bayes_fills_the_space_first(void **state) {
+    (void)state;
+    enum { FIRST = 5 };
+    rb_study s = study(RB_STUDY_BAYES, square);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        int used[2][FIRST] = {{0}};
+        for (int i = 0; i < FIRST; i++) {
+            double at[RB_STUDY_AXES];
+            bool done = false;
+            assert_int_equal(rb__bayes_next(&s, BUDGET, seed, NULL, i, at, &done), RB_OK); /* nothing is rounded yet */
+            assert_false(done);
+            for (int a = 0; a < 2; a++) used[a][(int)(at[a] * FIRST)]++;
+        }
+        for (int i = 0; i < FIRST; i++) assert_true(used[0][i] == 1 && used[1][i] == 1);
+    }
+}
 
 /* Failed trials turn the search away and end nothing; a place is never tried twice; a small space comes to an end. */
 static void bayes_bears_failures(void **state) {
@@ -397,6 +430,7 @@ static void every_study_of_the_labs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_strategy_keeps_to_its_cube),
+        cmocka_unit_test(random_is_everywhere),
         cmocka_unit_test(texts_of_places),
         cmocka_unit_test(a_grid_is_complete),
         cmocka_unit_test(coordinate_accepts_only_what_is_better),
@@ -405,6 +439,7 @@ int main(void) {
         cmocka_unit_test(process_of_three_trials),
         cmocka_unit_test(fitted_scales),
         cmocka_unit_test(improvement_expected),
+        cmocka_unit_test(bayes_fills_the_space_first),
         cmocka_unit_test(bayes_bears_failures),
 #else
         cmocka_unit_test(bayes_wants_gsl),
