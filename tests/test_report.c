@@ -34,9 +34,6 @@ static void headers(void **state) {
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
-        {RB_TABLE_trials,
-         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
-         "seed,overrides,duration_s\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
         {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
                            "type,platform,vendor,version,details\n"},
@@ -49,6 +46,9 @@ static void headers(void **state) {
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
          "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
+        {RB_TABLE_trials,
+         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
+         "seed,overrides,duration_s\n"},
     };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);

@@ -57,11 +57,11 @@ typedef struct rb_case_edit {
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
-void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to); /* an edit points into itself */
-rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name);
 /* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size, and TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
+void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to); /* an edit points into itself */
+rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name);
 
 /* What decides the work, as stable text, equal on every backend; its sha256 (first 12 hex digits) is workload_hash. */
 struct rb_text;
