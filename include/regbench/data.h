@@ -61,9 +61,9 @@ rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, co
 rb_status rb_dataset_fetch(const char *name, const rb_data_options *options);
 /* Writes a labelled grid of the first rows x columns images as PNG. */
 rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path);
-/* The same of images `which` (n row numbers), with what they were taken for (n classes) below what they are, marked
- * right or wrong by a sign, and by a colour that also frames the image. */
-rb_status rb_dataset_show_predictions(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t n,
-                                      int rows, int columns, const char *png_path);
+/* The same under a title of images `which` (n row numbers), with what they were taken for (n classes) below what they
+ * are, marked right or wrong by a sign, and by a colour that also frames the image. */
+rb_status rb_dataset_show_predictions(const rb_dataset *data, const char *title, const int32_t *which,
+                                      const int32_t *pred, int64_t n, int rows, int columns, const char *png_path);
 
 #endif

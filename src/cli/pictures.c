@@ -10,7 +10,7 @@
 
 enum { ROWS = 4, COLUMNS = 10 };
 
-static rb_status predictions(rb_trainer *t, const char *path) {
+static rb_status predictions(rb_trainer *t, const char *title, const char *path) {
     rb_status status = RB_OK;
     rb_split split = rb_trainer_rows(t, RB_SPLIT_TEST) > 0 ? RB_SPLIT_TEST : RB_SPLIT_VALID;
     int64_t n = rb_trainer_rows(t, split);
@@ -19,7 +19,8 @@ static rb_status predictions(rb_trainer *t, const char *path) {
     if (n > ROWS * COLUMNS) n = ROWS * COLUMNS;
     int32_t pred[ROWS * COLUMNS];
     RB_TRY(rb_trainer_eval(t, split, n, &loss, &accuracy, pred));
-    RB_TRY(rb_dataset_show_predictions(rb_trainer_data(t), rb_trainer_split(t, split), pred, n, ROWS, COLUMNS, path));
+    RB_TRY(rb_dataset_show_predictions(rb_trainer_data(t), title, rb_trainer_split(t, split), pred, n, ROWS, COLUMNS,
+                                       path));
 cleanup:
     return status;
 }
@@ -50,18 +51,19 @@ cleanup:
 
 static rb_status grids(rb_trainer *t, const char *session_dir, const rb_row *row) {
     rb_status status = RB_OK;
-    char folder[4096], name[128], path[4400], seed[24];
+    char folder[4096], name[128], path[4400], seed[24], title[128];
     const rb_dataset *data = rb_trainer_data(t);
+    const char *of = rb_row_get_text(row, RB_COL(runs, case));
     const char *overrides = rb_row_get_text(row, RB_COL(runs, overrides));
     if (!data->labels || data->x_dtype != RB_U8) return RB_OK; /* no images */
     RB_TRY(rb_plot_folder(session_dir, folder, sizeof folder));
     snprintf(seed, sizeof seed, "%lld", (long long)row->cells[RB_COL(runs, seed)].u.i);
-    rb_plot_name(rb_row_get_text(row, RB_COL(runs, case)), rb_row_get_text(row, RB_COL(runs, device_key)), seed,
-                 overrides, name);
+    snprintf(title, sizeof title, "%s%s%.40s", of, *overrides ? ", " : "", overrides);
+    rb_plot_name(of, rb_row_get_text(row, RB_COL(runs, device_key)), seed, overrides, name);
     snprintf(path, sizeof path, "%s/%s.predictions.png", folder, name);
-    RB_TRY(predictions(t, path));
+    RB_TRY(predictions(t, title, path));
     snprintf(path, sizeof path, "%s/%s.filters.png", folder, name);
-    RB_TRY(filters(t, rb_row_get_text(row, RB_COL(runs, case)), path));
+    RB_TRY(filters(t, title, path));
 cleanup:
     return status;
 }

@@ -24,9 +24,22 @@ static const char *class_name(const rb_dataset *data, int class, char number[16]
     return data->class_names ? data->class_names[class] : number;
 }
 
+static void describe(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t n, char text[160]) {
+    int64_t right = 0;
+    char stand_in[64] = "";
+    if (data->stand_in) snprintf(stand_in, sizeof stand_in, "; `%s` stands in", data->used);
+    for (int64_t i = 0; pred && i < n; i++) right += pred[i] == data->labels[which[i]];
+    if (pred)
+        snprintf(text, 160, "%lld of %lld right: what they are, what they were taken for%s", (long long)right,
+                 (long long)n, stand_in);
+    else
+        snprintf(text, 160, "%lld training, %lld test images, %d x %d x %d%s", (long long)data->n_train,
+                 (long long)data->n_test, data->C, data->H, data->W, stand_in);
+}
+
 /* Images `which` (`images` of them; NULL: all, in their order); pred may be NULL. */
-static rb_status draw(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t images, int rows,
-                      int columns, const char *png_path) {
+static rb_status draw(const rb_dataset *data, const char *title, const int32_t *which, const int32_t *pred,
+                      int64_t images, int rows, int columns, const char *png_path) {
     rb_status status = RB_OK;
     rb_image image = {0};
     char counts[160], number[16];
@@ -46,17 +59,16 @@ static rb_status draw(const rb_dataset *data, const int32_t *which, const int32_
     }
     int cell_height = tile_height + 6 + RB_FONT_HEIGHT * TEXT + (pred ? LINE : 0);
     int head = RB_FONT_HEIGHT * TITLE + 8 + RB_FONT_HEIGHT * TEXT + 16;
-    snprintf(counts, sizeof counts, "%lld training, %lld test images, %d x %d x %d%s%s%s", (long long)data->n_train,
-             (long long)data->n_test, data->C, data->H, data->W, data->stand_in ? "; `" : "",
-             data->stand_in ? data->used : "", data->stand_in ? "` stands in" : "");
-    int title_width = rb_image_text_width(TITLE, data->name), counts_width = rb_image_text_width(TEXT, counts);
+    int64_t shown = (int64_t)rows * columns < images ? (int64_t)rows * columns : images;
+    describe(data, which, pred, shown, counts);
+    int title_width = rb_image_text_width(TITLE, title), counts_width = rb_image_text_width(TEXT, counts);
     int width = columns * cell_width + (columns - 1) * GAP,
         widest = title_width > counts_width ? title_width : counts_width;
     if (widest < width) widest = width;
     RB_TRY(rb_image_new(2 * MARGIN + widest, 2 * MARGIN + head + rows * cell_height + (rows - 1) * GAP, &image));
-    rb_image_text(&image, MARGIN, MARGIN, TITLE, INK, data->name);
+    rb_image_text(&image, MARGIN, MARGIN, TITLE, INK, title);
     rb_image_text(&image, MARGIN, MARGIN + RB_FONT_HEIGHT * TITLE + 8, TEXT, FAINT, counts);
-    for (int64_t i = 0; i < (int64_t)rows * columns && i < images; i++) {
+    for (int64_t i = 0; i < shown; i++) {
         int x = MARGIN + (int)(i % columns) * (cell_width + GAP);
         int y = MARGIN + head + (int)(i / columns) * (cell_height + GAP);
         int64_t row = which ? which[i] : i;
@@ -78,10 +90,10 @@ cleanup:
 }
 
 rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path) {
-    return draw(data, NULL, NULL, data->n_train + data->n_test, rows, columns, png_path);
+    return draw(data, data->name, NULL, NULL, data->n_train + data->n_test, rows, columns, png_path);
 }
 
-rb_status rb_dataset_show_predictions(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t n,
-                                      int rows, int columns, const char *png_path) {
-    return draw(data, which, pred, n, rows, columns, png_path);
+rb_status rb_dataset_show_predictions(const rb_dataset *data, const char *title, const int32_t *which,
+                                      const int32_t *pred, int64_t n, int rows, int columns, const char *png_path) {
+    return draw(data, title, which, pred, n, rows, columns, png_path);
 }

@@ -103,6 +103,7 @@ void rb_chart_line(rb_chart *c, int set, const char *using, const char *with, rb
                    (unsigned)rb_colors[stroke.color]);
     if (dashed) rb_text_printf(&c->lines, " dt %d", stroke.dash);
     rb_text_append(&c->lines, " notitle");
+    if (title && ++c->titled > c->most) c->most = c->titled;
     if (title) note_legend(c, title, dashed ? with : "lines lw 6", stroke);
 }
 
@@ -130,6 +131,7 @@ bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, rb_str
 }
 
 void rb_chart_panel(rb_chart *c, const char *x, const char *y, unsigned axis, const char *more) {
+    c->titled = 0;
     if (!c->lines.length || c->panels == RB_CHART_PANELS) {
         rb_text_clear(&c->lines);
         return;
@@ -181,43 +183,54 @@ void rb_gnuplot_head(const char *name, int width, int height, rb_text *out) {
                    "data = '%s.dat'\n"
                    "set border 3 lc rgb '#555555'\n"
                    "set tics nomirror textcolor rgb '#222222'\n"
+                   "set format '%%g'\n"
                    "set grid ytics lt 1 lw 1 lc rgb '#e0e0e0'\n",
                    name, name, name, width, height, width, height, name);
 }
 
-static void write_head(const rb_chart *c, const char *title, int columns, int height, rb_text *out) {
+static void write_head(const rb_chart *c, const char *title, int height, rb_text *out) {
     rb_gnuplot_head(c->name, WIDTH, height, out);
     rb_text_printf(out,
                    "set output '%s.png'\n"
-                   "set autoscale noextend\n"
-                   "set key at screen 0.5, screen 0.015 center bottom horizontal maxcols %d Left reverse samplen 3\n"
+                   "set autoscale xfix\n"
                    "set multiplot\n"
                    "set label 1 ",
-                   c->name, columns);
+                   c->name);
     write_title(title, out);
     rb_text_append(out, " at screen 0.5, screen 0.95 center font ',13' textcolor rgb '#222222'\n");
+}
+
+/* Once, across the whole picture below all panels: a plot of nothing, whose key it is. */
+static void write_legend(const rb_chart *c, int columns, rb_text *out) {
+    rb_text_printf(out,
+                   "\nunset label 1\nunset border\nunset tics\nunset xlabel\nunset ylabel\nunset grid\nunset logscale\n"
+                   "set lmargin at screen 0.01\nset rmargin at screen 0.99\n"
+                   "set key at screen 0.5, screen 0.015 center bottom horizontal maxcols %d Left reverse samplen 3\n"
+                   "plot [0:1] [0:1] ",
+                   columns);
+    for (int k = 0; k < c->entries; k++)
+        rb_text_printf(out, "%s%s", k ? ", \\\n     " : "", rb_text_string(&c->legend[k]));
+    rb_text_append(out, "\n");
 }
 
 rb_status rb_chart_end(rb_chart *c, const char *title, const char *folder, rb_text *drawn) {
     rb_status status = RB_OK;
     rb_text script = {0};
     if (c->panels == 0) goto cleanup;
-    int columns = legend_columns(c), rows = c->entries > 1 ? (c->entries + columns - 1) / columns : 0;
+    int columns = legend_columns(c), rows = c->most > 1 ? (c->entries + columns - 1) / columns : 0;
     int height = HEIGHT + rows * LEGEND_ROW + c->room;
-    double bottom = (rows * LEGEND_ROW + c->room + 62.0) / height, top = 1 - 48.0 / height;
-    double left = 82.0 / WIDTH, right = 18.0 / WIDTH, width = 1.0 / c->panels;
-    write_head(c, title, columns, height, &script);
+    double bottom = (rows * LEGEND_ROW + c->room + 74.0) / height, top = 1 - 48.0 / height;
+    double left = 82.0 / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
+    write_head(c, title, height, &script);
     for (int i = 0; i < c->panels; i++) {
         rb_text_printf(&script,
                        "\n%sset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n"
                        "set tmargin at screen %.4f\n",
                        i == 1 ? "unset label 1\n" : "", i * width + left, (i + 1) * width - right, bottom, top);
         rb_text_append(&script, rb_text_string(&c->panel[i]));
-        /* The legend once, below all panels: a line alone needs none, the title says what it is. */
-        for (int k = 0; i == c->panels - 1 && rows > 0 && k < c->entries; k++)
-            rb_text_printf(&script, ", \\\n     %s", rb_text_string(&c->legend[k]));
         rb_text_append(&script, "\n");
     }
+    if (rows > 0) write_legend(c, columns, &script);
     rb_text_append(&script, "unset multiplot\nunset output\n");
     RB_TRY(rb_plot_write(folder, c->name, ".dat", &c->data));
     RB_TRY(rb_plot_write(folder, c->name, ".gp", &script));

@@ -22,7 +22,8 @@ typedef struct rb_chart {
     rb_text legend[RB_CHART_LEGEND]; /* each line's title once, with its style */
     rb_text keys[RB_CHART_LEGEND];   /* the titles alone */
     int sets, panels, entries;
-    int room; /* pixels between the panels and their names below, for long names of tics */
+    int titled, most; /* lines with a title in the open panel; most of them in one: a single one needs no legend */
+    int room;         /* pixels between the panels and their names below, for long names of tics */
 } rb_chart;
 
 typedef enum rb_axis {

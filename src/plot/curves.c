@@ -10,7 +10,7 @@ static const struct {
     {"validation", "val_loss", "val_acc", RB_VERMILLION},
 };
 
-/* One panel; false where fewer than two epochs are known. */
+/* One panel; *enough becomes true where two epochs are known. */
 static rb_status panel(const rb_plots *p, int group, bool accuracy, rb_chart *chart, bool *enough) {
     rb_status status = RB_OK;
     rb_curves c = {0};
@@ -40,11 +40,11 @@ rb_status rb_plot_curves(rb_plots *p) {
     rb_text title = {0};
     for (int g = 0; g < p->session.n_groups; g++) {
         bool enough = false;
-        rb_text_clear(&title);
-        rb_plot_title(p, g, "loss and accuracy", &title);
         rb_chart_begin(&chart, p->session.groups[g].file, "curves");
         RB_TRY(panel(p, g, false, &chart, &enough));
         RB_TRY(panel(p, g, true, &chart, &enough));
+        rb_text_clear(&title);
+        rb_plot_title(p, g, chart.panels > 1 ? "loss and accuracy" : "loss", &title);
         if (enough)
             RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
         else

@@ -59,7 +59,7 @@ rb_status rb_filters_draw(const rb_filters *f, const char *png_path) {
     if (scale < 1) scale = 1;
     int cell_width = f->W * scale + GAP, cell_height = f->H * scale + GAP;
     snprintf(title, sizeof title, "%.80s: first layer", f->title);
-    snprintf(key, sizeof key, "%d of %d filters, each by its largest |w|; %s", n, f->n,
+    snprintf(key, sizeof key, "%d of %d, each divided by its largest |w|; %s", n, f->n,
              f->C == 1 ? "blue < 0 < vermillion" : "grey is 0");
     int width = columns * cell_width - GAP;
     if (rb_image_text_width(TITLE, title) > width) width = rb_image_text_width(TITLE, title);

@@ -68,7 +68,7 @@ static int tics(const bars *b, int panels, rb_text *out) {
     for (int t = 0; t < b->n; t++)
         if (strlen(b->tensor[t]) > longest) longest = strlen(b->tensor[t]);
     bool along = (size_t)(b->n * panels) * (longest + 1) * LETTER < WIDE;
-    rb_text_printf(out, "set boxwidth 0.38\nset xrange [-0.7:%g]\nset xtics %s font ',%d' (", b->n - 0.3,
+    rb_text_printf(out, "set boxwidth 0.38\nset xrange [-0.7:%g]\nset xtics scale 0 %s font ',%d' (", b->n - 0.3,
                    along ? "norotate" : "rotate by 90 right", b->n > MANY ? 8 : 11);
     for (int t = 0; t < b->n; t++) {
         rb_text_append(out, t ? ", " : "");

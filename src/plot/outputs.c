@@ -12,7 +12,7 @@
 
 enum {
     SHEET_COLUMNS = 5,
-    SHEET_PANELS = 25,
+    SHEET_PANELS = 20,
     FRAME_WIDTH = 640,
     FRAME_HEIGHT = 440,
     FRAMES = 200,
@@ -114,7 +114,7 @@ static void write_sheet(const fit *f, const char *title, rb_text *out) {
                    rows, columns);
     rb_gnuplot_quote(title, out);
     rb_text_printf(out,
-                   " font ',13' noenhanced\nset lmargin 4.5\nset rmargin 0.8\nset tmargin 1.8\nset bmargin 1.6\n"
+                   " font ',13' noenhanced\nset lmargin 4.5\nset rmargin 0.8\nset tmargin 2.6\nset bmargin 1.6\n"
                    "do for [k=0:%d] {\n    i = 1 + int(floor(k * %d.0 / %d + 0.5))\n"
                    "    set title 'epoch '.word(epochs, i) font ',10' offset 0,-0.6\n",
                    shown - 1, f->n - 1, shown > 1 ? shown - 1 : 1);
@@ -125,12 +125,13 @@ static void write_sheet(const fit *f, const char *title, rb_text *out) {
 static void write_frames(const fit *f, const char *name, const char *title, rb_text *out) {
     rb_gnuplot_head(f->data.name, FRAME_WIDTH, FRAME_HEIGHT, out);
     ranges(f, out);
-    rb_text_append(out, "set xlabel 'x'\nset ylabel 'y'\nset key top left\ntext = ");
+    rb_text_append(out, "set xlabel 'x'\nset ylabel 'y'\nset key top right Left reverse\nset tmargin 3\ntext = ");
     rb_gnuplot_quote(title, out);
-    rb_text_printf(out,
-                   "\ndo for [i=1:words(epochs)] {\n    set output sprintf('%s-%%03d.png', i)\n"
-                   "    set title sprintf('%%s: epoch %%5s', text, word(epochs, i)) font ',13'\n",
-                   name);
+    rb_text_printf(
+        out,
+        "\ndo for [i=1:words(epochs)] {\n    set output sprintf('%s-%%03d.png', i)\n"
+        "    set label 1 sprintf('%%s: epoch %%s', text, word(epochs, i)) at screen 0.12, screen 0.94 font ',13'\n",
+        name);
     plot_epoch(f, true, out);
     rb_text_append(out, "}\nunset output\n");
 }
@@ -145,7 +146,7 @@ static rb_status draw(rb_plots *p, int group) {
     read_fit(&p->session, group, &f);
     if (f.n < 2) goto cleanup;
     RB_TRY(training_points(&p->session.csv[RB_FROM_RUNS], g->first, &f));
-    rb_plot_title(p, group, "predictions against x (dashed: the true line)", &title);
+    rb_plot_title(p, group, "fit over x (line: prediction, dots: training points, dashed: truth)", &title);
     write_sheet(&f, rb_text_string(&title), &sheet);
     snprintf(name, sizeof name, "%s-frames", f.data.name);
     write_frames(&f, name, g->label, &frames);

@@ -98,8 +98,9 @@ enum { RESULTS = 3 };
 static const struct {
     const char *column, *title;
     bool in_epochs;
-} OF[RESULTS] = {
-    {"train_acc", "training", true}, {"val_acc_final", "validation", false}, {"param_l2", "parameters", true}};
+} OF[RESULTS] = {{"train_acc", "training", true},
+                 {"val_acc_final", "validation", false},
+                 {"param_l2", "norm of the parameters", true}};
 
 typedef struct point {
     double x, result[RESULTS];

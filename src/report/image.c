@@ -65,7 +65,7 @@ int rb_image_text_width(int scale, const char *text) {
     return n ? (n * RB_FONT_ADVANCE - (RB_FONT_ADVANCE - RB_FONT_WIDTH)) * scale : 0;
 }
 
-enum { MARK = 7 /* dots: a sign is a square of them */, MARK_ADVANCE = MARK + 2 };
+enum { MARK = 7 /* dots: a sign is a square of them */, MARK_ADVANCE = MARK + 3 };
 
 int rb_image_verdict_width(int scale, const char *text) {
     return MARK_ADVANCE * scale + rb_image_text_width(scale, text);
