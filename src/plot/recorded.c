@@ -19,9 +19,9 @@ double rb_recorded_value(const rb_csv *csv, int row, int column) {
 }
 
 void rb_plot_plain(char *name) {
-    if (*name == '.') *name = '-'; /* neither hidden nor a folder above */
-    for (; *name; name++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._=+-", *name)) *name = '-';
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._=+-", *c)) *c = '-';
+    if (*name == '.' || *name == '-') *name = '_'; /* neither hidden, nor a folder above, nor an option */
 }
 
 void rb_plot_name(const char *name, const char *device, const char *seed, const char *overrides, char out[128]) {
@@ -149,6 +149,7 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
             rb_error_clear();
             status = RB_OK;
         } else if (status == RB_MISSING) {
+            rb_error_clear();
             status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
         }
         RB_TRY(status);

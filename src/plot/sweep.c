@@ -77,14 +77,13 @@ static void key_of(const rb_csv *runs, const rb_group *g, const knob *k, rb_text
     rb_text_free(&others);
 }
 
-/* A number of a group, the median of its seeds: a column of runs, or of the last epoch that has it. */
-static rb_status result_of(const rb_recorded *s, int group, const char *column, bool in_epochs, double *out) {
+/* A number of a group, the median of its seeds, of the last epoch that has it. */
+static rb_status result_of(const rb_recorded *s, int group, const char *column, double *out) {
     rb_status status = RB_OK;
     rb_curves c = {0};
     double spread[3];
     *out = (double)NAN;
-    RB_TRY(rb_curves_read(s, group, in_epochs ? RB_FROM_EPOCHS : RB_FROM_RUNS, in_epochs ? "epoch" : "schema_version",
-                          column, &c));
+    RB_TRY(rb_curves_read(s, group, RB_FROM_EPOCHS, "epoch", column, &c));
     for (int i = 0; i < c.n; i++) {
         rb_curves_spread(&c, i, spread);
         if (isfinite(spread[1])) *out = spread[1];
@@ -97,10 +96,7 @@ cleanup:
 enum { RESULTS = 3 };
 static const struct {
     const char *column, *title;
-    bool in_epochs;
-} OF[RESULTS] = {{"train_acc", "training", true},
-                 {"val_acc_final", "validation", false},
-                 {"param_l2", "norm of the parameters", true}};
+} OF[RESULTS] = {{"train_acc", "training"}, {"val_acc", "validation"}, {"param_l2", "norm of the parameters"}};
 
 typedef struct point {
     double x, result[RESULTS];
@@ -187,8 +183,7 @@ static rb_status along(rb_plots *p, const knob *k) {
             for (int i = 0; i < n && !taken; i++) taken = points[i].x == x; /* the first case speaks */
             if (taken) continue;
             points[n].x = x;
-            for (int i = 0; i < RESULTS; i++)
-                RB_TRY(result_of(s, h, OF[i].column, OF[i].in_epochs, &points[n].result[i]));
+            for (int i = 0; i < RESULTS; i++) RB_TRY(result_of(s, h, OF[i].column, &points[n].result[i]));
             n++;
         }
         if (n >= POINTS) RB_TRY(draw(p, g, k, points, n));
