@@ -25,7 +25,7 @@ static void compare(void **state) {
                "r3,toy/x,cpu,,toy,run,2021,ok,Toy,adam,1,0,10,\n",
                "r2,1,1,0.1,1,0.25,3\nr2,2,1,0.1,1,0.5,4\nr3,1,1,,1,,3\nr3,2,1,,1,,4\n");
     expect_ok(rb_plot_session(dir, NULL));
-    expect_holds("plots/size.compare.gp", "'size: 2 cases compared'", true);
+    expect_holds("plots/size.compare.gp", "'size: 2 compared'", true);
     expect_holds("plots/size.compare.gp", "title 'size/mlp, cpu'", true);
     expect_holds("plots/size.compare.gp", "title 'size/mlp, opencl:0, lr=2'", true);
     expect_holds("plots/size.compare.dat", "# size/mlp, opencl:0, lr=2\n# x value\n 1 0.25\n 2 0.5\n", true);
@@ -48,7 +48,7 @@ static void many(void **state) {
         util_write(dir, "epochs.csv", "a", text);
     }
     expect_ok(rb_plot_session(dir, NULL));
-    expect_holds("plots/size.compare.gp", "'size: 21 cases compared; these are the first 16'", true);
+    expect_holds("plots/size.compare.gp", "'size: 21 compared; these are the first 16'", true);
     expect_holds("plots/size.compare.gp", "dt 3 title 'size/m14'", true);
     expect_holds("plots/size.compare.gp", "size/m15", false);
 }
@@ -106,8 +106,8 @@ static void attacks_and_trials(void **state) {
                "run_id,attack,eps_255,accuracy\nr1,fgsm,0,0.5\nr1,fgsm,8,0.25\nr1,fgsm,2,0.375\nr2,fgsm,0,0.5\n"
                "r2,fgsm,8,\nr1,pgd,4,0.125\nr1,pgd,4,0.375\n");
     util_write(dir, "trials.csv", "w",
-               "study,trial,val_acc,best_so_far\na/grid,1,0.5,0.5\na/bayes,1,0.25,0.25\na/grid,2,,0.5\n"
-               "a/bayes,2,0.75,0.75\na/one,1,0.1,0.1\n");
+               "study,trial,val_acc,best_so_far,seed\na/grid,1,0.5,0.5,1\na/bayes,1,0.25,0.25,1\na/grid,2,0.1,0.1,1\n"
+               "a/bayes,2,0.75,0.75,1\na/one,1,0.1,0.1,1\na/grid,2,,0.5,1\na/bayes,1,0.3,0.3,2\na/bayes,2,0.3,0.3,2\n");
     expect_ok(rb_plot_session(dir, NULL));
     expect_holds("plots/attacks.accuracy.dat",
                  "# size/mlp\n# epsilon in 1/255, mean accuracy\n 0 0.5\n 2 0.375\n 8 0.25\n", true);
@@ -117,7 +117,10 @@ static void attacks_and_trials(void **state) {
     expect_holds("plots/studies.trials.dat",
                  "# a/grid\n# trial, best so far, its own validation accuracy\n 1 0.5 0.5\n 2 0.5 NaN\n", true);
     expect_holds("plots/studies.trials.dat", " 1 0.25 0.25\n 2 0.75 0.75\n", true);
-    expect_holds("plots/studies.trials.gp", "title 'a/bayes'", true);
+    expect_holds("plots/studies.trials.gp", "title 'a/grid'", true);
+    expect_holds("plots/studies.trials.gp", "title 'a/bayes, seed 1'", true);
+    expect_holds("plots/studies.trials.dat",
+                 "# a/bayes, seed 2\n# trial, best so far, its own validation accuracy\n 1 0.3 0.3\n", true);
     expect_holds("plots/studies.trials.gp", "a/one", false);
 }
 

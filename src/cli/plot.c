@@ -13,7 +13,7 @@ rb_status rb_verb_plot(const rb_options *o) {
     if (charts == 0)
         rb_log(RB_LOG_WARN, "%s has nothing to draw: charts need two epochs, or recorded steps", o->names.at[0]);
     else
-        rb_log(RB_LOG_INFO, "%d charts in %s/plots", charts, o->names.at[0]);
+        rb_log(RB_LOG_INFO, "%d chart%s in %s/plots", charts, charts == 1 ? "" : "s", o->names.at[0]);
 cleanup:
     return status;
 }

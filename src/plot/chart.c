@@ -9,7 +9,7 @@
 #include "core/file.h"
 #include "report/internal.h"
 
-enum { WIDTH = 900, HEIGHT = 440, LEGEND_ROW = 20, LETTER = 7, SAMPLE = 70 };
+enum { WIDTH = 900, HEIGHT = 440, LEGEND_ROW = 20, LETTER = 9, SAMPLE = 54 };
 
 const uint32_t rb_colors[RB_CHART_COLORS] = {0x0072b2, 0xd55e00, 0x009e73, 0xe69f00, 0xcc79a7, 0x56b4e9, 0x000000};
 
@@ -150,14 +150,14 @@ void rb_chart_panel(rb_chart *c, const char *x, const char *y, unsigned axis, co
     rb_text_clear(&c->lines);
 }
 
-/* As many columns as the longest title leaves room for. */
+/* As many columns as the longest title leaves room for, by gnuplot's own reckoning. */
 static int legend_columns(const rb_chart *c) {
     int longest = 1;
     for (int i = 0; i < c->entries; i++) {
         int n = rb__text_width(rb_text_string(&c->keys[i]));
         if (n > longest) longest = n;
     }
-    int fit = (WIDTH - 40) / (longest * LETTER + SAMPLE);
+    int fit = (WIDTH - 10) / (longest * LETTER + SAMPLE);
     return fit < 1 ? 1 : fit < c->entries ? fit : c->entries;
 }
 

@@ -43,7 +43,7 @@ static rb_status draw(rb_plots *p, int first) {
     if (n == 0) RB_TRY(panel(p, first, "val_loss", "validation loss", 1, &chart, &n));
     if (n < 2) goto cleanup;
     RB_TRY(panel(p, first, "param_l2", "L2 norm of all parameters", 1, &chart, &norms));
-    rb_text_printf(&title, "%s: %d cases compared", lab, n);
+    rb_text_printf(&title, "%s: %d compared", lab, n);
     if (n > RB_CHART_LEGEND) rb_text_printf(&title, "; these are the first %d", RB_CHART_LEGEND);
     RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
 cleanup:
