@@ -161,15 +161,18 @@ static int legend_columns(const rb_chart *c) {
     return fit < 1 ? 1 : fit < c->entries ? fit : c->entries;
 }
 
-/* Cut where it would not fit. */
+/* In small letters where it is long, and cut where it would not fit even so. */
 static void write_title(const char *title, rb_text *out) {
-    enum { LONGEST = 105 };
+    enum { LONG = 95, LONGEST = 125 };
     const char *end = title;
     rb_text cut = {0};
-    for (int n = 0; *end && n < LONGEST; n++)
+    int n = 0;
+    for (; *end && n < LONGEST; n++)
         for (end++; ((unsigned char)*end & 0xc0) == 0x80;) end++;
     rb_text_printf(&cut, "%.*s%s", (int)(end - title), title, *end ? " .." : "");
+    rb_text_append(out, "set label 1 ");
     rb_gnuplot_quote(rb_text_string(&cut), out);
+    rb_text_printf(out, " at screen 0.5, screen 0.95 center font ',%d' textcolor rgb '#222222'\n", n > LONG ? 10 : 13);
     rb_text_free(&cut);
 }
 
@@ -193,11 +196,9 @@ static void write_head(const rb_chart *c, const char *title, int height, rb_text
     rb_text_printf(out,
                    "set output '%s.png'\n"
                    "set autoscale xfix\n"
-                   "set multiplot\n"
-                   "set label 1 ",
+                   "set multiplot\n",
                    c->name);
     write_title(title, out);
-    rb_text_append(out, " at screen 0.5, screen 0.95 center font ',13' textcolor rgb '#222222'\n");
 }
 
 /* Once, across the whole picture below all panels: a plot of nothing, whose key it is. */
@@ -220,7 +221,7 @@ rb_status rb_chart_end(rb_chart *c, const char *title, const char *folder, rb_te
     int columns = legend_columns(c), rows = c->most > 1 ? (c->entries + columns - 1) / columns : 0;
     int height = HEIGHT + rows * LEGEND_ROW + c->room;
     double bottom = (rows * LEGEND_ROW + c->room + 74.0) / height, top = 1 - 48.0 / height;
-    double left = 82.0 / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
+    double left = 96.0 / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
     write_head(c, title, height, &script);
     for (int i = 0; i < c->panels; i++) {
         rb_text_printf(&script,

@@ -44,7 +44,7 @@ rb_status rb_plot_curves(rb_plots *p) {
         RB_TRY(panel(p, g, false, &chart, &enough));
         RB_TRY(panel(p, g, true, &chart, &enough));
         rb_text_clear(&title);
-        rb_plot_title(p, g, chart.panels > 1 ? "loss and accuracy" : "loss", &title);
+        rb_plot_title(p, g, chart.panels > 1 ? "loss and accuracy" : "loss", false, &title);
         if (enough)
             RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
         else

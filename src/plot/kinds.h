@@ -16,8 +16,9 @@ typedef struct rb_plots {
 #include "plot/kinds.def"
 #undef RB_PLOT_KIND
 
-/* "CASE, OVERRIDES: WHAT", and how many seeds, and that one diverged. */
-void rb_plot_title(const rb_plots *p, int group, const char *what, rb_text *title);
+/* "CASE, OVERRIDES: WHAT", and that a run diverged; of several seeds how many, or, where only the first is drawn,
+ * which. */
+void rb_plot_title(const rb_plots *p, int group, const char *what, bool first, rb_text *title);
 /* After gnuplot: frames that were drawn become the animation NAME.png, and go. */
 rb_status rb_plot_animate(const char *folder, const char *name);
 

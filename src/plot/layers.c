@@ -104,7 +104,7 @@ static rb_status draw(rb_plots *p, int group) {
         }
         rb_chart_panel(&chart, "parameter tensor", names[c], RB_FROM_ZERO, rb_text_string(&more));
     }
-    rb_plot_title(p, group, "norm of each parameter tensor", &title);
+    rb_plot_title(p, group, "norm of each parameter tensor", true, &title);
     RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
 cleanup:
     bars_free(&b);

@@ -146,7 +146,7 @@ static rb_status draw(rb_plots *p, int group) {
     read_fit(&p->session, group, &f);
     if (f.n < 2) goto cleanup;
     RB_TRY(training_points(&p->session.csv[RB_FROM_RUNS], g->first, &f));
-    rb_plot_title(p, group, "fit over x (line: prediction, dots: training points, dashed: truth)", &title);
+    rb_plot_title(p, group, "fit over x (line: prediction, dots: training points, dashed: truth)", true, &title);
     write_sheet(&f, rb_text_string(&title), &sheet);
     snprintf(name, sizeof name, "%s-frames", f.data.name);
     write_frames(&f, name, g->label, &frames);

@@ -12,7 +12,7 @@
 #include "plot/gnuplot.h"
 #include "plot/kinds.h"
 
-void rb_plot_title(const rb_plots *p, int group, const char *what, rb_text *title) {
+void rb_plot_title(const rb_plots *p, int group, const char *what, bool first, rb_text *title) {
     const rb_recorded *s = &p->session;
     const rb_csv *runs = &s->csv[RB_FROM_RUNS];
     bool diverged = false;
@@ -21,7 +21,9 @@ void rb_plot_title(const rb_plots *p, int group, const char *what, rb_text *titl
             diverged || (s->group[RB_FROM_RUNS][i] == group && strcmp(rb_csv_get(runs, i, "status"), "diverged") == 0);
     rb_text_printf(title, "%s: %s", s->groups[group].label, what);
     if (diverged) rb_text_append(title, " (diverged)");
-    if (s->groups[group].n_seeds > 1)
+    if (s->groups[group].n_seeds > 1 && first)
+        rb_text_printf(title, " (seed %s)", s->groups[group].seeds[0]);
+    else if (s->groups[group].n_seeds > 1)
         rb_text_printf(title, " (%d seeds: median, lowest to highest)", s->groups[group].n_seeds);
 }
 

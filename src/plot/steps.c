@@ -19,12 +19,12 @@ static rb_status draw(rb_plots *p, int group) {
     rb_chart loss = {0}, norms = {0};
     rb_text title = {0};
     const char *file = p->session.groups[group].file;
-    rb_plot_title(p, group, "loss of every step's batch", &title);
+    rb_plot_title(p, group, "loss of every step's batch", false, &title);
     rb_chart_begin(&loss, file, "steps");
     RB_TRY(panel(p, group, "train_loss", "training loss", RB_BLUE, &loss));
     RB_TRY(rb_chart_end(&loss, rb_text_string(&title), p->folder, &p->scripts));
     rb_text_clear(&title);
-    rb_plot_title(p, group, "norms at every step", &title);
+    rb_plot_title(p, group, "norms at every step", false, &title);
     rb_chart_begin(&norms, file, "norms");
     RB_TRY(panel(p, group, "param_l2", "L2 norm of all parameters", RB_BLUE, &norms));
     RB_TRY(panel(p, group, "grad_l2", "L2 norm of the gradient", RB_VERMILLION, &norms));
