@@ -362,7 +362,7 @@ rb_status rb_verb_run(const rb_options *o) {
     if (status == RB_DISK || rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     if (status != RB_OK) goto cleanup;
     RB_TRY(print_results(&recorder, rb_output_format(o)));
-    rb_pictures_of_session(o, rb_session_dir(recorder.session));
+    if (!rb_recorder_stopped(&recorder)) rb_pictures_of_session(o, rb_session_dir(recorder.session));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     status = rb_recorder_verdict(&recorder);
 cleanup:

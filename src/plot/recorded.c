@@ -213,8 +213,9 @@ rb_status rb_curves_read(const rb_recorded *r, int group, rb_source table, const
     }
     for (size_t i = 0; i < values; i++) out->y[i] = (double)NAN;
     for (int i = 0; i < csv->n_rows; i++) {
+        if (r->group[table][i] != group) continue;
         double at = rb_recorded_value(csv, i, cx), value = rb_recorded_value(csv, i, cy);
-        if (r->group[table][i] != group || !isfinite(at) || !isfinite(value)) continue;
+        if (!isfinite(at) || !isfinite(value)) continue;
         double *found = bsearch(&at, out->x, (size_t)out->n, sizeof(double), ascending);
         out->y[(found - out->x) * n_seeds + r->seed[table][i]] = value;
         if (value < out->low) out->low = value;
