@@ -35,6 +35,19 @@ static void compare(void **state) {
     assert_true(there("plots/size-mlp.opencl-0.lr=2.curves.gp"));
 }
 
+/* Of several seeds the medians. */
+static void compare_seeds(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs(
+        "r2,size/b,cpu,,fashion,run,1,ok,MLP,sgd,2,0,60000,0.9\nr3,size/b,cpu,,fashion,run,2,ok,MLP,sgd,2,0,9,0.9\n",
+        "r2,1,1,0.1,1,0.25,3\nr2,2,1,0.1,1,0.5,4\nr3,1,1,0.1,1,0.75,3\nr3,2,1,0.1,1,1,4\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size.compare.gp", "'size: 2 compared, medians of 2 seeds'", true);
+    expect_holds("plots/size.compare.gp", "filledcurves", false);
+    expect_holds("plots/size.compare.dat", " 1 0.5 0.25 0.75 0.25 0.75\n 2 0.75 0.5 1 0.5 1\n", true);
+}
+
 /* More lines than a legend can hold: the first, and the title says so. */
 static void many(void **state) {
     (void)state;
@@ -185,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(steps, begin, finish),
         cmocka_unit_test_setup_teardown(compare, begin, finish),
+        cmocka_unit_test_setup_teardown(compare_seeds, begin, finish),
         cmocka_unit_test_setup_teardown(many, begin, finish),
         cmocka_unit_test_setup_teardown(layers, begin, finish),
         cmocka_unit_test_setup_teardown(sweep, begin, finish),

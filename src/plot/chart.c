@@ -107,7 +107,8 @@ void rb_chart_line(rb_chart *c, int set, const char *using, const char *with, rb
     if (title) note_legend(c, title, dashed ? with : "lines lw 6", stroke);
 }
 
-bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, rb_stroke stroke, const char *title) {
+bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, bool band, rb_stroke stroke,
+                     const char *title) {
     enum { FEW = 40 };
     char using[48];
     bool one = curves->n_seeds == 1;
@@ -121,7 +122,7 @@ bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, rb_str
         if (!one) values_append(c, 3, (double[]){spread[1], spread[0], spread[2]});
         rb_chart_row(c, curves->n_seeds, y);
     }
-    if (!one) {
+    if (!one && band) {
         snprintf(using, sizeof using, "1:(%g*$3):(%g*$4)", factor, factor);
         rb_chart_line(c, set, using, "filledcurves fs transparent solid 0.2 noborder", stroke, NULL);
     }

@@ -47,9 +47,10 @@ int rb_chart_set(rb_chart *c, const char *title, const char *columns);
 void rb_chart_row(rb_chart *c, int n, const double *values); /* NaN is a gap */
 /* A line `'FILE' index SET using USING with WITH`; colour and dash follow. title NULL: not in the legend. */
 void rb_chart_line(rb_chart *c, int set, const char *using, const char *with, rb_stroke stroke, const char *title);
-/* The curves as a line of their own; several seeds: their median, and a band from lowest to highest. Values are
- * multiplied by `factor` (100: percent). False where nothing is known. */
-bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, rb_stroke stroke, const char *title);
+/* The curves as a line of their own; several seeds: their median, and with `band` an area from lowest to highest.
+ * Values are multiplied by `factor` (100: percent). False where nothing is known. */
+bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, bool band, rb_stroke stroke,
+                     const char *title);
 /* `more`: further commands of gnuplot for this panel, may be "". */
 void rb_chart_panel(rb_chart *c, const char *x, const char *y, unsigned axis, const char *more);
 /* Writes both files, if there is a panel, and adds the name to *drawn: "NAME.gp\n". Frees the chart. */

@@ -5,9 +5,10 @@
 
 #include "plot/kinds.h"
 
-/* One column of every group of the lab of `first`; how many of them have two epochs or more. */
+/* One column of every group of the lab of `first`, medians alone: bands would cover each other. *n: how many of them
+ * have two epochs or more; *seeds: of the one that has most. */
 static rb_status panel(const rb_plots *p, int first, const char *column, const char *name, double factor,
-                       rb_chart *chart, int *n) {
+                       rb_chart *chart, int *n, int *seeds) {
     rb_status status = RB_OK;
     const rb_recorded *s = &p->session;
     rb_curves c = {0};
@@ -21,7 +22,8 @@ static rb_status panel(const rb_plots *p, int first, const char *column, const c
         if (*n == 0 || c.low < low) low = c.low;
         if (*n == 0 || c.high > high) high = c.high;
         if (c.x[c.n - 1] > last) last = c.x[c.n - 1];
-        if (*n < RB_CHART_LEGEND) rb_chart_curves(chart, &c, factor, rb_stroke_of(*n), s->groups[g].label);
+        if (*n < RB_CHART_LEGEND) rb_chart_curves(chart, &c, factor, false, rb_stroke_of(*n), s->groups[g].label);
+        if (c.n_seeds > *seeds) *seeds = c.n_seeds;
         ++*n;
     }
     rb_chart_panel(chart, "epoch", name, rb_axis_whole(last) | rb_axis_of(low, high), "");
@@ -36,14 +38,15 @@ static rb_status draw(rb_plots *p, int first) {
     rb_text title = {0};
     const rb_group *g = &p->session.groups[first];
     char lab[64];
-    int n = 0, norms = 0;
+    int n = 0, norms = 0, seeds = 0;
     snprintf(lab, sizeof lab, "%.*s", (int)strcspn(g->name, "/"), g->name);
     rb_chart_begin(&chart, lab, "compare");
-    RB_TRY(panel(p, first, "val_acc", "validation accuracy, %", 100, &chart, &n));
-    if (n == 0) RB_TRY(panel(p, first, "val_loss", "validation loss", 1, &chart, &n));
+    RB_TRY(panel(p, first, "val_acc", "validation accuracy, %", 100, &chart, &n, &seeds));
+    if (n == 0) RB_TRY(panel(p, first, "val_loss", "validation loss", 1, &chart, &n, &seeds));
     if (n < 2) goto cleanup;
-    RB_TRY(panel(p, first, "param_l2", "L2 norm of all parameters", 1, &chart, &norms));
+    RB_TRY(panel(p, first, "param_l2", "L2 norm of all parameters", 1, &chart, &norms, &seeds));
     rb_text_printf(&title, "%s: %d compared", lab, n);
+    if (seeds > 1) rb_text_printf(&title, ", medians of %d seeds", seeds);
     if (n > RB_CHART_LEGEND) rb_text_printf(&title, "; these are the first %d", RB_CHART_LEGEND);
     RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
 cleanup:

@@ -19,7 +19,7 @@ static rb_status panel(const rb_plots *p, int group, bool accuracy, rb_chart *ch
         rb_curves_free(&c);
         RB_TRY(rb_curves_read(&p->session, group, RB_FROM_EPOCHS, "epoch",
                               accuracy ? SPLITS[i].accuracy : SPLITS[i].loss, &c));
-        if (!rb_chart_curves(chart, &c, accuracy ? 100 : 1, (rb_stroke){.color = (int)SPLITS[i].color, .dash = 1},
+        if (!rb_chart_curves(chart, &c, accuracy ? 100 : 1, true, (rb_stroke){.color = (int)SPLITS[i].color, .dash = 1},
                              SPLITS[i].title))
             continue;
         *enough = *enough || c.points >= 2;

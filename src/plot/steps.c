@@ -7,7 +7,7 @@ static rb_status panel(const rb_plots *p, int group, const char *column, const c
     rb_status status = RB_OK;
     rb_curves c = {0};
     RB_TRY(rb_curves_read(&p->session, group, RB_FROM_STEPS, "step", column, &c));
-    if (c.points >= 2 && rb_chart_curves(chart, &c, 1, (rb_stroke){.color = (int)color, .dash = 1}, name))
+    if (c.points >= 2 && rb_chart_curves(chart, &c, 1, true, (rb_stroke){.color = (int)color, .dash = 1}, name))
         rb_chart_panel(chart, "optimizer step", name, rb_axis_of(c.low, c.high), "");
 cleanup:
     rb_curves_free(&c);
