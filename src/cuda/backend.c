@@ -19,7 +19,7 @@ static rb_status enter(const rb_device *device) {
 
 static rb_status probe(const rb_open_options *options, rb_device_info *list, int *n, char why[256]) {
     int count = 0;
-    (void)options;
+    const char *quirks = options ? options->quirks : NULL;
     *n = 0;
     if (!rb__cuda_load(why)) return RB_OK;
     CUresult error = rb__cuda.device_count(&count);
@@ -27,7 +27,7 @@ static rb_status probe(const rb_open_options *options, rb_device_info *list, int
     for (int i = 0; i < count && *n < RB_MAX_DEVICES; i++) {
         CUdevice id;
         int capability;
-        if (rb__cuda_describe(i, &id, &capability, &list[*n], why)) ++*n;
+        if (rb__cuda_describe(i, quirks, &id, &capability, &list[*n], why)) ++*n;
     }
     return RB_OK;
 }
@@ -58,11 +58,11 @@ static int group_size(const rb__cuda_device *device) {
 }
 
 /* The device that probe numbers so: those left out count for nothing. */
-static bool find_device(int index, rb__cuda_device *device, char why[256]) {
+static bool find_device(int index, const char *quirks, rb__cuda_device *device, char why[256]) {
     int count = 0;
     if (rb__cuda.device_count(&count) != CUDA_SUCCESS) count = 0;
     for (int i = 0, n = 0; i < count; i++) {
-        if (!rb__cuda_describe(i, &device->id, &device->capability, &device->base.info, why)) continue;
+        if (!rb__cuda_describe(i, quirks, &device->id, &device->capability, &device->base.info, why)) continue;
         if (n++ == index) return true;
     }
     if (!why[0]) snprintf(why, 256, "there is no such device");
@@ -74,6 +74,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     rb_status status = RB_OK;
     int provider;
     char why[256] = "";
+    const char *quirks = options ? options->quirks : NULL;
     rb__cuda_device *device = calloc(1, sizeof *device);
     *out = NULL;
     if (!device) return rb_fail(RB_MEMORY, "out of memory while opening a CUDA device");
@@ -82,12 +83,12 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     base->gpu = true;
     base->align = 256; /* as the driver's own allocations */
     snprintf(base->key, sizeof base->key, "cuda:%d", index);
-    if (!rb__cuda_load(why) || !find_device(index, device, why)) {
+    if (!rb__cuda_load(why) || !find_device(index, quirks, device, why)) {
         status = rb_fail(RB_NO_DEVICE, "cuda:%d: %s", index, why);
         goto cleanup;
     }
     RB_TRY(rb_provider_select("cuda", options ? options->provider : NULL, providers, 2, &provider));
-    RB_TRY(rb__cuda_settle(options ? options->quirks : NULL, &device->quirks));
+    RB_TRY(rb__cuda_settle(quirks, &device->quirks));
     base->local = group_size(device);
     base->local_mem = device->quirks.local_mem;
     RB_TRY(rb__cuda_status(base, rb__cuda.context_retain(&device->context, device->id), "make a context"));

@@ -118,8 +118,8 @@ rb_status rb__cuda_build(rb_device *base, const char *source, const char *const 
     size_t size = 0;
     CUmodule module = NULL;
     choose(device, &s);
-    const char *const texts[] = {source, s.text, base->info.driver, base->info.version};
-    RB_TRY(rb__kn_cache_key(texts, 4, key));
+    const char *const texts[] = {source, s.text, base->info.name, base->info.driver, base->info.version};
+    RB_TRY(rb__kn_cache_key(texts, (int)(sizeof texts / sizeof *texts), key));
     if (device->quirks.cache) module = load(base, key, names, n_names);
     if (!module) {
         RB_TRY(compile(base, &s, key, source, &image, &size));

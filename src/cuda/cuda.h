@@ -62,8 +62,9 @@ extern rb__cuda_nvrtc rb__nvrtc;
 bool rb__cuda_load(char why[256]);
 
 /* --- describe.c --------------------------------------------------------------------------------------------------- */
-/* False: `why` says why the device is left out. */
-bool rb__cuda_describe(int index, CUdevice *id, int *capability, rb_device_info *out, char why[256]);
+/* `overrides` as --quirk gives them. False: `why` says why the device is left out. */
+bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capability, rb_device_info *out,
+                       char why[256]);
 /* Defaults, then what --quirk gives (NULL: nothing). RB_USAGE. */
 rb_status rb__cuda_settle(const char *overrides, rb__cuda_quirks *out);
 

@@ -4,6 +4,45 @@
 
 #include "cuda/cuda.h"
 
+/* --- settings ----------------------------------------------------------------------------------------------------- */
+
+static const rb__kn_quirk quirks[] = {
+#define RB_CHOICE(name, words, otherwise, meaning) {#name, words, 0},
+#define RB_SIZE(name, low, otherwise, meaning)     {#name, NULL, low},
+#include "cuda/quirks.def"
+#undef RB_CHOICE
+#undef RB_SIZE
+};
+
+enum { QUIRKS = sizeof quirks / sizeof *quirks };
+
+rb_status rb__cuda_settle(const char *overrides, rb__cuda_quirks *out) {
+    const char *from[RB__KN_QUIRKS] = {0};
+#define RB_CHOICE(name, words, otherwise, meaning) out->name = (otherwise);
+#define RB_SIZE(name, low, otherwise, meaning)     out->name = (otherwise);
+#include "cuda/quirks.def"
+#undef RB_CHOICE
+#undef RB_SIZE
+    if (!overrides || !overrides[0]) return RB_OK;
+    return rb__kn_quirks_apply(quirks, QUIRKS, overrides, "--quirk", out->at, from);
+}
+
+/* Words of another backend, which probe may be given, change nothing. */
+static void describe_quirks(const char *overrides, rb_text *out) {
+    rb__cuda_quirks q;
+    if (rb__cuda_settle(overrides, &q) != RB_OK) {
+        rb_error_clear();
+        rb__cuda_settle(NULL, &q);
+    }
+    for (int i = 0; i < QUIRKS; i++) {
+        char value[32];
+        rb__kn_quirk_value(&quirks[i], q.at[i], value);
+        rb_text_printf(out, "; quirk %s=%s", quirks[i].name, value);
+    }
+}
+
+/* --- the device --------------------------------------------------------------------------------------------------- */
+
 static int attribute(CUdevice id, CUdevice_attribute which) {
     int value = 0;
     return rb__cuda.device_attribute(&value, which, id) == CUDA_SUCCESS ? value : 0;
@@ -30,7 +69,8 @@ static void describe_limits(CUdevice id, rb_text *out) {
         rb_text_printf(out, "; %s=%d", list[i].name, attribute(id, list[i].which) / list[i].unit);
 }
 
-bool rb__cuda_describe(int index, CUdevice *id, int *capability, rb_device_info *out, char why[256]) {
+bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capability, rb_device_info *out,
+                       char why[256]) {
     char version[64], bus[32] = "";
     rb_text details = {0};
     CUresult error = rb__cuda.device_get(id, index);
@@ -67,28 +107,8 @@ bool rb__cuda_describe(int index, CUdevice *id, int *capability, rb_device_info 
         rb_text_printf(&details, "; pci_bus=%s", bus);
         rb__nvml_describe(bus, &details);
     }
+    describe_quirks(overrides, &details);
     snprintf(out->details, sizeof out->details, "%s", rb_text_string(&details));
     rb_text_free(&details);
     return true;
-}
-
-/* --- settings ----------------------------------------------------------------------------------------------------- */
-
-static const rb__kn_quirk quirks[] = {
-#define RB_CHOICE(name, words, otherwise, meaning) {#name, words, 0},
-#define RB_SIZE(name, low, otherwise, meaning)     {#name, NULL, low},
-#include "cuda/quirks.def"
-#undef RB_CHOICE
-#undef RB_SIZE
-};
-
-rb_status rb__cuda_settle(const char *overrides, rb__cuda_quirks *out) {
-    const char *from[RB__KN_QUIRKS] = {0};
-#define RB_CHOICE(name, words, otherwise, meaning) out->name = (otherwise);
-#define RB_SIZE(name, low, otherwise, meaning)     out->name = (otherwise);
-#include "cuda/quirks.def"
-#undef RB_CHOICE
-#undef RB_SIZE
-    if (!overrides || !overrides[0]) return RB_OK;
-    return rb__kn_quirks_apply(quirks, (int)(sizeof quirks / sizeof *quirks), overrides, "--quirk", out->at, from);
 }

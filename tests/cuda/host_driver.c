@@ -2,8 +2,9 @@
  *
  * What is enqueued runs when somebody waits for it, no sooner: a missing wait shows. New memory is full of NaN and has
  * canaries at both ends, looked at after all work. A module is a library of host_nvrtc.c. TEST_CUDA, words separated by
- * commas: version=12040 the driver's; devices=0; memory=BYTES that can be had; lost=N: launch N and all behind it fail;
- * order=N as in fibres.h. */
+ * commas: version=12040 the driver's; devices=0; memory=BYTES it says it has; free=BYTES
+ * that can be had of them; capability=90; lost=N: launch N and all behind it fail; order=N as in fibres.h. The end of
+ * the file stands in for NVIDIA's management library. */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -46,6 +47,12 @@ static size_t capacity(void) {
     return given >= 0 ? (size_t)given : (size_t)4 << 30;
 }
 
+static size_t unused(void) {
+    long given = setting("TEST_CUDA", "free");
+    size_t most = given >= 0 ? (size_t)given : capacity();
+    return most > used ? most - used : 0;
+}
+
 static CUresult look_at_canaries(const block *b) {
     for (size_t i = 0; i < CANARY; i++)
         if (b->whole[i] != guard || b->whole[CANARY + b->bytes + i] != guard)
@@ -55,7 +62,7 @@ static CUresult look_at_canaries(const block *b) {
 
 CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes) {
     if (lasting) return lasting;
-    if (bytes > capacity() - used) return CUDA_ERROR_OUT_OF_MEMORY;
+    if (bytes > unused()) return CUDA_ERROR_OUT_OF_MEMORY;
     block *b = calloc(1, sizeof *b);
     if (!b || !(b->whole = aligned_alloc(256, (bytes + 2 * CANARY + 255) / 256 * 256))) return CUDA_ERROR_OUT_OF_MEMORY;
     b->bytes = bytes;
@@ -84,7 +91,7 @@ CUresult cuMemFree_v2(CUdeviceptr memory) {
 
 CUresult cuMemGetInfo_v2(size_t *available, size_t *total) {
     *total = capacity();
-    *available = *total - used;
+    *available = unused();
     return CUDA_SUCCESS;
 }
 
@@ -452,4 +459,34 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
 
 CUresult cuCtxSetCurrent(CUcontext context) {
     return context == (CUcontext)&blocks ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+/* --- libnvidia-ml ------------------------------------------------------------------------------------------------- */
+
+int nvmlInit_v2(void) { return 0; }
+
+int nvmlSystemGetDriverVersion(char *version, unsigned size) {
+    snprintf(version, size, "580.65.06");
+    return 0;
+}
+
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device) {
+    *device = (void *)bus;
+    return strcmp(bus, "0000:01:00.0") != 0;
+}
+
+static int tell(unsigned *out, unsigned value) {
+    *out = value;
+    return 0;
+}
+
+int nvmlDeviceGetPowerManagementLimit(void *device, unsigned *mw) { return tell(mw, device ? 700000 : 0); }
+int nvmlDeviceGetPowerUsage(void *device, unsigned *mw) { return tell(mw, device ? 123400 : 0); }
+int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *c) { return tell(c, device && sensor == 0 ? 41 : 0); }
+int nvmlDeviceGetClockInfo(void *device, int type, unsigned *mhz) {
+    return tell(mhz, !device ? 0 : type == 1 ? 1980 : type == 2 ? 3201 : 0);
+}
+int nvmlDeviceGetMaxClockInfo(void *device, int type, unsigned *mhz) {
+    (void)device, (void)type, (void)mhz;
+    return 3; /* not supported: then it is not printed */
 }
