@@ -19,6 +19,7 @@ static const rb_layer animal_net_dropout[] = {
 #define PENALTY .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
 #define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
 #define RATE    .n_train = 250, .epochs = 20, FEW, NET
+#define AUGMENT .lr = 1e-3f, .n_train = 250, .epochs = 250, FEW, NET
 #define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
 #define FULL    .valid_share = 0.2f, NET
 
@@ -40,13 +41,15 @@ static const rb_case cases[] = {
      .model = "AnimalNetDropout",
      .layers = animal_net_dropout,
      DROPOUT},
-    {.name = "animals/no-augment",
-     .title = "250 images as they are",
-     .lr = 1e-3f,
-     .n_train = 250,
-     .epochs = 250,
-     FEW,
-     NET},
+    {.name = "animals/no-augment", .title = "250 images as they are", AUGMENT},
+    {.name = "animals/augment",
+     .title = "each mirrored now and then: harder to learn by heart",
+     .augment = {.hflip = 0.1f, .vflip = 0.1f},
+     AUGMENT},
+    {.name = "animals/augment-crop-rotate",
+     .title = "moved by up to 4 pixels and turned by up to 15 degrees, anew in every epoch: hardly ever seen twice",
+     .augment = {.crop_pad = 4, .rotate = 15},
+     AUGMENT},
     {.name = "animals/lr-0.0005", .title = "250 images, rate 0.0005", .lr = 5e-4f, RATE},
     {.name = "animals/lr-0.001", .title = "rate 0.001: better", .lr = 1e-3f, RATE},
     {.name = "animals/lr-0.005", .title = "rate 0.005: better still", .lr = 5e-3f, RATE},

@@ -26,6 +26,7 @@ typedef struct rb_case {
     bool fresh_params; /* made data: draw parameters from the seed anew, not after what the data drew from it */
     rb_optimizer_kind optimizer;
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
+    rb_augment augment;               /* of training images */
     float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
     rb_stop_rule stop; /* when to end before `epochs`; but for RB_STOP_NEVER the best epoch's parameters are put back */
     bool norms;        /* record steps.csv without being asked: the norms per step are the case's story */
@@ -57,7 +58,8 @@ typedef struct rb_case_edit {
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
-/* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size, and TAG.units, TAG.p, TAG.slope ...
+/* Names: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip crop-pad rotate optimizer train-size, and
+ * TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
 void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to); /* an edit points into itself */

@@ -23,7 +23,8 @@ typedef struct axis {
 /* Flags whose long name is an override's name; the batch comes last, so that it varies fastest. */
 static const rb_flag overrides[] = {RB_FLAG_EPOCHS,     RB_FLAG_LR,           RB_FLAG_MOMENTUM, RB_FLAG_L1,
                                     RB_FLAG_L2,         RB_FLAG_WEIGHT_DECAY, RB_FLAG_DROPOUT,  RB_FLAG_OPTIMIZER,
-                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_VALID_SIZE,   RB_FLAG_DATASET,  RB_FLAG_BATCH};
+                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_VALID_SIZE,   RB_FLAG_DATASET,  RB_FLAG_BATCH,
+                                    RB_FLAG_HFLIP,      RB_FLAG_VFLIP,        RB_FLAG_CROP_PAD, RB_FLAG_ROTATE};
 
 static rb_status add_to_axis(axis *axes, int *n, const char *name, size_t name_length, const char *values) {
     rb_status status = RB_OK;
@@ -243,11 +244,28 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, floa
                  {c->l2 > 0, "l2"},
                  {c->weight_decay > 0, "weight-decay"},
                  {*dropout > 0, "dropout"},
+                 {rb_augment_any(&c->augment), "augment"},
                  {c->stop.kind != RB_STOP_NEVER, "early-stop"},
                  {*batchnorm, "batchnorm"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].used && n < (int)size)
             n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);
+}
+
+/* The augmentations in use: "hflip=0.1 crop-pad=4", as overrides would set them. */
+static void describe_augment(const rb_augment *a, char *out, size_t size) {
+    const struct {
+        const char *name;
+        double value;
+    } parts[] = {{"hflip", rb_float_shortest(a->hflip)},
+                 {"vflip", rb_float_shortest(a->vflip)},
+                 {"crop-pad", a->crop_pad},
+                 {"rotate", rb_float_shortest(a->rotate)}};
+    int n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].value > 0 && n < (int)size)
+            n += snprintf(out + n, size - (size_t)n, "%s%s=%.9g", n ? " " : "", parts[i].name, parts[i].value);
 }
 
 /* Overrides and limits, separated by blanks. */
@@ -258,7 +276,7 @@ static void describe_changes(const rb_item *item, char *out, size_t size) {
 
 void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     const rb_case *c = &item->edit->c;
-    char reg[96], backend[32], changes[600], stop[48];
+    char reg[96], augment[96], backend[32], changes[600], stop[48];
     float dropout;
     bool batchnorm;
     rb_row_begin(row, RB_TABLE_runs);
@@ -283,6 +301,8 @@ void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     rb_row_float(row, RB_COL(runs, l2), c->l2);
     rb_row_float(row, RB_COL(runs, dropout_p), dropout);
     rb_row_int(row, RB_COL(runs, batchnorm), batchnorm);
+    describe_augment(&c->augment, augment, sizeof augment);
+    rb_row_text(row, RB_COL(runs, augment), augment[0] ? augment : NULL);
     rb_stop_describe(&c->stop, stop);
     rb_row_text(row, RB_COL(runs, early_stop), stop[0] ? stop : NULL);
     if (c->label_noise > 0) rb_row_float(row, RB_COL(runs, label_noise), c->label_noise);
