@@ -60,6 +60,7 @@ RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0
 /* Op ids that are no layer's number. */
 #define RB_STREAM_LABELS  0x10000u /* which labels are random, and what they become */
 #define RB_STREAM_AUGMENT 0x10001u /* how an image looks in an epoch */
+#define RB_STREAM_STUDY   0x10010u /* where a study's trials go */
 
 /* A word as a float in [0,1): its top 24 bits. */
 RB_FN float rb_unit(rb_u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "regbench/lab.h"
 #include "regbench/portable.h"
+#include "regbench/study.h"
 
 rb_status rb_case_find(const char *name, const rb_case **out) {
     const char *names[1024];
@@ -20,6 +20,9 @@ rb_status rb_case_find(const char *name, const rb_case **out) {
             }
             if (n < 1024) names[n++] = c->name;
         }
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_study *s = (*lab)->studies; s && s->name; s++)
+            if (n < 1024) names[n++] = s->name;
     const char *nearest = rb_text_nearest(name, names, n);
     return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s (`regbench list` shows all)", name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
@@ -37,6 +40,20 @@ rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c) {
     edit->c = *c;
     memcpy(edit->layers, c->layers, sizeof *c->layers * (size_t)n);
     edit->c.layers = edit->layers;
+    return RB_OK;
+}
+
+void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to) {
+    *to = *from;
+    to->c.layers = to->layers;
+    if (from->c.dataset == from->dataset) to->c.dataset = to->dataset;
+    if (from->c.name == from->name) to->c.name = to->name;
+}
+
+rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name) {
+    if (snprintf(edit->name, sizeof edit->name, "%s", name) >= (int)sizeof edit->name)
+        return rb_fail(RB_USAGE, "\"%s\" is too long a name for a run", name);
+    edit->c.name = edit->name;
     return RB_OK;
 }
 
