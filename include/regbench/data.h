@@ -65,7 +65,7 @@ rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const c
  */
 rb_status rb_dataset_show_augmented(const rb_dataset *data, const rb_augment *a, uint64_t seed, int rows, int columns,
                                     const char *png_path);
-/* A grid of images `which` (n row numbers), with what they were taken for (n classes) below what they
+/* A grid under a title of images `which` (n row numbers), with what they were taken for (n classes) below what they
  * are, marked right or wrong by a sign, and by a colour that also frames the image. */
 rb_status rb_dataset_show_predictions(const rb_dataset *data, const char *title, const int32_t *which,
                                       const int32_t *pred, int64_t n, int rows, int columns, const char *png_path);
