@@ -39,6 +39,9 @@ static void print_attributes(const rb_op *op, rb_text *text) {
     case RB_OP_ATTACK:
         rb_text_printf(text, " mean %g stddev %g", (double)op->u.normalize.mean, (double)op->u.normalize.stddev);
         break;
+    case RB_OP_LOSS_CE:
+        if (op->u.loss.temperature != 1) rb_text_printf(text, " temperature %g", (double)op->u.loss.temperature);
+        break;
     case RB_OP_DROPOUT:
     case RB_OP_DROPOUT_DX:
         rb_text_printf(text, " p %g stream %u", (double)op->u.dropout.p, op->u.dropout.stream);
