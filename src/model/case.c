@@ -104,6 +104,27 @@ cleanup:
     return status;
 }
 
+/* attack.eps=0,2,8 */
+static rb_status set_attack_eps(rb_case *c, const char *value) {
+    if (c->attack.kind == RB_ATTACK_NONE)
+        return rb_fail(RB_USAGE, "cannot set attack.eps: case %s is not attacked", c->name);
+    c->attack.n_eps = 0;
+    for (const char *at = value;; at++) {
+        char one[32];
+        size_t length = strcspn(at, ",");
+        if (c->attack.n_eps == RB_ATTACK_MOST_EPS || length >= sizeof one)
+            return rb_fail(RB_USAGE, "attack.eps takes up to %d numbers with commas between, not \"%s\"",
+                           RB_ATTACK_MOST_EPS, value);
+        memcpy(one, at, length);
+        one[length] = '\0';
+        rb_status status = parse_real("attack.eps", one, 0, false, 256, &c->attack.eps[c->attack.n_eps]);
+        if (status != RB_OK) return status;
+        c->attack.n_eps++;
+        at += length;
+        if (!*at) return RB_OK;
+    }
+}
+
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
     rb_case *c = &e->c;
     if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
@@ -137,12 +158,13 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
             }
         return n ? RB_OK : rb_fail(RB_USAGE, "cannot set dropout: case %s has no dropout layer", c->name);
     }
+    if (strcmp(name, "attack.eps") == 0) return set_attack_eps(c, value);
     if (strchr(name, '.')) return set_layer(e, name, value);
     int n = (int)(sizeof names / sizeof names[0]);
     const char *nearest = rb_text_nearest(name, names, n);
     return rb_fail(RB_USAGE,
                    "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer "
-                   "train-size valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope",
+                   "train-size valid-size dataset attack.eps TAG.units TAG.kernel TAG.p TAG.slope",
                    name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
@@ -174,6 +196,11 @@ rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t
     if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
     if (c->valid_share > 0 && !c->n_valid) rb_text_printf(text, "split share %.9g\n", (double)c->valid_share);
     if (c->label_noise > 0) rb_text_printf(text, "label noise %.9g\n", (double)c->label_noise);
+    if (c->temperature > 0) rb_text_printf(text, "temperature %.9g\n", (double)c->temperature);
+    if (c->distill) rb_text_printf(text, "distilled\n");
+    if (c->adversary.steps > 0)
+        rb_text_printf(text, "adversary steps %d of %.9g eps %.9g\n", c->adversary.steps, (double)c->adversary.step,
+                       (double)c->adversary.eps);
     rb_stop_describe(&c->stop, stop);
     if (stop[0]) rb_text_printf(text, "early stop %s\n", stop);
     for (int i = 0; c->layers[i].kind != RB_LAYER_END; i++) {
