@@ -5,6 +5,14 @@
 static const rb_layer animal_net[] = {RB_LINEAR(128), RB_RELU, RB_LINEAR(32), RB_RELU, RB_LINEAR(3), RB_END};
 static const rb_layer big_animal_net[] = {RB_LINEAR(124),       RB_LEAKY_RELU(0.01f), RB_LINEAR(64),
                                           RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
+static const rb_layer animal_cnn[] = {RB_CONV(16, .in = 3, .kernel = 3, .pad = 1),
+                                      RB_RELU,
+                                      RB_MAXPOOL(2),
+                                      RB_CONV(32, .kernel = 3, .pad = 1),
+                                      RB_RELU,
+                                      RB_MAXPOOL(2),
+                                      RB_LINEAR(3),
+                                      RB_END};
 /* Document 003 drops before the activation. */
 static const rb_layer animal_net_dropout[] = {
     RB_LINEAR(248),   RB_DROPOUT(0.5f),     RB_LEAKY_RELU(0.01f), RB_LINEAR(210),
@@ -20,6 +28,16 @@ static const rb_layer animal_net_dropout[] = {
 #define RATE    .n_train = 250, .epochs = 20, FEW, NET
 #define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
 #define FULL    .valid_share = 0.2f, NET
+
+/* A model worth attacking needs more images than a few dozen: 2,000, and 1,000 to tell 1 % apart. */
+#define EPS       .n_eps = 6, .eps = {0, 1, 2, 4, 8, 16}
+#define FGSM      .attack = {.kind = RB_ATTACK_FGSM, EPS}
+#define PGD       .attack = {.kind = RB_ATTACK_PGD, EPS}
+#define ATTACKED  .dataset = "animals", .n_train = 2000, .n_valid = 1000, .batch = 32, .momentum = 0.9f, .epochs = 20, .expect = RB_EXPECT_ANYTHING
+#define WHOLE_NET .model = "AnimalNet", .layers = animal_net, .lr = 5e-3f, ATTACKED
+#define WHOLE_CNN .model = "CNN", .layers = animal_cnn, .lr = 1e-2f, ATTACKED
+/* Gradients at temperature T are smaller by 1/T: the rate makes up for it. */
+#define STUDENT .model = "CNN", .layers = animal_cnn, .lr = 0.2f, .temperature = 20, .distill = true, ATTACKED
 
 static const rb_case cases[] = {
     {.name = "animals/unregularized",
@@ -70,6 +88,32 @@ static const rb_case cases[] = {
      .title = "10 % of the labels are noise: training reaches 100 %, validation suffers",
      .label_noise = 0.1f,
      NOISE},
+    {.name = "animals/attack-fgsm-unregularized", .title = "T", WHOLE_NET, FGSM},
+    {.name = "animals/attack-fgsm-l1", .title = "T", .l1 = 3e-4f, WHOLE_NET, FGSM},
+    {.name = "animals/attack-fgsm-cnn", .title = "T", WHOLE_CNN, FGSM},
+    {.name = "animals/attack-pgd-unregularized", .title = "T", WHOLE_NET, PGD},
+    {.name = "animals/attack-pgd-l1", .title = "T", .l1 = 3e-4f, WHOLE_NET, PGD},
+    {.name = "animals/attack-pgd-cnn", .title = "T", WHOLE_CNN, PGD},
+    {.name = "animals/defend-adversarial-undefended", .title = "T", WHOLE_CNN, PGD},
+    {.name = "animals/defend-adversarial-fgsm",
+     .title = "T",
+     .adversary = {.steps = 1, .eps = 4, .step = 4},
+     WHOLE_CNN,
+     PGD},
+    {.name = "animals/defend-adversarial-pgd",
+     .title = "T",
+     .adversary = {.steps = 4, .eps = 4, .step = 2},
+     WHOLE_CNN,
+     PGD},
+    {.name = "animals/defend-distill-undefended", .title = "T", WHOLE_CNN, FGSM},
+    {.name = "animals/defend-distill-student", .title = "T", STUDENT, FGSM},
+    {.name = "animals/defend-distill-unmasked",
+     .title = "T",
+     STUDENT,
+     FGSM,
+     .attack.temperature = 20},
+    {.name = "animals/defend-squeeze-fgsm", .title = "T", WHOLE_CNN, FGSM, .attack.squeeze = true},
+    {.name = "animals/defend-squeeze-pgd", .title = "T", WHOLE_CNN, PGD, .attack.squeeze = true},
     {0},
 };
 
