@@ -1,5 +1,6 @@
 /* test_attack.c: attacks by hand, their bounds, the same on every device, PyTorch's figures; adversarial training,
- * distillation, feature squeezing; refusals. */
+ * distillation, feature squeezing; refusals. With REGBENCH_QUICK=1 (mutations, sanitizers) neither OpenCL nor
+ * PyTorch's figures. */
 #include "noise.h"
 
 #include "core/text.h"
@@ -37,6 +38,7 @@ static bool open_rig(rig *r, const char *device, const rb_case *c, bool train) {
     rb_device_id id;
     rb_run_result result;
     *r = (rig){0};
+    if (getenv("REGBENCH_QUICK") && strcmp(device, "opencl") == 0) return false;
     if (rb_device_select(device, &id) != RB_OK) {
         print_message("%s\n", rb_error_last()->text);
         rb_error_clear();
@@ -241,11 +243,11 @@ static void adversarial_training(void **state) {
         for (int trained = 0; trained < 3; trained++) { /* plainly; on an adversary that does nothing; on FGSM */
             rb_case c = attacked(mlp);
             rig r;
-            if (trained) c.adversary = (rb_adversary){.steps = 2, .eps = trained > 1 ? 8 : 0, .step = 4};
+            if (trained) c.adversary = (rb_adversary){.steps = 2, .eps = trained > 1 ? 48 : 0, .step = 24};
             c.epochs = 20;
             if (!open_rig(&r, devices[d], &c, true)) break;
             rb_attack_result result;
-            assert_ok(rb_attack(r.t, RB_SPLIT_TRAIN, 0, &(rb_attack_strength){8, 4, 2}, NULL, &result));
+            assert_ok(rb_attack(r.t, RB_SPLIT_TRAIN, 0, &(rb_attack_strength){48, 24, 2}, NULL, &result));
             loss[trained] = result.loss;
             if (trained == 2) assert_ok(rb_trainer_param_l2(r.t, &param[d]));
             close_rig(&r);
@@ -437,6 +439,7 @@ static void pytorch(const char *selector) {
     const rb_case *found;
     rb_device_id id = found_device(selector);
     rb_device *device;
+    if (getenv("REGBENCH_QUICK")) skip();
     rb_dataset *data = golden_data("animals");
     if (!data || !golden_files(data)) skip();
     assert_ok(rb_csv_read(TEST_FOLDER "/goldens/attacks.csv", &csv));
