@@ -133,25 +133,13 @@ cleanup:
     return status;
 }
 
-/* attack.eps=0,2,8 */
+/* One strength in place of the sweep. */
 static rb_status set_attack_eps(rb_case *c, const char *value) {
     if (c->attack.kind == RB_ATTACK_NONE)
         return rb_fail(RB_USAGE, "cannot set attack.eps: case %s is not attacked", c->name);
-    c->attack.n_eps = 0;
-    for (const char *at = value;; at++) {
-        char one[32];
-        size_t length = strcspn(at, ",");
-        if (c->attack.n_eps == RB_ATTACK_MOST_EPS || length >= sizeof one)
-            return rb_fail(RB_USAGE, "attack.eps takes up to %d numbers with commas between, not \"%s\"",
-                           RB_ATTACK_MOST_EPS, value);
-        memcpy(one, at, length);
-        one[length] = '\0';
-        rb_status status = parse_real("attack.eps", one, 0, false, 256, &c->attack.eps[c->attack.n_eps]);
-        if (status != RB_OK) return status;
-        c->attack.n_eps++;
-        at += length;
-        if (!*at) return RB_OK;
-    }
+    rb_status status = parse_real("attack.eps", value, 0, false, 256, &c->attack.eps[0]);
+    if (status == RB_OK) c->attack.n_eps = 1;
+    return status;
 }
 
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
