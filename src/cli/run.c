@@ -7,6 +7,7 @@
 #include "cli/checkpoints.h"
 #include "cli/classes.h"
 #include "cli/matrix.h"
+#include "cli/pictures.h"
 #include "cli/place.h"
 #include "cli/recorder.h"
 #include "cli/run.h"
@@ -271,6 +272,8 @@ static rb_status work(void *context, FILE *to) {
         RB_TRY(rb_send_attacks(to, place.trainer, w->run_id));
 cleanup:
     status = rb_place_finish(to, &row, status, started);
+    if (status == RB_OK && result.outcome == RB_OK && options.max_steps == 0)
+        rb_pictures_of_run(w->o, place.trainer, w->session_dir, w->row);
     rb_place_close(&place);
     rb_text_free(&w->checkpoint);
     rb_row_end(&row);
@@ -389,6 +392,7 @@ rb_status rb_verb_run(const rb_options *o) {
     if (status != RB_OK) goto cleanup;
     RB_TRY(print_results(&recorder, rb_output_format(o)));
     if (rb_output_format(o) == RB_FORMAT_MD) RB_TRY(rb_study_print(&studies));
+    if (!rb_recorder_stopped(&recorder)) rb_pictures_of_session(o, rb_session_dir(recorder.session));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     status = rb_recorder_verdict(&recorder);
 cleanup:
