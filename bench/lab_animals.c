@@ -180,6 +180,17 @@ static const rb_axis tuned_grid[] = {
 };
 #define TUNE(way) .name = "animals/tune-" way, .base = "animals/l1l2", .budget = 24, .axes = tuned
 
+static const char *const fgsm[] = {"animals/attack-fgsm-unregularized", "animals/attack-fgsm-l1",
+                                   "animals/attack-fgsm-cnn", NULL};
+static const char *const pgd[] = {"animals/attack-pgd-unregularized", "animals/attack-pgd-l1", "animals/attack-pgd-cnn",
+                                  NULL};
+static const char *const adversarial[] = {"animals/defend-adversarial-undefended", "animals/defend-adversarial-fgsm",
+                                          "animals/defend-adversarial-pgd", NULL};
+static const char *const distill[] = {"animals/defend-distill-undefended", "animals/defend-distill-student",
+                                      "animals/defend-distill-unmasked", NULL};
+static const char *const squeeze[] = {"animals/defend-squeeze-fgsm", "animals/defend-squeeze-pgd", NULL};
+#define LIST(of) .kind = RB_STUDY_LIST, .cases = of
+
 static const char *const rates[] = {"animals/lr-0.0005", "animals/lr-0.001", "animals/lr-0.005", NULL};
 
 static const rb_study studies[] = {
@@ -201,6 +212,17 @@ static const rb_study studies[] = {
     {.title = "24 runs anywhere", .kind = RB_STUDY_RANDOM, TUNE("random")},
     {.title = "24 runs, one parameter changed at a time", .kind = RB_STUDY_COORDINATE, TUNE("coordinate")},
     {.title = "24 runs where a model of the runs so far expects most", .kind = RB_STUDY_BAYES, TUNE("bayes")},
+    {.name = "animals/attack-fgsm",
+     .title = "one step against three models: accuracy falls with eps; L1 helps a little, a CNN does not",
+     LIST(fgsm)},
+    {.name = "animals/attack-pgd", .title = "ten steps against the same: falls faster", LIST(pgd)},
+    {.name = "animals/defend-adversarial",
+     .title = "training on adversarial examples: the one defence here that holds, paid for in clean accuracy",
+     LIST(adversarial)},
+    {.name = "animals/defend-distill", .title = "distillation at T = 20 defends nothing", LIST(distill)},
+    {.name = "animals/defend-squeeze",
+     .title = "feature squeezing as a detector: its true and false alarms",
+     LIST(squeeze)},
     {0},
 };
 
