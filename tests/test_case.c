@@ -360,6 +360,13 @@ static void test_describe_differs(void **state) {
         describe(&c, &other);
         if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("change %d is not seen", change);
     }
+    static const rb_augment each[] = {{.hflip = 0.5f}, {.vflip = 0.5f}, {.crop_pad = 1}, {.rotate = 1}};
+    for (int i = 0; i < 4; i++) {
+        rb_case c = tagged_case;
+        c.augment = each[i];
+        describe(&c, &other);
+        assert_non_null(strstr(rb_text_string(&other), "\naugment hflip "));
+    }
     rb_text_clear(&other);
     assert_int_equal(rb_case_describe(&original, "0123abce", 60000, &other), RB_OK);
     assert_non_null(first_difference(rb_text_string(&base), rb_text_string(&other)));

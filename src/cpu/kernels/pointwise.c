@@ -18,7 +18,7 @@ RB_INLINE rb_vf divide_255(rb_vf x) {
 #endif
 }
 
-static void normalize_bytes(const rb_op *op, const uint8_t *from, int width, float *to) {
+RB_INLINE void normalize_bytes(const rb_op *op, const uint8_t *from, int width, float *to) {
     float mean = op->u.normalize.mean, stddev = op->u.normalize.stddev;
     bool scaled = mean != 0.0f || stddev != 1.0f;
     int i = 0;
