@@ -183,7 +183,7 @@ static void test_edit_unknown_names(void **state) {
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
     static const char known[] =
         "; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
-        "crop-pad rotate optimizer train-size valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope";
+        "crop-pad rotate optimizer train-size valid-size dataset attack.eps TAG.units TAG.kernel TAG.p TAG.slope";
     char text[400];
     snprintf(text, sizeof text, "cannot set \"batsh\"; did you mean \"batch\"?%s", known);
     assert_fails(rb_case_edit_set(&e, "batsh", "8"), text);
@@ -359,6 +359,13 @@ static void test_describe_differs(void **state) {
         }
         describe(&c, &other);
         if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("change %d is not seen", change);
+    }
+    static const rb_augment each[] = {{.hflip = 0.5f}, {.vflip = 0.5f}, {.crop_pad = 1}, {.rotate = 1}};
+    for (int i = 0; i < 4; i++) {
+        rb_case c = tagged_case;
+        c.augment = each[i];
+        describe(&c, &other);
+        assert_non_null(strstr(rb_text_string(&other), "\naugment hflip "));
     }
     rb_text_clear(&other);
     assert_int_equal(rb_case_describe(&original, "0123abce", 60000, &other), RB_OK);

@@ -223,7 +223,7 @@ bool rb__kn_taken(const rb__kn_plan *plan, const rb__kn_item *item);
 void rb__kn_lower_conv(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_gemm(rb__kn_plan *plan, rb__kn_item *item); /* linear and conv in the gpu family */
 void rb__kn_lower_pool(rb__kn_plan *plan, rb__kn_item *item);
-void rb__kn_lower_pointwise(rb__kn_plan *plan, rb__kn_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
+void rb__kn_lower_pointwise(rb__kn_plan *plan, rb__kn_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER, ATTACK */
 void rb__kn_lower_batchnorm(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_dropout(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_loss(rb__kn_plan *plan, rb__kn_item *item);
