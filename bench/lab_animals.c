@@ -11,7 +11,7 @@ static const rb_layer animal_net_dropout[] = {
     RB_DROPOUT(0.3f), RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
 
 /* A few dozen images are learned by heart or not at all, depending on which they are. */
-#define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .expect = RB_EXPECT_ANYTHING
+#define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .eval_train = true, .expect = RB_EXPECT_ANYTHING
 #define NET     .model = "AnimalNet", .layers = animal_net, .momentum = 0.99f, ANIMALS
 /* An epoch of a step or two: ten of them are decided at once. */
 #define FEW     .n_valid = 100, .window_epochs = 10

@@ -28,6 +28,7 @@ typedef struct rb_case {
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
     float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
     rb_stop_rule stop; /* when to end before `epochs`; but for RB_STOP_NEVER the best epoch's parameters are put back */
+    bool eval_train;   /* evaluate the training set after each epoch too: the document plots that */
     bool norms;        /* record steps.csv without being asked: the norms per step are the case's story */
     bool layer_norms;  /* record layers.csv without being asked: the norms per layer are */
     rb_expect expect;  /* failing as foreseen is the story, not an error */

@@ -199,6 +199,7 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     name_limits(o, out->limits, sizeof out->limits);
     for (int e = 0; e < out->n_edits; e++) {
         rb_item item = {.edit = &out->edits[e], .limits = out->limits};
+        if (rb_given(o, RB_FLAG_EVAL_TRAIN)) out->edits[e].c.eval_train = true;
         RB_TRY(rb_foresee_case(o, &item.edit->c, &item.dataset, &item.mflop));
         for (int d = 0; d < out->devices.n; d++)
             for (int s = 0; s < seeds->n; s++) {

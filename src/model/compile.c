@@ -20,7 +20,8 @@ static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment se
 
 static void reserve_data(rb_program *p) {
     const rb_spec *s = &p->spec;
-    int64_t eval_batches = (s->n_eval + s->batch - 1) / s->batch, flat[4] = {1, 1, 1, 1};
+    int eval_batch = s->eval_batch ? s->eval_batch : s->batch;
+    int64_t eval_batches = (s->n_eval + eval_batch - 1) / eval_batch, flat[4] = {1, 1, 1, 1};
     reserve(p, &p->data_x, "data.x", RB_SEG_DATA, s->x_dtype, RB_FORM_PACKED,
             (int64_t[4]){s->n_rows, s->C, s->H, s->W});
     int64_t targets[4] = {s->n_rows, s->regression ? s->classes : 1, 1, 1};
@@ -31,7 +32,14 @@ static void reserve_data(rb_program *p) {
     reserve(p, &p->schedule, "schedule", RB_SEG_CTRL, RB_F32, RB_FORM_FLAT, table);
     flat[0] = s->n_train;
     reserve(p, &p->order[RB_FAMILY_TRAIN], "order.train", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
-    flat[0] = eval_batches * s->batch;
+    flat[0] = eval_batches * eval_batch;
+    int64_t slots = eval_batches * (s->eval_passes > 1 ? s->eval_passes : 1);
+    if (s->attack) { /* its steps have the training batch, and each is a slot too */
+        int64_t batches = (s->n_eval + s->batch - 1) / s->batch;
+        if (batches * s->batch > flat[0]) flat[0] = batches * s->batch;
+        if (batches > slots) slots = batches;
+        if (s->window > slots) slots = s->window;
+    }
     reserve(p, &p->order[RB_FAMILY_EVAL], "order.eval", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
     int64_t columns = s->regression ? s->classes : 1;
     reserve(p, &p->pred, "pred", RB_SEG_OUT, s->regression ? RB_F32 : RB_I32, RB_FORM_FLAT,
@@ -40,8 +48,7 @@ static void reserve_data(rb_program *p) {
         reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
-    metric[0] = eval_batches * (s->eval_passes > 1 ? s->eval_passes : 1);
-    if (s->attack && s->window > metric[0]) metric[0] = s->window; /* a step of an attack is a slot too */
+    metric[0] = slots;
     reserve(p, &p->metric[RB_FAMILY_EVAL], "metric.eval", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     if (s->attack) {
         int64_t batch[4] = {s->batch, s->C, s->H, s->W};
@@ -215,7 +222,7 @@ static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char
 }
 
 static void evaluate(rb_builder *b, rb_program *p) {
-    begin(b, p, RB_FAMILY_EVAL, p->spec.batch);
+    begin(b, p, RB_FAMILY_EVAL, p->spec.eval_batch ? p->spec.eval_batch : p->spec.batch);
     int z = forward(b, gather(b));
     if (b->status == RB_OK) loss(b, z, RB_FAMILY_EVAL);
     finish(b, RB_VARIANT_EVAL, "eval", RB_FAMILY_EVAL);

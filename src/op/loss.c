@@ -41,7 +41,8 @@ void RB_REF(loss_ce)(const rb_ref_context *c, const rb_op *op) {
             if (dz) dz[n * K + k] = index < 0 ? 0 : (real)((exp(z_k) / sum - share) / (double)present);
         }
         if (pred)
-            pred[cursor->base + (int64_t)(cursor->slot % cursor->wrap) * c->program->spec.batch + n] = (int32_t)best;
+            pred[cursor->base + (int64_t)(cursor->slot % cursor->wrap) * rb_variant_batch(c->program, c->variant) + n] =
+                (int32_t)best;
     }
     metric[RB_METRIC_LOSS_SUM] = (real)loss;
     metric[RB_METRIC_CORRECT] = (real)correct;
@@ -57,7 +58,7 @@ void RB_REF(loss_mse)(const rb_ref_context *c, const rb_op *op) {
     real *dz = rb_ref_data(c, op->out[1]);
     float *pred = rb_ref_data(c, op->out[2]);
     int64_t N = RB_N(tz), K = RB_C(tz), present = 0;
-    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * c->program->spec.batch;
+    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * rb_variant_batch(c->program, c->variant);
     double loss = 0.0;
     for (int64_t n = 0; n < N; n++) present += rb_ref_row(c, order, n) >= 0;
     for (int64_t n = 0; n < N; n++) {

@@ -2,6 +2,9 @@
 #include "regbench/portable.h"
 #include "regbench/train.h"
 
+/* Rows of an evaluation step at least, where there are so many: small batches are for training's sake. */
+enum { EVAL_BATCH = 128 };
+
 rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
     /* Where a case names no split, all of the training set trains and the test set validates. */
     int64_t split = rb_case_valid(c, d->n_train), n_valid = split ? split : d->n_test;
@@ -32,6 +35,11 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
         return rb_fail(RB_USAGE, "case %s: label noise must be a share from 0 to 1 of labels that are classes",
                        c->name);
     int64_t n_eval = n_valid > d->n_test ? n_valid : d->n_test;
+    if (n_eval < n_train) n_eval = n_train; /* any split can be evaluated */
+    int eval_batch = n_valid < EVAL_BATCH ? (int)n_valid : EVAL_BATCH;
+    if (eval_batch < batch) eval_batch = batch;
+    if (c->eval_train && n_eval < n_valid + eval_batch + n_train) /* both in a pass, the second from a new batch on */
+        n_eval = n_valid + eval_batch + n_train;
     *out = (rb_spec){.layers = c->layers,
                      .C = d->C,
                      .H = d->H,
@@ -44,7 +52,8 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
                      .batch = batch,
                      .n_rows = d->n_train + d->n_test,
                      .n_train = n_train,
-                     .n_eval = n_eval > n_train ? n_eval : n_train, /* any split can be evaluated */
+                     .n_eval = n_eval,
+                     .eval_batch = eval_batch,
                      .window = (int)((n_train + batch - 1) / batch) * passes,
                      .eval_passes = passes,
                      .optimizer = c->optimizer,
