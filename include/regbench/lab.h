@@ -56,7 +56,8 @@ typedef struct rb_case_edit {
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
-/* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size, and TAG.units, TAG.p, TAG.slope ...
+/* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size ..; patience, stop-alpha (GL, PQ),
+ * stop-strip (PQ, UP), stop-count (UP) of the case's rule for stopping early; and TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
 

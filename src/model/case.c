@@ -61,8 +61,9 @@ static rb_status parse_int(const char *name, const char *value, long low, long h
     return RB_OK;
 }
 
-static const char *const names[] = {"epochs",       "batch",   "lr",        "momentum",   "l1",         "l2",
-                                    "weight-decay", "dropout", "optimizer", "train-size", "valid-size", "dataset"};
+static const char *const names[] = {"epochs",       "batch",      "lr",         "momentum",   "l1",         "l2",
+                                    "weight-decay", "dropout",    "optimizer",  "train-size", "valid-size", "dataset",
+                                    "patience",     "stop-alpha", "stop-strip", "stop-count"};
 
 /* Whether layers of this kind have that value: a change without effect would be recorded as if it had one. */
 static bool has_value(rb_layer_kind kind, const char *value) {
@@ -104,6 +105,22 @@ cleanup:
     return status;
 }
 
+/* What the case's rule for stopping early has; another rule, or one where there was none, is another case. */
+static rb_status set_stop(rb_case *c, const char *name, const char *value) {
+    rb_stop_rule *r = &c->stop;
+    char rule[48];
+    if (strcmp(name, "patience") == 0 && r->kind == RB_STOP_PATIENCE)
+        return parse_int(name, value, 0, 1000000, &r->count);
+    if (strcmp(name, "stop-alpha") == 0 && (r->kind == RB_STOP_GL || r->kind == RB_STOP_PQ))
+        return parse_real(name, value, 0, true, 1e6, &r->alpha);
+    if (strcmp(name, "stop-strip") == 0 && (r->kind == RB_STOP_PQ || r->kind == RB_STOP_UP))
+        return parse_int(name, value, 1, 1000000, &r->strip);
+    if (strcmp(name, "stop-count") == 0 && r->kind == RB_STOP_UP) return parse_int(name, value, 1, 1000000, &r->count);
+    rb_stop_describe(r, rule);
+    return rb_fail(RB_USAGE, "cannot set %s: case %s %s%s", name, c->name, rule[0] ? "stops by " : "never stops early",
+                   rule);
+}
+
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
     rb_case *c = &e->c;
     if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
@@ -138,12 +155,16 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
         return n ? RB_OK : rb_fail(RB_USAGE, "cannot set dropout: case %s has no dropout layer", c->name);
     }
     if (strchr(name, '.')) return set_layer(e, name, value);
+    if (strcmp(name, "patience") == 0 || strcmp(name, "stop-alpha") == 0 || strcmp(name, "stop-strip") == 0 ||
+        strcmp(name, "stop-count") == 0)
+        return set_stop(c, name, value);
     int n = (int)(sizeof names / sizeof names[0]);
     const char *nearest = rb_text_nearest(name, names, n);
-    return rb_fail(RB_USAGE,
-                   "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer "
-                   "train-size valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope",
-                   name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return rb_fail(
+        RB_USAGE,
+        "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer "
+        "train-size valid-size dataset patience stop-alpha stop-strip stop-count TAG.units TAG.kernel TAG.p TAG.slope",
+        name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 rb_status rb_case_edit_set(rb_case_edit *e, const char *name, const char *value) {
