@@ -14,21 +14,22 @@ static const rb_layer animal_net_dropout[] = {
 #define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .eval_train = true, .expect = RB_EXPECT_ANYTHING
 #define NET     .model = "AnimalNet", .layers = animal_net, .momentum = 0.99f, ANIMALS
 /* An epoch of a step or two: ten of them are decided at once. */
-#define FEW     .n_valid = 100, .window_epochs = 10
-#define PENALTY .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
-#define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
-#define RATE    .n_train = 250, .epochs = 20, FEW, NET
-#define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
-#define FULL    .valid_share = 0.2f, NET
+#define FEW         .n_valid = 100, .window_epochs = 10
+#define PENALTY     .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
+#define REGULARIZED .base = "animals/unregularized", PENALTY
+#define DROPOUT     .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
+#define RATE        .n_train = 250, .epochs = 20, FEW, NET
+#define NOISE       .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
+#define FULL        .valid_share = 0.2f, NET
 
 static const rb_case cases[] = {
     {.name = "animals/unregularized",
      .title = "30 images: training accuracy reaches 100 %, validation hardly beats guessing",
      .n_train = 30,
      PENALTY},
-    {.name = "animals/l1", .title = "L1 0.001 shrinks the norm", .n_train = 30, .l1 = 1e-3f, PENALTY},
-    {.name = "animals/l2", .title = "L2 0.001 shrinks the norm", .n_train = 100, .l2 = 1e-3f, PENALTY},
-    {.name = "animals/l1l2", .title = "both", .n_train = 100, .l1 = 1e-3f, .l2 = 1e-3f, PENALTY},
+    {.name = "animals/l1", .title = "L1 0.001 shrinks the norm", .n_train = 30, .l1 = 1e-3f, REGULARIZED},
+    {.name = "animals/l2", .title = "L2 0.001 shrinks the norm", .n_train = 100, .l2 = 1e-3f, REGULARIZED},
+    {.name = "animals/l1l2", .title = "both", .n_train = 100, .l1 = 1e-3f, .l2 = 1e-3f, REGULARIZED},
     {.name = "animals/no-dropout",
      .title = "without dropout: what the next one is compared with",
      .model = "BigAnimalNet",
@@ -36,6 +37,7 @@ static const rb_case cases[] = {
      DROPOUT},
     {.name = "animals/dropout",
      .title = "dropout 0.5 and 0.3 in a larger network: training and validation stay together",
+     .base = "animals/no-dropout",
      .model = "AnimalNetDropout",
      .layers = animal_net_dropout,
      DROPOUT},

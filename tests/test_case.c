@@ -61,6 +61,13 @@ static void test_every_case(void **state) {
             assert_true(strncmp(c->name, (*lab)->name, strlen((*lab)->name)) == 0);
             assert_int_equal(c->name[strlen((*lab)->name)], '/');
             assert_true(c->title && c->model && c->dataset && c->batch > 0 && c->epochs > 0 && c->lr > 0);
+            if (c->base) { /* of the same data and work, but for the regularizer */
+                const rb_case *base = found(c->base);
+                assert_ptr_not_equal(base, c);
+                assert_string_equal(base->dataset, c->dataset);
+                assert_true(base->batch == c->batch && base->lr == c->lr && base->momentum == c->momentum);
+                assert_int_equal(base->optimizer, c->optimizer);
+            }
             for (int l = 0; l < TEST_LAYOUTS; l++) {
                 rb_layout layout = test_layout(l);
                 bool colour = strncmp(c->dataset, "cifar", 5) == 0, grey = strstr("mnist fashion", c->dataset);

@@ -35,6 +35,9 @@ static void headers(void **state) {
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
+        {RB_TABLE_effects,
+         "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"
+         "verdict,rank,note\n"},
         {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
                            "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,

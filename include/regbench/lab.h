@@ -14,6 +14,8 @@ typedef enum rb_expect { RB_EXPECT_LEARNS, RB_EXPECT_FAILS_TO_LEARN, RB_EXPECT_D
 typedef struct rb_case {
     const char *name;  /* "size/mlp" */
     const char *title; /* what it must show, one line */
+    const char
+        *base; /* the case without this one's regularizer, which `regbench effects` compares it with; NULL = none */
     const char *model; /* "MLP", as tables print it */
     const rb_layer *layers;
     const char *dataset;  /* "fashion", "mnist", "cifar", ... */
