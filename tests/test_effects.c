@@ -100,6 +100,7 @@ static void paired_over_seeds(void **state) {
         {"b5", "ok", "animals/l1", "l1", "", 30, 5, 0, 0.1, EPOCHS(0.8, 0.9, 0.10, 3, 7, 6), {0.5, 0.0}},
         {"b6", "diverged", "animals/l1", "l1", "", 30, 6, 0, 0.1, EPOCHS(0.8, 0.9, 0.10, 3, 7, 6), {-1, -1}},
         {"c1", "ok", "animals/l2", "l2", "", 100, 1, 0, 0.9, EPOCHS(0.8, 0.9, 0.10, 3, 7, 6), {-1, -1}},
+        {"c2", "ok", "animals/l2", "l2", "", 100, 2, 0, 0.9, EPOCHS(0.8, 0.9, 0.10, 3, 7, 6), {-1, -1}},
     };
     write_session("s", runs, sizeof runs / sizeof *runs);
     effects("s");
@@ -130,12 +131,12 @@ static void paired_over_seeds(void **state) {
     assert_near(row_of("animals/l1", "near_zero"), "change", 0.34);
     assert_near(row_of("animals/l1", "epoch_s"), "change", 1); /* 6 s and 4 s over two epochs */
     r = row_of("animals/l2", "val_acc_final");
-    assert_cell(r, "pairs", "1");
-    assert_near(r, "change", -0.3);
-    assert_cell(r, "low", "");
+    assert_cell(r, "pairs", "2");
+    assert_near(r, "change", -0.35);
+    assert_near(r, "low", -0.35 - 12.706 * 0.05);
     assert_cell(r, "verdict", "unlike"); /* it is not l2 alone that speaks */
     assert_cell(r, "rank", "");
-    assert_cell(r, "note", "n_train 100 against 30; without arm: seed 2 3 4");
+    assert_cell(r, "note", "n_train 100 against 30; without arm: seed 3 4");
     assert_int_equal(row_of("animals/l2", "near_zero"), -1); /* recorded by one of the two only */
     assert_int_equal(row_of(BASE, "val_acc_final"), -1);
 }
@@ -156,9 +157,11 @@ static void bases_and_epochs(void **state) {
     effects("s fair/runs.csv");
     int r = row_of("animals/l2", "val_acc_final");
     assert_cell(r, "base", BASE " train-size=100");
+    assert_cell(r, "pairs", "1"); /* the pair that is unlike no longer counts */
     assert_near(r, "change", -0.4);
+    assert_cell(r, "low", "");
     assert_cell(r, "verdict", "unclear"); /* one pair has no interval */
-    assert_cell(r, "note", "");
+    assert_cell(r, "note", "without base: seed 2");
     assert_near(row_of("animals/l2", "train_valid_gap"), "change", 0.7 - 0.2); /* running means on both sides */
     effects("swept");
     r = row_of("size/mlp l2=0.1", "val_acc_final");

@@ -299,6 +299,7 @@ static void too_little_memory_names_the_batch_that_fits(void **state) {
     (void)state;
     static const rb_layer normalized[] = {RB_CONV(8, .kernel = 3), RB_LINEAR(16), RB_BATCHNORM, RB_LINEAR(10), RB_END};
     too_little(cnn, 512, 20 << 20, 0, 0, ", which has 20.00 MiB;");
+    too_little(cnn, 512, 2 << 20, 0, 0, ", which has 2.00 MiB;"); /* then evaluation too has small batches */
     too_little(cnn, 512, 0, 5 << 20, 0, ", which has unknown memory, in one segment at most 5.00 MiB;");
     too_little(cnn, 512, 1 << 30, 9 << 20, 0, ", which has 1.00 GiB, in one segment at most 9.00 MiB;");
     too_little(cnn, 512, 0, 0, 20 << 20, ", which failed (the driver has no more);");
