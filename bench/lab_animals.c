@@ -1,8 +1,9 @@
 /* lab_animals.c: document 003: a network far too large for a few faces of cats, dogs and wild animals, and what keeps
  * it from learning them by heart. */
-#include "regbench/lab.h"
+#include "regbench/study.h"
 
-static const rb_layer animal_net[] = {RB_LINEAR(128), RB_RELU, RB_LINEAR(32), RB_RELU, RB_LINEAR(3), RB_END};
+static const rb_layer animal_net[] = {
+    RB_LINEAR(128, .tag = "hidden1"), RB_RELU, RB_LINEAR(32), RB_RELU, RB_LINEAR(3), RB_END};
 static const rb_layer big_animal_net[] = {RB_LINEAR(124),       RB_LEAKY_RELU(0.01f), RB_LINEAR(64),
                                           RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
 /* Document 003 drops before the activation. */
@@ -19,6 +20,7 @@ static const rb_layer animal_net_dropout[] = {
 #define REGULARIZED .base = "animals/unregularized", PENALTY
 #define DROPOUT     .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
 #define RATE        .n_train = 250, .epochs = 20, FEW, NET
+#define AUGMENT     .lr = 1e-3f, .n_train = 250, .epochs = 250, FEW, NET
 #define NOISE       .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
 #define FULL        .valid_share = 0.2f, NET
 
@@ -41,13 +43,17 @@ static const rb_case cases[] = {
      .model = "AnimalNetDropout",
      .layers = animal_net_dropout,
      DROPOUT},
-    {.name = "animals/no-augment",
-     .title = "250 images as they are",
-     .lr = 1e-3f,
-     .n_train = 250,
-     .epochs = 250,
-     FEW,
-     NET},
+    {.name = "animals/no-augment", .title = "250 images as they are", AUGMENT},
+    {.name = "animals/augment",
+     .title = "each mirrored now and then: harder to learn by heart",
+     .base = "animals/no-augment",
+     .augment = {.hflip = 0.1f, .vflip = 0.1f},
+     AUGMENT},
+    {.name = "animals/augment-crop-rotate",
+     .title = "moved by up to 4 pixels and turned by up to 15 degrees, anew in every epoch: hardly ever seen twice",
+     .base = "animals/no-augment",
+     .augment = {.crop_pad = 4, .rotate = 15},
+     AUGMENT},
     {.name = "animals/lr-0.0005", .title = "250 images, rate 0.0005", .lr = 5e-4f, RATE},
     {.name = "animals/lr-0.001", .title = "rate 0.001: better", .lr = 1e-3f, RATE},
     {.name = "animals/lr-0.005", .title = "rate 0.005: better still", .lr = 5e-3f, RATE},
@@ -75,4 +81,54 @@ static const rb_case cases[] = {
     {0},
 };
 
-const rb_lab rb_lab_animals = {"animals", "what keeps a large network from learning images by heart?", cases};
+/* Half decades. */
+#define LAMBDAS "1e-5,3e-5,1e-4,3e-4,1e-3,3e-3,1e-2,3e-2,1e-1"
+static const rb_axis l1[] = {{.name = "l1", .label = "", .values = LAMBDAS}, {0}};
+static const rb_axis l2[] = {{.name = "l2", .label = "", .values = LAMBDAS}, {0}};
+
+/* Four ways to spend 24 runs on five parameters of animals/l1l2, where the coordinate-wise search begins. */
+static const rb_axis tuned[] = {
+    {.name = "lr", .low = 1e-4, .high = 1e-1, .log = true, .start = 5e-3},
+    {.name = "momentum", .low = 0, .high = 0.99, .start = 0.99},
+    {.name = "l1", .low = 1e-6, .high = 1e-2, .log = true, .start = 1e-3},
+    {.name = "l2", .low = 1e-6, .high = 1e-1, .log = true, .start = 1e-3},
+    {.name = "hidden1.units", .low = 16, .high = 512, .log = true, .integer = true, .start = 128},
+    {0},
+};
+/* 24 points are few in five dimensions, and that is a grid's story: three rates, as they matter most, two values of
+ * three others, and one width. */
+static const rb_axis tuned_grid[] = {
+    {.name = "lr", .values = "0.001,0.005,0.02"},
+    {.name = "momentum", .label = "m", .values = "0.9,0.99"},
+    {.name = "l1", .label = "l1_", .values = "1e-5,1e-3"},
+    {.name = "l2", .label = "l2_", .values = "1e-5,1e-3"},
+    {.name = "hidden1.units", .label = "w", .values = "128"},
+    {0},
+};
+#define TUNE(way) .name = "animals/tune-" way, .base = "animals/l1l2", .budget = 24, .axes = tuned
+
+static const char *const rates[] = {"animals/lr-0.0005", "animals/lr-0.001", "animals/lr-0.005", NULL};
+
+static const rb_study studies[] = {
+    {.name = "animals/lr-sweep",
+     .title = "the three rates on 250 images side by side: the best validation accuracy rises with the rate",
+     .kind = RB_STUDY_LIST,
+     .cases = rates},
+    {.name = "animals/l1-sweep",
+     .title = "L1 from far too weak to far too strong: validation, gap and norm against it",
+     .kind = RB_STUDY_GRID,
+     .base = "animals/l1",
+     .axes = l1},
+    {.name = "animals/l2-sweep", .title = "the same for L2", .kind = RB_STUDY_GRID, .base = "animals/l2", .axes = l2},
+    {.name = "animals/tune-grid",
+     .title = "24 runs on a grid: best found against runs spent",
+     .kind = RB_STUDY_GRID,
+     .base = "animals/l1l2",
+     .axes = tuned_grid},
+    {.title = "24 runs anywhere", .kind = RB_STUDY_RANDOM, TUNE("random")},
+    {.title = "24 runs, one parameter changed at a time", .kind = RB_STUDY_COORDINATE, TUNE("coordinate")},
+    {.title = "24 runs where a model of the runs so far expects most", .kind = RB_STUDY_BAYES, TUNE("bayes")},
+    {0},
+};
+
+const rb_lab rb_lab_animals = {"animals", "what keeps a large network from learning images by heart?", cases, studies};

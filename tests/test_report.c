@@ -42,13 +42,16 @@ static void headers(void **state) {
                            "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,
          "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
-         "optimizer,expect,expected_s\n"},
+         "optimizer,expect,expected_s,runs,strategy\n"},
         {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
         {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
         {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
          "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
+        {RB_TABLE_trials,
+         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
+         "seed,overrides,duration_s\n"},
     };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);

@@ -28,6 +28,7 @@ typedef struct rb_case {
     bool fresh_params; /* made data: draw parameters from the seed anew, not after what the data drew from it */
     rb_optimizer_kind optimizer;
     float lr, momentum, weight_decay; /* decay adds weight_decay * w to the gradient, before momentum */
+    rb_augment augment;               /* of training images */
     float l1, l2;                     /* loss += l1 * sum|w| + l2 * sum w^2, over all parameters */
     rb_stop_rule stop; /* when to end before `epochs`; but for RB_STOP_NEVER the best epoch's parameters are put back */
     bool eval_train;   /* evaluate the training set after each epoch too: the document plots that */
@@ -39,7 +40,8 @@ typedef struct rb_case {
 typedef struct rb_lab {
     const char *name;
     const char *title;
-    const rb_case *cases; /* ends with an entry whose name is NULL */
+    const rb_case *cases;           /* ends with an entry whose name is NULL */
+    const struct rb_study *studies; /* the same, study.h; NULL = none */
 } rb_lab;
 
 /* All labs of this build, NULL-terminated, in alphabetical order of their files. */
@@ -55,13 +57,17 @@ typedef struct rb_case_edit {
     rb_case c; /* c.layers points to `layers` */
     rb_layer layers[256];
     char dataset[32];    /* c.dataset once it was set */
+    char name[96];       /* c.name once it was: a run of a study has a name of its own */
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
-/* Names: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size ..; patience, stop-alpha (GL, PQ),
- * stop-strip (PQ, UP), stop-count (UP) of the case's rule for stopping early; and TAG.units, TAG.p, TAG.slope ...
+/* Names: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip crop-pad rotate optimizer train-size ..;
+ * patience, stop-alpha (GL, PQ), stop-strip (PQ, UP), stop-count (UP) of the case's rule for stopping early; and
+ * TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
+void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to); /* an edit points into itself */
+rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name);
 
 /* What decides the work, as stable text, equal on every backend; its sha256 (first 12 hex digits) is workload_hash. */
 struct rb_text;

@@ -97,8 +97,10 @@ typedef struct rb_op {
             int kernel, stride, pad;
         } window; /* CONV*, *POOL* */
         struct {
-            float mean, stddev;
-        } normalize; /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
+            float mean, stddev;   /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
+            float hflip, vflip;   /* GATHER of images to train on: see rb_view_drawn; all 0: as they are */
+            int crop_pad, rotate; /* rotate in RB_TURN */
+        } normalize;
         struct {
             float p;
             uint32_t stream;
@@ -116,7 +118,8 @@ typedef struct rb_op {
 /* A cursor says which step of the window a family of variants is at. It lives in CTRL; submit advances slot by one
  * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * rb_variant_batch + k]; -1 there
  * means no row (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`;
- * Philox counts step + slot. */
+ * dropout's Philox counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an
+ * epoch does. */
 typedef struct rb_cursor {
     int32_t slot; /* step within the window = row of METRIC and of the schedule */
     int32_t base; /* first entry of the order table */
@@ -168,6 +171,15 @@ typedef struct rb_param {
     int64_t fan_in; /* of the initialization bound */
 } rb_param;
 
+/* What a training image may look like in an epoch: a crop of it in a border of `crop_pad` black pixels (torchvision's
+ * RandomCrop(size, padding)), rotated by up to `rotate` degrees either way (RandomRotation: nearest pixel, black
+ * corners), mirrored with probabilities hflip and vflip; in this order, before normalization. */
+typedef struct rb_augment {
+    float hflip, vflip; /* 0 to 1: left and right, top and bottom change places */
+    int crop_pad;       /* pixels, less than a side */
+    float rotate;       /* degrees, up to 180 */
+} rb_augment;
+
 /* What is compiled: the model on a data set of known shape, with its optimizer. Pointers are only read during the call.
  */
 typedef struct rb_spec {
@@ -186,8 +198,9 @@ typedef struct rb_spec {
     int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
-    bool attack;      /* compile the ATTACK variants */
-    bool soft_labels; /* train on OUT.soft (n_rows, classes), by row number as DATA */
+    bool attack;        /* compile the ATTACK variants */
+    bool soft_labels;   /* train on OUT.soft (n_rows, classes), by row number as DATA */
+    rb_augment augment; /* of u8 images, in TRAIN and TRAIN_TAIL */
 } rb_spec;
 
 typedef struct rb_program {
@@ -227,6 +240,14 @@ static inline int rb_variant_batch(const rb_program *program, const rb_variant *
 /* Multiply-adds counted as two, per training step of `variant`: linear and conv and their gradients, without the
  * gradient of the input. The one definition of model FLOPs. */
 double rb_variant_model_flops(const rb_variant *variant);
+/* Some image may be changed; a GATHER that changes images. */
+bool rb_augment_any(const rb_augment *a);
+bool rb_op_augments(const rb_op *op);
+/* Its rotation in RB_TURN, the nearest: once for all devices. */
+int rb_augment_turn(const rb_augment *a);
+/* RB_USAGE where it is impossible, or impossible on samples of this kind: no images of bytes, larger than RB_VIEW_MAX,
+ * or so small that a crop might leave nothing of them. */
+rb_status rb_augment_check(const rb_augment *a, rb_dtype x_dtype, int C, int H, int W);
 /* Some activation is only read or only written here: the variant is a part of something (tests of single ops), and what
  * its ops exchange with the rest lies in the store. */
 bool rb_variant_is_part(const rb_variant *variant);

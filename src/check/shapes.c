@@ -101,6 +101,11 @@ const rb_check_shape rb_check_shapes[] = {
     {"regression with dropout, penalties", toy_drop, 1, 1, 1, 1, 10, 10, 40, 0, 1, 0, 0.1f, 1e-3f, 1e-2f,
      RB_SHAPE_ADAM | RB_SHAPE_REGRESSION},
     {"regression of five columns", linear_plain, 3, 3, 5, 10, 7, 17, 12, 0, 1, 0.9f, 0, 0, 0, RB_SHAPE_REGRESSION},
+    {"augmented images, grey", linear_plain, 1, 7, 5, 10, 9, 23, 11, 0, 1, 0, 0, 0, 0, 0,
+     .augment = {.hflip = 0.5f, .vflip = 0.3f, .crop_pad = 2, .rotate = 20}},
+    {"augmented images, colour", cnn, 3, 13, 15, 10, 5, 13, 6, 0, 1, 0, 0, 0, 0, 0,
+     .augment = {.hflip = 0.5f, .crop_pad = 1, .rotate = 70}},
+    {"augmented images, LeNet", lenet, 1, 28, 28, 10, 3, 7, 4, 0, 1, 0, 0, 0, 0, 0, .augment = {.crop_pad = 4}},
     {"soft labels", soft, 1, 4, 5, 19, 7, 17, 12, 0, 1, 0, 0, 0, 0, RB_SHAPE_SOFT},
     {0},
 };

@@ -110,6 +110,7 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
                     .weight_decay = shape->weight_decay,
                     .l1 = shape->l1,
                     .l2 = shape->l2,
+                    .augment = shape->augment,
                     .beta1 = RB_ADAM_BETA1,
                     .beta2 = RB_ADAM_BETA2,
                     .eps = RB_ADAM_EPS};

@@ -66,7 +66,7 @@ rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item,
     double err = before->max_rel_err;
     if (!word) word = o->verb == RB_VERB_run && item->mflop > most_mflop_per_sample ? "off" : "quick";
     bool full = !strcmp(word, "full");
-    int most = full ? 64 : 8, rows = tame.batch < most ? tame.batch : most;
+    int most = full ? 64 : item->mflop > most_mflop_per_sample ? 4 : 8, rows = tame.batch < most ? tame.batch : most;
     /* Some runs are meant to diverge, at once even: what is compared here is the arithmetic, not the story. */
     if (tame.lr > most_lr) tame.lr = most_lr;
     if (strcmp(word, "off") != 0) {

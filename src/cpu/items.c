@@ -37,6 +37,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     case RB_OP_GATHER:
         *g = measure(op, out, out);
         g->D = g->C * g->H * g->W;
+        if (rb_op_augments(op)) it->scratch_bytes = (size_t)g->D;
         it->rows = k->gather;
         break;
     case RB_OP_LINEAR:

@@ -110,6 +110,10 @@ static int gather(rb_builder *b) {
     rb_op *op = rb__emit(b, RB_OP_GATHER);
     op->in[0] = data, op->in[1] = b->order, op->out[0] = x;
     op->u.normalize.mean = b->spec->mean, op->u.normalize.stddev = b->spec->stddev;
+    const rb_augment *a = &b->spec->augment;
+    if (!b->training) return x;
+    op->u.normalize.hflip = a->hflip, op->u.normalize.vflip = a->vflip, op->u.normalize.crop_pad = a->crop_pad;
+    op->u.normalize.rotate = rb_augment_turn(a);
     return x;
 }
 
@@ -301,7 +305,7 @@ static rb_status check_spec(const rb_spec *s) {
         return rb_fail(RB_USAGE, "samples and classes must not be empty");
     if (s->window < 1) return rb_fail(RB_USAGE, "the window between decisions must be at least one step");
     if (s->n_rows > INT32_MAX || s->n_train > INT32_MAX) return rb_fail(RB_USAGE, "more than 2^31 rows");
-    return RB_OK;
+    return rb_augment_check(&s->augment, s->x_dtype, s->C, s->H, s->W);
 }
 
 rb_status rb_program_compile(const rb_spec *spec, const rb_layout *layout, rb_program **out) {

@@ -1,5 +1,7 @@
 /* pointwise.c: parts of the ops without neighbours: activations alone, residual sums, copies, the batch from the data
  * set. */
+#include <stddef.h>
+
 #include "opencl/opencl.h"
 #include "opencl/tuning.h"
 
@@ -26,7 +28,19 @@ static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dty
 
 static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gather.cl", "gather");
+    const rb_op *op = it->op;
     rb__cl_define(part, "D", it->D);
+    rb__cl_define(part, "AUGMENT", rb_op_augments(op));
+    if (rb_op_augments(op)) {
+        rb__cl_define(part, "C", it->C);
+        rb__cl_define(part, "H", it->H);
+        rb__cl_define(part, "W", it->W);
+        rb__cl_define(part, "SEED", (int)(offsetof(rb_ctrl_head, seed) / sizeof(int32_t)));
+        rb__cl_define_float(part, "HFLIP", op->u.normalize.hflip);
+        rb__cl_define_float(part, "VFLIP", op->u.normalize.vflip);
+        rb__cl_define(part, "CROP_PAD", op->u.normalize.crop_pad);
+        rb__cl_define(part, "ROTATE", op->u.normalize.rotate);
+    }
     rb__cl_input(plan, part, it);
     rb__cl_out(plan, part, it->out[0]);
     part->groups = it->N;

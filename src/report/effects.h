@@ -21,7 +21,7 @@ typedef struct rb_effect_run {
     char case_name[64], overrides[640];
     char core[640];   /* overrides but for regularizers and the number of training images */
     bool regularized; /* by an override */
-    char machine[128], device_key[32], dataset[80], reg[96], optimizer[16], status[32];
+    char machine[128], device_key[32], dataset[80], reg[192], optimizer[16], status[32];
     int64_t seed, n_train;
     double lr, momentum;
     double figure[RB_FIGURES]; /* NaN: not recorded */

@@ -70,7 +70,7 @@ static void read_figures(const rb_csv *runs, int i, const rb_csv *epochs, const 
 
 /* One override, "name=value": is it a regularizer? */
 static bool is_regularizer(const char *name, size_t length) {
-    static const char *const names[] = {"l1", "l2", "weight-decay", "dropout"};
+    static const char *const names[] = {"l1", "l2", "weight-decay", "dropout", "hflip", "vflip", "crop-pad", "rotate"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0) return true;
     return length > 2 && strncmp(name + length - 2, ".p", 2) == 0; /* of a dropout layer */
@@ -105,7 +105,8 @@ static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
     copy(r->machine, sizeof r->machine, runs, i, "machine");
     copy(r->device_key, sizeof r->device_key, runs, i, "device_key");
     copy(r->dataset, sizeof r->dataset, runs, i, "dataset_sha256");
-    copy(r->reg, sizeof r->reg, runs, i, "reg");
+    const char *reg = rb_csv_get(runs, i, "reg"), *augment = rb_csv_get(runs, i, "augment");
+    snprintf(r->reg, sizeof r->reg, "%s%s%s", reg, *reg && *augment ? " " : "", augment);
     copy(r->optimizer, sizeof r->optimizer, runs, i, "optimizer");
     copy(r->status, sizeof r->status, runs, i, "status");
     r->seed = strtoll(rb_csv_get(runs, i, "seed"), NULL, 10);

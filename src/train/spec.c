@@ -61,6 +61,7 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
                      .weight_decay = c->weight_decay,
                      .l1 = c->l1,
                      .l2 = c->l2,
+                     .augment = c->augment,
                      .beta1 = RB_ADAM_BETA1,
                      .beta2 = RB_ADAM_BETA2,
                      .eps = RB_ADAM_EPS};
