@@ -190,8 +190,8 @@ static void test_edit_unknown_names(void **state) {
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
     static const char known[] =
         "; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
-        "crop-pad rotate optimizer train-size valid-size dataset patience stop-alpha stop-strip stop-count TAG.units "
-        "TAG.kernel TAG.p TAG.slope";
+        "crop-pad rotate optimizer train-size valid-size dataset attack.eps patience stop-alpha stop-strip stop-count "
+        "TAG.units TAG.kernel TAG.p TAG.slope";
     char text[400];
     snprintf(text, sizeof text, "cannot set \"batsh\"; did you mean \"batch\"?%s", known);
     assert_fails(rb_case_edit_set(&e, "batsh", "8"), text);

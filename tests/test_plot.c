@@ -19,7 +19,7 @@ static void curves(void **state) {
     static const char *const parts[] = {
         "data = 'size-mlp.cpu.curves.dat'",
         "set output 'size-mlp.cpu.curves.png'",
-        "size 900,460 noenhanced",
+        "size 900,458 noenhanced",
         "set label 1 'size/mlp: loss and accuracy'",
         "set xlabel 'epoch'\nset ylabel 'loss'",
         "set xtics 1\n",

@@ -156,6 +156,23 @@ static void effects(void **state) {
     expect_holds("plots/a-other.cpu.effects.dat", " 0 0.5 0.25 0.75\n", true);
 }
 
+/* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
+static void searched(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs(
+        "r2,size/t,cpu,,fashion,run,1,ok,MLP,sgd,1,0,60000,0.75\nr3,size/g,cpu,,fashion,run,1,ok,MLP,sgd,1,0,9,1\n",
+        "r2,1,1,1,1,1,1\nr2,2,1,1,1,1,1\nr3,1,1,1,1,1,1\nr3,2,1,1,1,1,1\n");
+    util_write(dir, "trials.csv", "w",
+               "study,strategy,run_id,trial,val_acc,best_so_far\na/r,random,r2,1,0.5,0.5\na/r,random,,2,,0.5\n"
+               "a/g,grid,r3,1,0.5,0.5\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    assert_true(there("plots/size-g.cpu.curves.gp") && !there("plots/size-t.cpu.curves.gp"));
+    expect_holds("plots/size.compare.gp", "'size: 2 compared'", true);
+    expect_holds("plots/size.compare.gp", "size/t", false);
+    expect_holds("plots/studies.trials.gp", "a/g", false); /* one run is no line */
+}
+
 /* The toy regression: its ten training points come from the seed; frames are put together and go. */
 static void outputs(void **state) {
     (void)state;
@@ -201,14 +218,14 @@ static void real(void **state) {
     util_write(dir, "trials.csv", "w", "study,trial,val_acc,best_so_far\na/grid,1,0.5,0.5\na/grid,2,0.5,0.5\n");
     expect_ok(rb_plot_session(dir, &charts));
     assert_int_equal(charts, 10);
-    expect_png("plots/size-mlp.cpu.curves.png", 900, 460);
-    expect_png("plots/size-l.cpu.curves.png", 900, 460);
-    expect_png("plots/size-m.cpu.curves.png", 900, 460);
+    expect_png("plots/size-mlp.cpu.curves.png", 900, 458);
+    expect_png("plots/size-l.cpu.curves.png", 900, 458);
+    expect_png("plots/size-m.cpu.curves.png", 900, 458);
     expect_png("plots/size-mlp.cpu.steps.png", 900, 440);
     expect_png("plots/size-mlp.cpu.norms.png", 900, 440);
-    expect_png("plots/size-mlp.cpu.l1.png", 900, 460);
-    expect_png("plots/size.compare.png", 900, 460);
-    expect_png("plots/size-mlp.cpu.layers.png", 900, 460);
+    expect_png("plots/size-mlp.cpu.l1.png", 900, 458);
+    expect_png("plots/size.compare.png", 900, 458);
+    expect_png("plots/size-mlp.cpu.layers.png", 900, 458);
     expect_png("plots/attacks.accuracy.png", 900, 440);
     expect_png("plots/studies.trials.png", 900, 440);
 }
@@ -223,6 +240,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sweep, begin, finish),
         cmocka_unit_test_setup_teardown(attacks_and_trials, begin, finish),
         cmocka_unit_test_setup_teardown(effects, begin, finish),
+        cmocka_unit_test_setup_teardown(searched, begin, finish),
         cmocka_unit_test_setup_teardown(outputs, begin, finish),
         cmocka_unit_test_setup_teardown(real, begin, finish),
     };

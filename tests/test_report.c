@@ -34,6 +34,9 @@ static void headers(void **state) {
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
+        {RB_TABLE_attacks,
+         "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
+         "detector,detector_threshold,detector_tpr,detector_fpr\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
         {RB_TABLE_effects,
          "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"

@@ -76,7 +76,7 @@ typedef struct rb_tensor {
     size_t bytes;      /* extent with padding */
 } rb_tensor;
 
-enum { RB_OP_MAX_IN = 6, RB_OP_MAX_OUT = 3 };
+enum { RB_OP_MAX_IN = 6, RB_OP_MAX_OUT = 4 };
 enum {
     RB_OPF_ACCUMULATE = 1u << 0, /* out[0] += instead of = */
     RB_OPF_TRAIN = 1u << 1,      /* BATCHNORM: batch statistics; DROPOUT: active */
@@ -101,6 +101,9 @@ typedef struct rb_op {
             float hflip, vflip;   /* GATHER of images to train on: see rb_view_drawn; all 0: as they are */
             int crop_pad, rotate; /* rotate in RB_TURN */
         } normalize;
+        struct {
+            float temperature;
+        } loss; /* LOSS_CE: of softmax(z / temperature) */
         struct {
             float p;
             uint32_t stream;
@@ -136,6 +139,9 @@ typedef struct rb_ctrl_head {
 
 /* One row of the schedule table, computed on the host for a whole window. */
 enum { RB_SCHED_LR, RB_SCHED_CORRECTION1, RB_SCHED_CORRECTION2, RB_SCHED_SPARE, RB_SCHED_COLUMNS };
+/* What an attack may do, in normalized units: how far a step goes, how far it may go in all. One row per family,
+ * written by the host: training's holds for the whole run. */
+enum { RB_STRENGTH_STEP, RB_STRENGTH_EPS, RB_STRENGTH_COLUMNS };
 /* One row of METRIC (RB_REAL). GRAD_SQ has penalties, not weight decay; PARAM_SQ is after the update. */
 enum { RB_METRIC_LOSS_SUM, RB_METRIC_CORRECT, RB_METRIC_PARAM_SQ, RB_METRIC_GRAD_SQ, RB_METRIC_COLUMNS };
 
@@ -193,14 +199,17 @@ typedef struct rb_spec {
     int64_t n_rows;  /* rows in DATA */
     int64_t n_train; /* entries of the training order */
     int64_t n_eval;  /* largest number of rows of an evaluation pass */
-    int eval_batch;  /* rows of an evaluation step; 0 = batch */
+    int eval_batch;  /* rows of an evaluation step; 0 = batch, as it must be with attack */
     int window;      /* largest number of steps between two decision points */
     int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
-    bool attack;        /* compile the ATTACK variants */
-    bool soft_labels;   /* train on OUT.soft (n_rows, classes), by row number as DATA */
-    rb_augment augment; /* of u8 images, in TRAIN and TRAIN_TAIL */
+    bool attack;      /* compile the ATTACK variants */
+    bool soft_labels; /* train on OUT.soft (n_rows, classes), by row number as DATA */
+    bool scores;      /* evaluations leave the last layer's values in OUT.scores, where the row stands in the order */
+    float temperature, attack_temperature; /* of the training loss, of the loss that attacks climb; 0 = 1 */
+    int adversary_steps; /* train on examples that so many steps of an attack have made of each batch; 0 = none */
+    rb_augment augment;  /* of u8 images, in TRAIN and TRAIN_TAIL */
 } rb_spec;
 
 typedef struct rb_program {
@@ -214,7 +223,8 @@ typedef struct rb_program {
     int64_t n_weights; /* canonical number of trained values */
     /* fixed tensors of the store, outside of any variant */
     rb_tensor param_all, grad_all, momentum_all; /* flat; momentum_all also is Adam's first moment */
-    rb_tensor data_x, data_y, head, schedule, order[RB_FAMILIES], metric[RB_FAMILIES], pred, soft, input_x, input_x0;
+    rb_tensor data_x, data_y, head, schedule, order[RB_FAMILIES], metric[RB_FAMILIES], pred, soft, scores, input_x,
+        input_x0, strength[RB_FAMILIES];
     rb_variant variant[RB_VARIANTS]; /* n_ops == 0: not compiled */
     struct rb_arena *arena;
 } rb_program;

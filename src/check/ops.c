@@ -36,7 +36,7 @@ typedef struct check {
 /* An output that the op only reads from and adds to, or writes one row of. */
 static bool keeps_old(const rb_op *op, int k, const rb_tensor *t) {
     if (k == 0 && (op->flags & RB_OPF_ACCUMULATE)) return true;
-    return op->kind == RB_OP_UPDATE && t->segment == RB_SEG_PARAM;
+    return op->kind == RB_OP_ATTACK ? op->out[0] == op->in[0] : op->kind == RB_OP_UPDATE && t->segment == RB_SEG_PARAM;
 }
 
 static rb_status poison_outputs(rb_side *s, const rb_variant *v, const rb_op *op) {
@@ -247,8 +247,9 @@ static rb_status check_shape(check *c) {
         rb_error_clear();
         goto cleanup;
     }
-    static const rb_variant_kind kinds[] = {RB_VARIANT_TRAIN,    RB_VARIANT_TRAIN_TAIL, RB_VARIANT_EVAL,
-                                            RB_VARIANT_SNAPSHOT, RB_VARIANT_RESTORE,    RB_VARIANT_NORMS};
+    static const rb_variant_kind kinds[] = {RB_VARIANT_TRAIN,       RB_VARIANT_TRAIN_TAIL, RB_VARIANT_EVAL,
+                                            RB_VARIANT_SNAPSHOT,    RB_VARIANT_RESTORE,    RB_VARIANT_NORMS,
+                                            RB_VARIANT_ATTACK_INIT, RB_VARIANT_ATTACK,     RB_VARIANT_ATTACK_EVAL};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) RB_TRY(check_variant(c, kinds[k]));
 cleanup:
     rb__side_free(&c->here);

@@ -247,7 +247,9 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, floa
                  {*dropout > 0, "dropout"},
                  {rb_augment_any(&c->augment), "augment"},
                  {c->stop.kind != RB_STOP_NEVER, "early-stop"},
-                 {*batchnorm, "batchnorm"}};
+                 {*batchnorm, "batchnorm"},
+                 {c->adversary.steps > 0, "adversarial-training"},
+                 {c->distill, "distillation"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].used && n < (int)size)
             n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);

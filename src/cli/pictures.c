@@ -7,6 +7,7 @@
 #include "plot/filters.h"
 #include "plot/plot.h"
 #include "plot/recorded.h"
+#include "regbench/study.h"
 
 enum { ROWS = 4, COLUMNS = 10 };
 
@@ -55,7 +56,9 @@ static rb_status grids(rb_trainer *t, const char *session_dir, const rb_row *row
     const rb_dataset *data = rb_trainer_data(t);
     const char *of = rb_row_get_text(row, RB_COL(runs, case));
     const char *overrides = rb_row_get_text(row, RB_COL(runs, overrides));
+    const rb_study *study = rb_study_of_run(of);
     if (!data->labels || data->x_dtype != RB_U8) return RB_OK; /* no images */
+    if (study && !rb_study_foreseen(study)) return RB_OK;      /* what a strategy tries is not for looking at */
     RB_TRY(rb_plot_folder(session_dir, folder, sizeof folder));
     snprintf(seed, sizeof seed, "%lld", (long long)row->cells[RB_COL(runs, seed)].u.i);
     snprintf(title, sizeof title, "%s%s%.40s", of, *overrides ? ", " : "", overrides);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/attacks.h"
 #include "cli/checkpoints.h"
 #include "cli/classes.h"
 #include "cli/matrix.h"
@@ -246,6 +247,7 @@ static rb_status work(void *context, FILE *to) {
     RB_TRY(rb_place_trainer(&place, w->item, &row));
     w->trainer = place.trainer;
     RB_TRY(resume(w, &at, &row));
+    RB_TRY(rb_learn_from_teacher(w->trainer, (uint64_t)w->item->seed));
     rb_run_options options = {.seed = (uint64_t)w->item->seed,
                               .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
                               .no_eval = rb_given(w->o, RB_FLAG_NO_EVAL),
@@ -270,6 +272,8 @@ static rb_status work(void *context, FILE *to) {
     /* --max-steps promises one evaluation and no other. */
     if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0 && place.data->labels)
         RB_TRY(rb_send_classes(to, place.trainer, place.data, w->run_id));
+    if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0)
+        RB_TRY(rb_send_attacks(to, place.trainer, w->run_id));
 cleanup:
     status = rb_place_finish(to, &row, status, started);
     if (status == RB_OK && result.outcome == RB_OK && options.max_steps == 0)

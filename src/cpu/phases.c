@@ -126,7 +126,7 @@ static void schedule(planner *p, int i) {
     }
     case RB_OP_LOSS_CE:
     case RB_OP_LOSS_MSE:
-        p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
+        if (it->op->out[0] >= 0) p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
         break;
     case RB_OP_UPDATE:
     case RB_OP_NORMS:

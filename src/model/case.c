@@ -150,6 +150,15 @@ static rb_status set_stop(rb_case *c, const char *name, const char *value) {
                    rule);
 }
 
+/* One strength in place of the sweep. */
+static rb_status set_attack_eps(rb_case *c, const char *value) {
+    if (c->attack.kind == RB_ATTACK_NONE)
+        return rb_fail(RB_USAGE, "cannot set attack.eps: case %s is not attacked", c->name);
+    rb_status status = parse_real("attack.eps", value, 0, false, 256, &c->attack.eps[0]);
+    if (status == RB_OK) c->attack.n_eps = 1;
+    return status;
+}
+
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
     rb_case *c = &e->c;
     if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
@@ -187,6 +196,7 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
             }
         return n ? RB_OK : rb_fail(RB_USAGE, "cannot set dropout: case %s has no dropout layer", c->name);
     }
+    if (strcmp(name, "attack.eps") == 0) return set_attack_eps(c, value);
     if (strchr(name, '.')) return set_layer(e, name, value);
     if (strcmp(name, "patience") == 0 || strcmp(name, "stop-alpha") == 0 || strcmp(name, "stop-strip") == 0 ||
         strcmp(name, "stop-count") == 0)
@@ -195,8 +205,8 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     const char *nearest = rb_text_nearest(name, names, n);
     return rb_fail(RB_USAGE,
                    "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
-                   "crop-pad rotate optimizer train-size valid-size dataset patience stop-alpha stop-strip stop-count "
-                   "TAG.units TAG.kernel TAG.p TAG.slope",
+                   "crop-pad rotate optimizer train-size valid-size dataset attack.eps patience stop-alpha stop-strip "
+                   "stop-count TAG.units TAG.kernel TAG.p TAG.slope",
                    name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
@@ -228,6 +238,11 @@ rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t
     if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
     if (c->valid_share > 0 && !c->n_valid) rb_text_printf(text, "split share %.9g\n", (double)c->valid_share);
     if (c->label_noise > 0) rb_text_printf(text, "label noise %.9g\n", (double)c->label_noise);
+    if (c->temperature > 0) rb_text_printf(text, "temperature %.9g\n", (double)c->temperature);
+    if (c->distill) rb_text_printf(text, "distilled\n");
+    if (c->adversary.steps > 0)
+        rb_text_printf(text, "adversary steps %d of %.9g eps %.9g\n", c->adversary.steps, (double)c->adversary.step,
+                       (double)c->adversary.eps);
     if (rb_augment_any(&c->augment))
         rb_text_printf(text, "augment hflip %.9g vflip %.9g crop-pad %d rotate %.9g\n", (double)c->augment.hflip,
                        (double)c->augment.vflip, c->augment.crop_pad, (double)c->augment.rotate);

@@ -44,6 +44,9 @@ static void print_attributes(const rb_op *op, rb_text *text) {
                            (double)op->u.normalize.vflip, op->u.normalize.crop_pad,
                            op->u.normalize.rotate * 360.0 / RB_TURN);
         break;
+    case RB_OP_LOSS_CE:
+        if (op->u.loss.temperature != 1) rb_text_printf(text, " temperature %g", (double)op->u.loss.temperature);
+        break;
     case RB_OP_DROPOUT:
     case RB_OP_DROPOUT_DX:
         rb_text_printf(text, " p %g stream %u", (double)op->u.dropout.p, op->u.dropout.stream);

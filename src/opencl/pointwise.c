@@ -1,5 +1,5 @@
 /* pointwise.c: parts of the ops without neighbours: activations alone, residual sums, copies, the batch from the data
- * set. */
+ * set, steps of an attack. */
 #include <stddef.h>
 
 #include "opencl/opencl.h"
@@ -47,12 +47,38 @@ static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
     part->cost = it->D / 4.0;
 }
 
+/* The gradient's pixels (behind a linear layer: its rows) may be padded, those of the images are not. */
+static void lower_attack(rb__cl_plan *plan, const rb__cl_item *it) {
+    const rb_tensor *gradient = &plan->variant->tensors[it->in[1]];
+    const float mean = it->op->u.normalize.mean, stddev = it->op->u.normalize.stddev;
+    const bool flat = it->ldx == it->C; /* pixels without padding */
+    int pixels = flat ? 1 : it->H * it->W, ld = flat ? it->H * it->W * it->C : it->C;
+    int lda = flat ? (int)gradient->stride[0] : it->ldx;
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "pointwise.cl", "attack");
+    rb__cl_define(part, "LDA", lda);
+    rb__cl_define(part, "LD", ld);
+    rb__cl_define(part, "SCALAR", lda != ld || ld % RB__CL_LANES != 0);
+    rb__cl_define_float(part, "BLACK", (0 - mean) / stddev);
+    rb__cl_define_float(part, "WHITE", (1 - mean) / stddev);
+    for (int k = 0; k < 4; k++) rb__cl_in(plan, part, it->in[k]);
+    rb__cl_out(plan, part, it->out[0]);
+    rb__cl_int(part, it->N * pixels * ld);
+    if (plan->variant->tensors[it->out[0]].segment == RB_SEG_ACT)
+        rb__cl_flat_rows(plan, part, it->N, pixels, ld);
+    else
+        rb__cl_flat(plan, part, (int64_t)it->N * pixels * ld);
+}
+
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
     static const char *const bodies[RB_OP_KINDS] = {
         [RB_OP_ACT] = "act", [RB_OP_ACT_DX] = "act_dx", [RB_OP_ADD] = "add", [RB_OP_COPY] = "copy"};
     const rb_variant *v = plan->variant;
     if (it->op->kind == RB_OP_GATHER) {
         lower_gather(plan, it);
+        return;
+    }
+    if (it->op->kind == RB_OP_ATTACK) {
+        lower_attack(plan, it);
         return;
     }
     const rb_tensor *a = &v->tensors[it->in[0]], *y = &v->tensors[it->out[0]];

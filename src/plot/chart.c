@@ -9,7 +9,7 @@
 #include "core/file.h"
 #include "report/internal.h"
 
-enum { WIDTH = 900, HEIGHT = 440, LEGEND_ROW = 20, LETTER = 9, SAMPLE = 54 };
+enum { WIDTH = 900, HEIGHT = 440, LEGEND_ROW = 18, LETTER = 9, SAMPLE = 54 };
 
 const uint32_t rb_colors[RB_CHART_COLORS] = {0x0072b2, 0xd55e00, 0x009e73, 0xe69f00, 0xcc79a7, 0x56b4e9, 0x000000};
 
@@ -35,6 +35,17 @@ void rb_gnuplot_quote(const char *text, rb_text *out) {
         s += n ? n : 1;
     }
     rb_text_append(out, "'");
+}
+
+/* Of a long text the beginning: `longest` letters. */
+static void quote_cut(const char *text, int longest, rb_text *out) {
+    const char *end = text;
+    rb_text cut = {0};
+    for (int n = 0; *end && n < longest; n++)
+        for (end++; ((unsigned char)*end & 0xc0) == 0x80;) end++;
+    rb_text_printf(&cut, "%.*s%s", (int)(end - text), text, *end ? " .." : "");
+    rb_gnuplot_quote(rb_text_string(&cut), out);
+    rb_text_free(&cut);
 }
 
 /* Names go into comments of the data too: one line each. */
@@ -86,6 +97,8 @@ void rb_chart_row(rb_chart *c, int n, const double *values) {
     rb_text_append(&c->data, "\n");
 }
 
+enum { LEGEND_LETTERS = 88 }; /* as many as fit beside a sample */
+
 static void note_legend(rb_chart *c, const char *title, const char *with, rb_stroke stroke) {
     for (int i = 0; i < c->entries; i++)
         if (strcmp(rb_text_string(&c->keys[i]), title) == 0) return;
@@ -93,7 +106,7 @@ static void note_legend(rb_chart *c, const char *title, const char *with, rb_str
     rb_text_append(&c->keys[c->entries], title);
     rb_text *t = &c->legend[c->entries++];
     rb_text_printf(t, "NaN with %s lc rgb '#%06x' dt %d title ", with, (unsigned)rb_colors[stroke.color], stroke.dash);
-    rb_gnuplot_quote(title, t);
+    quote_cut(title, LEGEND_LETTERS, t);
 }
 
 void rb_chart_line(rb_chart *c, int set, const char *using, const char *with, rb_stroke stroke, const char *title) {
@@ -156,25 +169,19 @@ static int legend_columns(const rb_chart *c) {
     int longest = 1;
     for (int i = 0; i < c->entries; i++) {
         int n = rb__text_width(rb_text_string(&c->keys[i]));
-        if (n > longest) longest = n;
+        if (n > longest) longest = n < LEGEND_LETTERS ? n : LEGEND_LETTERS;
     }
     int fit = (WIDTH - 10) / (longest * LETTER + SAMPLE);
     return fit < 1 ? 1 : fit < c->entries ? fit : c->entries;
 }
 
-/* In small letters where it is long, and cut where it would not fit even so. */
-static void write_title(const char *title, rb_text *out) {
+/* In small letters where it is long. */
+static void write_title(const char *title, int height, rb_text *out) {
     enum { LONG = 95, LONGEST = 125 };
-    const char *end = title;
-    rb_text cut = {0};
-    int n = 0;
-    for (; *end && n < LONGEST; n++)
-        for (end++; ((unsigned char)*end & 0xc0) == 0x80;) end++;
-    rb_text_printf(&cut, "%.*s%s", (int)(end - title), title, *end ? " .." : "");
     rb_text_append(out, "set label 1 ");
-    rb_gnuplot_quote(rb_text_string(&cut), out);
-    rb_text_printf(out, " at screen 0.5, screen 0.95 center font ',%d' textcolor rgb '#222222'\n", n > LONG ? 10 : 13);
-    rb_text_free(&cut);
+    quote_cut(title, LONGEST, out);
+    rb_text_printf(out, " at screen 0.5, screen %.4f center font ',%d' textcolor rgb '#222222'\n", 1 - 23.0 / height,
+                   rb__text_width(title) > LONG ? 10 : 13);
 }
 
 void rb_gnuplot_head(const char *name, int width, int height, rb_text *out) {
@@ -199,7 +206,7 @@ static void write_head(const rb_chart *c, const char *title, int height, rb_text
                    "set autoscale xfix\n"
                    "set multiplot\n",
                    c->name);
-    write_title(title, out);
+    write_title(title, height, out);
 }
 
 /* Once, across the whole picture below all panels: a plot of nothing, whose key it is. */

@@ -26,13 +26,13 @@ typedef struct rb_chart {
     int room;         /* pixels between the panels and their names below, for long names of tics */
 } rb_chart;
 
-typedef enum rb_axis {
+typedef enum rb_chart_axis {
     RB_AXIS_LINEAR = 0,
     RB_LOG_X = 1,
     RB_LOG_Y = 2,
     RB_WHOLE_X = 4, /* a tic at every whole number */
     RB_FROM_ZERO = 8,
-} rb_axis;
+} rb_chart_axis;
 
 /* Number k of many lines: colours first, then the next dash type, so that 28 differ. */
 typedef struct rb_stroke {

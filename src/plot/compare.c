@@ -15,7 +15,7 @@ static rb_status panel(const rb_plots *p, int first, const char *column, const c
     double low = 0, high = 0, last = 0;
     *n = 0;
     for (int g = first; g < s->n_groups; g++) {
-        if (!rb_same_lab(&s->groups[g], &s->groups[first])) continue;
+        if (s->groups[g].searched || !rb_same_lab(&s->groups[g], &s->groups[first])) continue;
         rb_curves_free(&c);
         RB_TRY(rb_curves_read(s, g, RB_FROM_EPOCHS, "epoch", column, &c));
         if (c.points < 2) continue;

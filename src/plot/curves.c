@@ -40,6 +40,7 @@ rb_status rb_plot_curves(rb_plots *p) {
     rb_text title = {0};
     for (int g = 0; g < p->session.n_groups; g++) {
         bool enough = false;
+        if (p->session.groups[g].searched) continue;
         rb_chart_begin(&chart, p->session.groups[g].file, "curves");
         RB_TRY(panel(p, g, false, &chart, &enough));
         RB_TRY(panel(p, g, true, &chart, &enough));

@@ -31,7 +31,9 @@ static size_t panel(rb_chart *chart, const rb_csv *csv, int first, int k) {
     rb_text more = {0};
     size_t longest = 0;
     int n = 0, set = rb_chart_set(chart, PANELS[k].figure, "arm change low high");
-    rb_text_append(&more, "set xzeroaxis lt 1 lc rgb '#888888'\nset xtics scale 0 rotate by 90 right font ',11' (");
+    rb_text_append(
+        &more,
+        "set xzeroaxis lt 1 lc rgb '#888888'\nset yrange [*<0:0<*]\nset xtics scale 0 rotate by 90 right font ',11' (");
     for (int i = first; i < csv->n_rows; i++) {
         const char *arm = rb_csv_get(csv, i, "arm");
         if (!same_chart(csv, i, first) || strcmp(rb_csv_get(csv, i, "figure"), PANELS[k].figure) != 0) continue;

@@ -137,6 +137,17 @@ cleanup:
     return status;
 }
 
+/* Grids and lists of runs were chosen by a person, to be looked at; what a strategy tries was not. */
+static void note_searched(rb_recorded *r) {
+    const rb_csv *csv = &r->csv[RB_FROM_TRIALS];
+    for (int i = 0; i < csv->n_rows && r->group[RB_FROM_TRIALS]; i++) {
+        const char *strategy = rb_csv_get(csv, i, "strategy");
+        int g = r->group[RB_FROM_TRIALS][i];
+        if (g >= 0 && *strategy && strcmp(strategy, "grid") != 0 && strcmp(strategy, "list") != 0)
+            r->groups[g].searched = true;
+    }
+}
+
 rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
     rb_status status = RB_OK;
     rb_text path = {0};
@@ -158,6 +169,7 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
     RB_TRY(group_runs(out));
     for (int t = RB_FROM_EPOCHS; t < RB_SOURCES; t++)
         if (out->csv[t].n_rows > 0) RB_TRY(find_owners(out, (rb_source)t));
+    note_searched(out);
 cleanup:
     rb_text_free(&path);
     if (status != RB_OK) rb_recorded_free(out);

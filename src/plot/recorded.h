@@ -29,6 +29,7 @@ typedef struct rb_group {
     int first;        /* its first row in runs */
     int n_seeds;
     const char **seeds;
+    bool searched; /* trials of a study that searches: they matter together, each by itself tells little */
 } rb_group;
 
 typedef struct rb_recorded {

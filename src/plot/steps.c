@@ -38,7 +38,8 @@ cleanup:
 
 rb_status rb_plot_steps(rb_plots *p) {
     rb_status status = RB_OK;
-    for (int g = 0; g < p->session.n_groups; g++) RB_TRY(draw(p, g));
+    for (int g = 0; g < p->session.n_groups; g++)
+        if (!p->session.groups[g].searched) RB_TRY(draw(p, g));
 cleanup:
     return status;
 }

@@ -18,7 +18,7 @@ RB_INLINE rb_vf divide_255(rb_vf x) {
 #endif
 }
 
-static void normalize_bytes(const rb_op *op, const uint8_t *from, int width, float *to) {
+RB_INLINE void normalize_bytes(const rb_op *op, const uint8_t *from, int width, float *to) {
     float mean = op->u.normalize.mean, stddev = op->u.normalize.stddev;
     bool scaled = mean != 0.0f || stddev != 1.0f;
     int i = 0;
@@ -192,6 +192,41 @@ void RB_KERNEL(copy)(const rb__item *it, const rb__call *c) {
         memcpy(y, x, sizeof(float) * (size_t)n);
     else
         for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* The gradient's pixels and rows may be padded, those of the other three are not: x' = clip(x + step sign(g)). */
+void RB_KERNEL(attack)(const rb__item *it, const rb__call *c) {
+    const rb__geometry *g = &it->g;
+    const rb_tensor *dx = &it->variant->tensors[it->op->in[1]];
+    const float *x = c->in[0], *x0 = c->in[2], *strength = c->in[3];
+    float *to = c->out[0];
+    float mean = it->op->u.normalize.mean, stddev = it->op->u.normalize.stddev;
+    rb_vf black = rb_splat((0 - mean) / stddev), white = rb_splat((1 - mean) / stddev);
+    rb_vf step = rb_splat(strength[RB_STRENGTH_STEP]), eps = rb_splat(strength[RB_STRENGTH_EPS]);
+    bool dense = g->ldx == g->C;
+    int D = g->H * g->W * g->C, run = dense ? D : g->C;
+    for (int n = 0; n < c->rows; n++)
+        for (int at = 0; at < D; at += run) {
+            const float *from = (const float *)c->in[1] + n * dx->stride[0] + at / g->C * g->ldx;
+            int64_t row = (int64_t)n * D + at;
+            for (int i = 0; i < run; i += RB_LANES) {
+                int lanes = run - i < RB_LANES ? run - i : RB_LANES;
+                float in[3][RB_LANES] = {{0}}, out[RB_LANES];
+                const float *p[3] = {x + row + i, from + i, x0 + row + i};
+                rb_vf v[3];
+                for (int k = 0; k < 3; k++) {
+                    if (lanes < RB_LANES) memcpy(in[k], p[k], sizeof(float) * (size_t)lanes);
+                    v[k] = rb_load(lanes < RB_LANES ? in[k] : p[k]);
+                }
+                rb_vf low = v[2] - eps, high = v[2] + eps;
+                rb_vf sign = rb_select(v[1] > 0.0f, rb_splat(1.0f), rb_select(v[1] < 0.0f, rb_splat(-1.0f), v[1]));
+                low = rb_select(low < black, black, low), high = rb_select(high > white, white, high);
+                rb_vf value = v[0] + step * sign;
+                value = rb_select(value < low, low, rb_select(value > high, high, value));
+                rb_store_v(lanes < RB_LANES ? out : to + row + i, value);
+                if (lanes < RB_LANES) memcpy(to + row + i, out, sizeof(float) * (size_t)lanes);
+            }
+        }
 }
 
 /* Flat views of whole segments: snapshots. A unit is RB__FLAT_BLOCK values. */
