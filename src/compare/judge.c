@@ -44,6 +44,11 @@ static int values_wanted(const rb_contrast *c) {
 /* Scatter of an arm as a standard deviation would tell it, from the median deviation. */
 static double scatter(const double *x, int n) { return 1.4826 * rb_mad(x, n) / rb_median(x, n); }
 
+/* Samples of these sizes pass the test, if no value of one lies among the other's: p = 2 / binomial(n + m, n). */
+static bool can_pass(int n, int m) {
+    return exp(lgamma(n + 1.0) + lgamma(m + 1.0) - lgamma(n + m + 1.0)) * 2 <= RB_COMPARE_LEVEL;
+}
+
 static void unclear(rb_contrast *c) {
     char estimate[64], low[64], high[64];
     double effect = fabs(log(c->ratio.estimate)), t = log1p(c->threshold);
@@ -54,7 +59,7 @@ static void unclear(rb_contrast *c) {
     in_words(c->ratio.high, high, sizeof high);
     c->verdict = RB_UNCLEAR;
     c->wanted = values_wanted(c);
-    if (!c->ratio.bounded)
+    if (!c->ratio.bounded || !can_pass(c->n_a, c->n_b))
         n = snprintf(c->reason, (size_t)size, "too few values: %d and %d", c->n_a, c->n_b);
     else if (effect >= t)
         n = snprintf(c->reason, (size_t)size, "%s, but that may be chance (q = %.2g)", estimate, c->q);

@@ -375,8 +375,8 @@ void rb_compared_free(rb_compared *compared) {
 rb_status rb_compared_verdict(const rb_compared *c, rb_gate gate) {
     int found = c->slower + c->broken + (gate == RB_GATE_UNCLEAR ? c->unclear + c->apart - c->broken : 0);
     if (gate != RB_GATE_NONE && found > 0)
-        return rb_fail(RB_REGRESSION, "gate: %d slower, %d that run no more%s", c->slower, c->broken,
-                       gate == RB_GATE_UNCLEAR ? ", or rows that are unclear or not compared" : "");
+        return rb_fail(RB_REGRESSION, "gate: %d slower, %d that run no more in B, %d unclear, %d not compared",
+                       c->slower, c->broken, c->unclear, c->apart - c->broken);
     if (c->judged + (gate == RB_GATE_NONE ? c->ratios : 0) == 0)
         return rb_fail(RB_MISMATCH, "none of %d row%s could be %s: %s", c->n, c->n == 1 ? "" : "s",
                        gate == RB_GATE_NONE ? "compared" : "judged",
