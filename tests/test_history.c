@@ -196,6 +196,7 @@ static void no_false_steps(void **state) {
 }
 
 int main(void) {
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
     const struct CMUnitTest tests[] = {TEST(suspected_then_confirmed), TEST(several_steps), TEST(another_instrument),
                                        TEST(apart), TEST(no_false_steps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
