@@ -53,9 +53,9 @@ static inline void made_row(const made *m, rb_row *row) {
 static inline double made_speed(double level, int n) { return level * (1 + 0.001 * ((n * 7) % 19 - 9)); }
 
 /* A folder of sessions below which each is made. */
-static inline void made_begin(const char *folder, const char *name, rb_text *csv) {
+static inline void made_begin(const char *base, const char *name, rb_text *csv) {
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", base, name);
     mkdir(path, 0777);
     rb_text_clear(csv);
     rb_csv_header(RB_TABLE_runs, csv);
@@ -76,9 +76,9 @@ static inline void made_arm(rb_text *csv, made m, double level, int n) {
     }
 }
 
-static inline void made_write(const char *folder, const char *name, const char *file, const char *text) {
+static inline void made_write(const char *base, const char *name, const char *file, const char *text) {
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
+    snprintf(path, sizeof path, "%s/%s/%s", base, name, file);
     FILE *to = fopen(path, "w");
     assert_non_null(to);
     fputs(text, to);
