@@ -99,12 +99,13 @@ static void test_edit_values(void **state) {
     assert_ptr_equal(e.c.layers, e.layers);
     assert_string_equal(e.overrides, "");
     assert_int_equal(e.c.expect, RB_EXPECT_LEARNS);
-    static const char *const sets[][2] = {{"epochs", "12"},        {"batch", "256"},      {"lr", "0.5"},
-                                          {"momentum", "0.9"},     {"l1", "1e-4"},        {"l2", "0"},
-                                          {"weight-decay", ".25"}, {"dropout", "0.125"},  {"optimizer", "adam"},
-                                          {"train-size", "500"},   {"valid-size", "100"}, {"dataset", "fashion"},
-                                          {"hidden.units", "99"},  {"c.kernel", "5"},     {"pool.kernel", "3"},
-                                          {"drop.p", "0.75"},      {"leak.slope", "0.5"}, {"c.units", "6"}};
+    static const char *const sets[][2] = {
+        {"epochs", "12"},       {"batch", "256"},      {"lr", "0.5"},           {"momentum", "0.9"},
+        {"l1", "1e-4"},         {"l2", "0"},           {"weight-decay", ".25"}, {"dropout", "0.125"},
+        {"optimizer", "adam"},  {"train-size", "500"}, {"valid-size", "100"},   {"dataset", "fashion"},
+        {"hidden.units", "99"}, {"c.kernel", "5"},     {"pool.kernel", "3"},    {"drop.p", "0.75"},
+        {"leak.slope", "0.5"},  {"c.units", "6"},      {"hflip", "1"},          {"vflip", "0.25"},
+        {"crop-pad", "4"},      {"rotate", "180"}};
     rb_text overrides = {0};
     for (int i = 0; i < (int)(sizeof sets / sizeof sets[0]); i++) {
         assert_int_equal(rb_case_edit_set(&e, sets[i][0], sets[i][1]), RB_OK);
@@ -125,6 +126,8 @@ static void test_edit_values(void **state) {
     assert_int_equal(e.layers[2].kernel, 3);
     assert_true(e.layers[3].p == 0.75f && e.layers[6].p == 0.125f); /* dropout set both, drop.p then one */
     assert_true(e.layers[1].slope == 0.5f);
+    assert_true(e.c.augment.hflip == 1 && e.c.augment.vflip == 0.25f && e.c.augment.rotate == 180);
+    assert_int_equal(e.c.augment.crop_pad, 4);
     assert_int_equal(e.c.expect, RB_EXPECT_ANYTHING);
     assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
     assert_int_equal(e.c.optimizer, RB_SGD);
@@ -136,9 +139,10 @@ static void test_edit_bad_values(void **state) {
     rb_case_edit e, before;
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
     before = e;
-    static const char *const reals[] = {"lr",           "momentum", "l1",     "l2",
-                                        "weight-decay", "dropout",  "drop.p", "leak.slope"};
-    static const char *const wholes[] = {"epochs", "batch", "train-size", "valid-size", "hidden.units", "c.kernel"};
+    static const char *const reals[] = {"lr",     "momentum",   "l1",    "l2",    "weight-decay", "dropout",
+                                        "drop.p", "leak.slope", "hflip", "vflip", "rotate"};
+    static const char *const wholes[] = {"epochs",       "batch",    "train-size", "valid-size",
+                                         "hidden.units", "c.kernel", "crop-pad"};
     static const char *const never[] = {"nan", "inf", "-inf", "-1", "12x", "", "x", "1e999", "0.5 ", "--"};
     for (int v = 0; v < (int)(sizeof never / sizeof never[0]); v++) {
         for (int i = 0; i < (int)(sizeof reals / sizeof reals[0]); i++) {
@@ -166,6 +170,10 @@ static void test_edit_bad_values(void **state) {
                  "epochs must be a whole number from 1 to 1000000, not \"99999999999999999999\"");
     assert_fails(rb_case_edit_set(&e, "c.kernel", "256"), "c.kernel must be a whole number from 1 to 255, not \"256\"");
     assert_fails(rb_case_edit_set(&e, "optimizer", "Adam"), "optimizer must be sgd or adam, not \"Adam\"");
+    assert_fails(rb_case_edit_set(&e, "hflip", "1.01"), "hflip must be a number from 0 to 1, not \"1.01\"");
+    assert_fails(rb_case_edit_set(&e, "vflip", "-0.5"), "vflip must be a number from 0 to 1, not \"-0.5\"");
+    assert_fails(rb_case_edit_set(&e, "rotate", "181"), "rotate must be a number from 0 to 180, not \"181\"");
+    assert_fails(rb_case_edit_set(&e, "crop-pad", "512"), "crop-pad must be a whole number from 0 to 511, not \"512\"");
     assert_memory_equal(&e, &before, sizeof e); /* nothing was changed on the way */
 }
 
@@ -173,8 +181,9 @@ static void test_edit_unknown_names(void **state) {
     (void)state;
     rb_case_edit e;
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
-    static const char known[] = "; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size "
-                                "valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope";
+    static const char known[] =
+        "; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
+        "crop-pad rotate optimizer train-size valid-size dataset attack.eps TAG.units TAG.kernel TAG.p TAG.slope";
     char text[400];
     snprintf(text, sizeof text, "cannot set \"batsh\"; did you mean \"batch\"?%s", known);
     assert_fails(rb_case_edit_set(&e, "batsh", "8"), text);
@@ -245,8 +254,9 @@ static void test_describe_differs(void **state) {
                                         RB_END};
     rb_case original = tagged_case;
     original.layers = residual;
+    original.augment = (rb_augment){.hflip = 0.1f, .vflip = 0.2f, .crop_pad = 2, .rotate = 15};
     describe(&original, &base);
-    enum { CHANGES = 27 };
+    enum { CHANGES = 31 };
     for (int change = 0; change < CHANGES; change++) {
         rb_case c = original;
         rb_layer layers[8];
@@ -331,12 +341,31 @@ static void test_describe_differs(void **state) {
         case 25:
             c.name = "test/other";
             break;
+        case 26:
+            c.augment.hflip = nextafterf(0.1f, 1);
+            break;
+        case 27:
+            c.augment.vflip = nextafterf(0.2f, 1);
+            break;
+        case 28:
+            c.augment.crop_pad = 3;
+            break;
+        case 29:
+            c.augment.rotate = nextafterf(15, 20);
+            break;
         default:
             LAYER(0, kind, RB_LAYER_LINEAR);
             break;
         }
         describe(&c, &other);
         if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("change %d is not seen", change);
+    }
+    static const rb_augment each[] = {{.hflip = 0.5f}, {.vflip = 0.5f}, {.crop_pad = 1}, {.rotate = 1}};
+    for (int i = 0; i < 4; i++) {
+        rb_case c = tagged_case;
+        c.augment = each[i];
+        describe(&c, &other);
+        assert_non_null(strstr(rb_text_string(&other), "\naugment hflip "));
     }
     rb_text_clear(&other);
     assert_int_equal(rb_case_describe(&original, "0123abce", 60000, &other), RB_OK);
@@ -357,7 +386,8 @@ static void test_describe_is_equal(void **state) {
     memcpy(layers, tagged, sizeof tagged);
     c.layers = layers;
     describe(&tagged_case, &base);
-    describe(&tagged_case, &other); /* appended to a cleared text: twice is the same */
+    assert_null(strstr(rb_text_string(&base), "augment")); /* as it was before there was any */
+    describe(&tagged_case, &other);                        /* appended to a cleared text: twice is the same */
     assert_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
     c.title = "else", c.model = "Else", c.expect = RB_EXPECT_DIVERGES, c.norms = true, c.epochs = 77;
     LAYER(0, stride, 1), LAYER(0, in, 1), LAYER(2, stride, 2); /* the defaults */

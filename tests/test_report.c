@@ -34,18 +34,24 @@ static void headers(void **state) {
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
+        {RB_TABLE_attacks,
+         "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
+         "detector,detector_threshold,detector_tpr,detector_fpr\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
         {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
                            "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,
          "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
-         "optimizer,expect,expected_s\n"},
+         "optimizer,expect,expected_s,runs,strategy\n"},
         {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
         {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
         {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
          "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
+        {RB_TABLE_trials,
+         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
+         "seed,overrides,duration_s\n"},
         {RB_TABLE_compare,
          "schema_version,case,kind,across,arm_a,arm_b,machine,device_key,device,batch_size,precision,provider,submit,"
          "threads,overrides,phase,workload_hash,commit,n_a,n_b,samples_per_s_a,samples_per_s_b,ratio,ratio_low,ratio_"

@@ -123,6 +123,8 @@ rb_status rb_session_row(rb_session *s, const rb_row *row);
  * again, because it ended by itself: ok, diverged or unexpected. NULL where there is none; valid until the next
  * rb_session_row. */
 const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run);
+/* True if trials.csv already holds this run as a trial of this study. */
+bool rb_session_has_trial(const rb_session *s, const rb_row *trial);
 /* True if env.csv already holds the facts of this env_id. */
 bool rb_session_has_env(const rb_session *s, const char *env_id);
 /* Removes the lock; the folder stays. */

@@ -44,6 +44,7 @@ const rb_program *rb_trainer_program(const rb_trainer *t);
 const rb_case *rb_trainer_case(const rb_trainer *t);
 const rb_backend *rb_trainer_backend(const rb_trainer *t);
 const rb_dataset *rb_trainer_data(const rb_trainer *t);
+rb_device *rb_trainer_device(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
 /* The stream from which parameters were drawn and epoch orders are. */
 rb_mt19937 *rb_trainer_generator(rb_trainer *t);
@@ -74,6 +75,8 @@ rb_status rb_trainer_eval_submit(rb_trainer *t);
 rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy);
 /* Regression: the outputs of the last pass, (rows, columns). */
 rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values);
+/* Where spec.scores asks for them: values of the last layer (rows, classes) of the last pass. */
+rb_status rb_trainer_eval_scores(rb_trainer *t, float *scores);
 /* Row numbers of a split in the data set: rb_trainer_rows of them, training rows first, then test rows. */
 const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split);
 /* Labels of a split's first n rows, random ones as the case has them, for reports. */

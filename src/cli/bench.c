@@ -348,7 +348,7 @@ rb_status rb_verb_bench(const rb_options *o) {
     if (repetitions > 1000) return rb_fail(RB_USAGE, "--repetitions \"%d\": must be at most 1000", repetitions);
     RB_TRY(rb_matrix_build(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
-        RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
+        RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
         goto cleanup;
     }
     results = calloc((size_t)matrix.n, sizeof *results);

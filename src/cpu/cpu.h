@@ -46,7 +46,7 @@ typedef struct rb__kernels {
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
+        *avg_pool_dx, *act, *act_dx, *add, *attack, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
         *conv_dw_sparse, *conv_dx_sparse, *batchnorm_moments, *batchnorm, *batchnorm_dx_sums, *batchnorm_dx,
         *batchnorm_pool_sums, *batchnorm_pool_dx;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *linear_db, *sum_partials, *loss_total, *update, *update_total,

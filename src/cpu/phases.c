@@ -61,10 +61,13 @@ static void flush(planner *p) {
 
 static int blocks(int64_t n) { return (int)((n + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK); }
 
-/* Gradients of a linear layer that reads the batch as it comes from the data set can build it again. */
+/* Gradients of a linear layer that reads the batch as it comes from the data set can build it again; augmented, it is
+ * dearer to build than to keep. */
 static const rb__item *gather_of(const planner *p, int tensor) {
     for (int i = 0; i < p->plan->n_items; i++)
-        if (p->variant->ops[i].kind == RB_OP_GATHER && p->variant->ops[i].out[0] == tensor) return &p->plan->items[i];
+        if (p->variant->ops[i].kind == RB_OP_GATHER && p->variant->ops[i].out[0] == tensor &&
+            !rb_op_augments(&p->variant->ops[i]))
+            return &p->plan->items[i];
     return NULL;
 }
 
@@ -123,7 +126,7 @@ static void schedule(planner *p, int i) {
     }
     case RB_OP_LOSS_CE:
     case RB_OP_LOSS_MSE:
-        p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
+        if (it->op->out[0] >= 0) p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
         break;
     case RB_OP_UPDATE:
     case RB_OP_NORMS:

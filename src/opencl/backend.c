@@ -143,7 +143,8 @@ static const char *supports(rb_device *device, const rb_program *program, const 
     for (int k = 0; k < RB_OP_MAX_IN && !reason; k++) reason = too_large(device, variant, op->in[k]);
     for (int k = 0; k < RB_OP_MAX_OUT && !reason; k++) reason = too_large(device, variant, op->out[k]);
     if (reason) return reason;
-    return op->kind == RB_OP_ATTACK ? "attacks are not built for OpenCL yet" : NULL;
+    bool attack = op->kind == RB_OP_BATCHNORM_DX && !(op->flags & RB_OPF_TRAIN);
+    return attack ? "attacks on a model with batch norm are not built for OpenCL" : NULL;
 }
 
 /* --- store -------------------------------------------------------------------------------------------------------- */

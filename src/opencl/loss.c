@@ -3,11 +3,13 @@
 
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
     bool gradient = it->out[1] >= 0, predict = it->out[2] >= 0;
-    const bool mse = it->op->kind == RB_OP_LOSS_MSE, soft = !mse && it->in[3] >= 0;
-    int present = -1;
-    plan->n_loss_rows = it->N;
-    plan->loss_op = it->number;
-    plan->loss_rows = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)it->N);
+    const bool mse = it->op->kind == RB_OP_LOSS_MSE, soft = !mse && it->in[3] >= 0, scores = it->out[3] >= 0;
+    int present = -1, rows = rb__cl_work_new(plan, 2 * sizeof(float) * (size_t)it->N);
+    if (it->out[0] >= 0) { /* else, in an attack, nobody adds them up */
+        plan->n_loss_rows = it->N;
+        plan->loss_op = it->number;
+        plan->loss_rows = rows;
+    }
     if (gradient) {
         int counts = rb__cl_work_new(plan, sizeof(int32_t) * (size_t)plan->device->local);
         present = rb__cl_work_new(plan, sizeof(int32_t));
@@ -25,6 +27,8 @@ void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
     rb__cl_define(part, "SOFT", soft);
     rb__cl_define(part, "GRADIENT", gradient);
     rb__cl_define(part, "PREDICT", predict);
+    rb__cl_define(part, "SCORES", scores);
+    rb__cl_define_float(part, "INVERSE_T", mse ? 1.0f : 1.0f / it->op->u.loss.temperature);
     rb__cl_cursor(plan, part);
     rb__cl_in(plan, part, it->in[0]);
     rb__cl_in(plan, part, it->in[1]);
@@ -35,7 +39,8 @@ void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *it) {
         rb__cl_work_in(part, present, "__global const int *");
     }
     if (predict) rb__cl_out(plan, part, it->out[2]);
-    rb__cl_work_out(part, plan->loss_rows, "__global float2 *");
+    if (scores) rb__cl_out(plan, part, it->out[3]);
+    rb__cl_work_out(part, rows, "__global float2 *");
     rb__cl_int(part, it->N);
     rb__cl_rows(plan, part, it->N);
     part->cost = (double)it->K * 4.0 * 16;

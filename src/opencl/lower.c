@@ -18,6 +18,12 @@ static void measure_linear(rb__cl_item *it, const rb_tensor *x, const rb_tensor 
     it->D = it->H * it->W == 1 && !all_rows ? it->C : it->ldx;
 }
 
+/* The gradient of an input: its rows end with padding for which there are no weights. */
+static void limit_rows(rb__cl_item *it, const rb_tensor *w) {
+    int rows = (int)(w->bytes / sizeof(float)) / it->ldw;
+    if (it->D > rows) it->D = rows;
+}
+
 static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int number) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
     for (int i = 0; i < 2; i++) in[i] = op->in[i] < 0 ? NULL : &v->tensors[op->in[i]];
@@ -31,6 +37,7 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
         break;
     case RB_OP_LINEAR_DX:
         measure_linear(it, out, in[0], false);
+        limit_rows(it, in[1]);
         break;
     case RB_OP_LINEAR_DW:
         measure_linear(it, in[0], in[1], true);
@@ -49,6 +56,9 @@ static void prepare(rb__cl_item *it, const rb_variant *v, const rb_op *op, int n
         break;
     case RB_OP_BATCHNORM_DX:
         measure(it, in[0], in[1]);
+        break;
+    case RB_OP_ATTACK:
+        measure(it, in[1], out);
         break;
     case RB_OP_LOSS_CE:
     case RB_OP_LOSS_MSE:
@@ -126,6 +136,7 @@ void rb__cl_lower(rb__cl_plan *plan) {
         case RB_OP_ACT_DX:
         case RB_OP_ADD:
         case RB_OP_COPY:
+        case RB_OP_ATTACK:
             rb__cl_lower_pointwise(plan, it);
             break;
         case RB_OP_LINEAR:

@@ -12,6 +12,7 @@ static bool may_gather(const rb__cl_plan *plan, const rb__cl_item *it, const rb_
 static void merge_gather(const rb__cl_plan *plan, rb__cl_item *items, rb__cl_item *gather) {
     const rb_variant *v = plan->variant;
     int x = gather->out[0];
+    if (rb_op_augments(gather->op)) return; /* each layer that reads it would put the images together anew */
     for (int i = 0; i < v->n_ops; i++)
         for (int k = 0; k < RB_OP_MAX_IN; k++)
             if (items[i].in[k] == x && (k > 0 || !may_gather(plan, &items[i], gather))) return;

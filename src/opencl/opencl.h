@@ -223,7 +223,7 @@ void rb__cl_lower_clblast(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_conv(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_gemm(rb__cl_plan *plan, rb__cl_item *item); /* linear and conv in the gpu family */
 void rb__cl_lower_pool(rb__cl_plan *plan, rb__cl_item *item);
-void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER */
+void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *item); /* ACT, ACT_DX, ADD, COPY, GATHER, ATTACK */
 void rb__cl_lower_batchnorm(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_dropout(rb__cl_plan *plan, rb__cl_item *item);
 void rb__cl_lower_loss(rb__cl_plan *plan, rb__cl_item *item);

@@ -1,5 +1,7 @@
 /* pointwise.c: parts of the ops without neighbours: activations alone, residual sums, copies, the batch from the data
- * set. */
+ * set, steps of an attack. */
+#include <stddef.h>
+
 #include "opencl/opencl.h"
 #include "opencl/tuning.h"
 
@@ -26,11 +28,45 @@ static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dty
 
 static void lower_gather(rb__cl_plan *plan, const rb__cl_item *it) {
     rb__cl_part *part = rb__cl_part_new(plan, it->number, "gather.cl", "gather");
+    const rb_op *op = it->op;
     rb__cl_define(part, "D", it->D);
+    rb__cl_define(part, "AUGMENT", rb_op_augments(op));
+    if (rb_op_augments(op)) {
+        rb__cl_define(part, "C", it->C);
+        rb__cl_define(part, "H", it->H);
+        rb__cl_define(part, "W", it->W);
+        rb__cl_define(part, "SEED", (int)(offsetof(rb_ctrl_head, seed) / sizeof(int32_t)));
+        rb__cl_define_float(part, "HFLIP", op->u.normalize.hflip);
+        rb__cl_define_float(part, "VFLIP", op->u.normalize.vflip);
+        rb__cl_define(part, "CROP_PAD", op->u.normalize.crop_pad);
+        rb__cl_define(part, "ROTATE", op->u.normalize.rotate);
+    }
     rb__cl_input(plan, part, it);
     rb__cl_out(plan, part, it->out[0]);
     part->groups = it->N;
     part->cost = it->D / 4.0;
+}
+
+/* The gradient's pixels (behind a linear layer: its rows) may be padded, those of the images are not. */
+static void lower_attack(rb__cl_plan *plan, const rb__cl_item *it) {
+    const rb_tensor *gradient = &plan->variant->tensors[it->in[1]];
+    const float mean = it->op->u.normalize.mean, stddev = it->op->u.normalize.stddev;
+    const bool flat = it->ldx == it->C; /* pixels without padding */
+    int pixels = flat ? 1 : it->H * it->W, ld = flat ? it->H * it->W * it->C : it->C;
+    int lda = flat ? (int)gradient->stride[0] : it->ldx;
+    rb__cl_part *part = rb__cl_part_new(plan, it->number, "pointwise.cl", "attack");
+    rb__cl_define(part, "LDA", lda);
+    rb__cl_define(part, "LD", ld);
+    rb__cl_define(part, "SCALAR", lda != ld || ld % RB__CL_LANES != 0);
+    rb__cl_define_float(part, "BLACK", (0 - mean) / stddev);
+    rb__cl_define_float(part, "WHITE", (1 - mean) / stddev);
+    for (int k = 0; k < 4; k++) rb__cl_in(plan, part, it->in[k]);
+    rb__cl_out(plan, part, it->out[0]);
+    rb__cl_int(part, it->N * pixels * ld);
+    if (plan->variant->tensors[it->out[0]].segment == RB_SEG_ACT)
+        rb__cl_flat_rows(plan, part, it->N, pixels, ld);
+    else
+        rb__cl_flat(plan, part, (int64_t)it->N * pixels * ld);
 }
 
 void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
@@ -39,6 +75,10 @@ void rb__cl_lower_pointwise(rb__cl_plan *plan, rb__cl_item *it) {
     const rb_variant *v = plan->variant;
     if (it->op->kind == RB_OP_GATHER) {
         lower_gather(plan, it);
+        return;
+    }
+    if (it->op->kind == RB_OP_ATTACK) {
+        lower_attack(plan, it);
         return;
     }
     const rb_tensor *a = &v->tensors[it->in[0]], *y = &v->tensors[it->out[0]];

@@ -25,7 +25,7 @@ double RB_KERNEL(fma)(int rounds, float *out);
 
 rb__rows_fn RB_KERNEL(gather), RB_KERNEL(linear), RB_KERNEL(linear_dx), RB_KERNEL(conv), RB_KERNEL(conv_dx),
     RB_KERNEL(conv_dw), RB_KERNEL(max_pool), RB_KERNEL(max_pool_dx), RB_KERNEL(avg_pool), RB_KERNEL(avg_pool_dx),
-    RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(copy), RB_KERNEL(loss_ce), RB_KERNEL(conv_planar),
+    RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(attack), RB_KERNEL(copy), RB_KERNEL(loss_ce), RB_KERNEL(conv_planar),
     RB_KERNEL(conv_dw_planar), RB_KERNEL(conv_dw_sparse), RB_KERNEL(conv_dx_sparse), RB_KERNEL(dropout),
     RB_KERNEL(loss_mse), RB_KERNEL(batchnorm_moments), RB_KERNEL(batchnorm), RB_KERNEL(batchnorm_dx_sums),
     RB_KERNEL(batchnorm_dx), RB_KERNEL(batchnorm_pool_sums), RB_KERNEL(batchnorm_pool_dx);
