@@ -262,6 +262,50 @@ static void slowdowns(void **state) {
     assert_true(v[RB_UNCLEAR] >= 450 && v[RB_SAME] == 0 && v[RB_FASTER] <= 5);
 }
 
+/* Recorded: samples per second of 40 processes of `bench trajectory/mlp-b256 -t 1 --quick` one after another on two
+ * cores, while other programs came and took them: a drift of which no test of two samples knows. */
+static const double recorded[] = {543624, 422280, 304432, 428001, 601563, 441551, 514410, 394836, 405931, 337038,
+                                  333779, 127758, 126873, 98620,  133097, 118275, 119042, 108207, 104941, 107016,
+                                  107329, 86208,  101956, 99890,  113550, 99715,  108361, 108332, 100535, 114345,
+                                  130482, 115372, 101479, 109288, 140362, 169558, 135457, 120941, 118990, 126955};
+enum { RECORDED = sizeof recorded / sizeof *recorded };
+
+/* One program against itself on that machine. By turns, A B B A, it is never slower or faster; one arm after the other
+ * it would be: that is why builds take turns. */
+static void turns(void **state) {
+    int by_turns = 0, in_sequence = 0, comparisons = 0, random = 0;
+    stream s = {5};
+    (void)state;
+    for (int n = RB_GATE_VALUES; n <= 10; n++)
+        for (int from = 0; from + 2 * n <= RECORDED; from++, comparisons++) {
+            double a[10], b[10];
+            for (int i = 0; i < 2 * n; i++) *(i % 4 == 0 || i % 4 == 3 ? &a[i / 2] : &b[i / 2]) = recorded[from + i];
+            rb_verdict v = verdict_of(a, n, b, n, RB_THRESHOLD_CPU, true);
+            by_turns += v == RB_SLOWER || v == RB_FASTER;
+            v = verdict_of(recorded + from, n, recorded + from + n, n, RB_THRESHOLD_CPU, true);
+            in_sequence += v == RB_SLOWER || v == RB_FASTER;
+            for (int i = 0; i < n; i++) b[i] *= 0.1;
+            assert_int_equal(verdict_of(a, n, b, n, RB_THRESHOLD_CPU, true), RB_SLOWER); /* it is not blind, either */
+        }
+    assert_true(comparisons >= 90);
+    assert_int_equal(by_turns, 0);
+    assert_true(in_sequence > comparisons / 4);
+    for (int t = 0; t < 1000; t++) { /* and in any order: at most as often as the level says */
+        double drawn[RECORDED];
+        memcpy(drawn, recorded, sizeof recorded);
+        for (int i = RECORDED - 1; i > 0; i--) {
+            int k = stream_int(&s, 0, i);
+            double x = drawn[i];
+            drawn[i] = drawn[k];
+            drawn[k] = x;
+        }
+        rb_verdict v = verdict_of(drawn, 10, drawn + 10, 10, RB_THRESHOLD_CPU, true);
+        random += v == RB_SLOWER || v == RB_FASTER;
+    }
+    double most = 1000 * RB_COMPARE_LEVEL;
+    assert_true(random <= most + 3 * sqrt(most));
+}
+
 static void reasons(void **state) {
     const double a[] = {100, 101, 99, 100.5, 99.5, 100.2, 99.8, 100.1, 99.9, 100.3};
     double b[10], far[10], near_[10], wild[10];
@@ -325,7 +369,8 @@ int main(void) {
         cmocka_unit_test(infarction),   cmocka_unit_test(scipy_values),
         cmocka_unit_test(laws),         cmocka_unit_test(coverage),
         cmocka_unit_test(false_alarms), cmocka_unit_test(slowdowns),
-        cmocka_unit_test(reasons),      cmocka_unit_test(families),
+        cmocka_unit_test(turns),        cmocka_unit_test(reasons),
+        cmocka_unit_test(families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
