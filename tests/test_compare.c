@@ -155,7 +155,7 @@ static void not_compared(void **state) {
         seen |= 1 << (name[0] - 'a');
         if (name[0] == 'a') assert_part(&c, i, reason, "another workload_hash, 111111111111 and 222222222222");
         if (name[0] == 'b') assert_part(&c, i, reason, "another schema_version, 1 and 7");
-        if (name[0] == 'c') assert_part(&c, i, reason, "only in ");
+        if (name[0] == 'c') assert_text(&c, i, reason, "only in A");
         if (name[0] == 'd') assert_text(&c, i, reason, "B: 7 of 7 crash (died by signal 11)");
         if (name[0] == 'e') assert_text(&c, i, reason, "B: 2 of 9 timeout");
         if (name[0] == 'f') assert_text(&c, i, reason, "A: 2 of 2 oom (out of memory)");
@@ -169,6 +169,17 @@ static void not_compared(void **state) {
     assert_int_equal(c.judged, 2);
     assert_int_equal(c.broken, 1);
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_REGRESSION, "1 that run no more in B");
+    rb_compared_free(&c);
+    made_begin(dir, "p", &csv);
+    made_arm(&csv, (made){.provider = "own onednn"}, 1000, 7);
+    keep("p");
+    made_begin(dir, "q", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    keep("q");
+    assert_int_equal(compare("p", "q", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.n, 2);
+    assert_text(&c, 0, reason, "only in B; the other arm differs in provider");
+    assert_text(&c, 1, reason, "only in A; the other arm differs in provider");
     rb_compared_free(&c);
     /* Nothing at all that may be compared is no success, with or without a gate. */
     made_begin(dir, "x", &csv);

@@ -65,6 +65,24 @@ static rb_status make_key(const rb_row *row, unsigned differs, rb_entry *entry) 
     return rb_text_status(&key);
 }
 
+void rb_arms_tell_difference(const rb_arms *arms, const rb_row *a, const rb_row *b, rb_text *out) {
+    rb_text x = {0}, y = {0};
+    size_t begin = out->length;
+    for (size_t i = 0; i < sizeof base / sizeof *base; i++) {
+        if (base[i].differs & arms->differs) continue;
+        rb_text_clear(&x);
+        rb_text_clear(&y);
+        rb__csv_cell(&a->cells[base[i].column], &x);
+        rb__csv_cell(&b->cells[base[i].column], &y);
+        if (strcmp(rb_text_string(&x), rb_text_string(&y)) != 0)
+            rb_text_printf(out, "%s%s", out->length > begin ? ", " : "", rb_column_name(RB_TABLE_runs, base[i].column));
+    }
+    /* Where providers may differ, kinds may not. */
+    if (out->length == begin && strcmp(rb_run_kind(a), rb_run_kind(b)) != 0) rb_text_append(out, "provider");
+    rb_text_free(&x);
+    rb_text_free(&y);
+}
+
 static void make_label(const rb_row *row, rb_across across, const char *session, rb_text *out) {
     const char *key = rb_row_get_text(row, RB_COL(runs, device_key));
     switch (across) {
@@ -167,14 +185,14 @@ rb_status rb_arms_of(const rb_runs *const *sessions, int n, rb_across across, rb
         out->machines = n == 2 && other_machine(sessions[0], sessions[1]);
     }
     if (across == RB_ACROSS_MACHINE) out->machines = true;
-    unsigned differs = 1u << across | (out->machines ? FOR(MACHINE) : 0);
+    out->differs = 1u << across | (out->machines ? FOR(MACHINE) : 0);
     for (int s = 0; s < n; s++)
         for (int i = 0; i < sessions[s]->n; i++) {
             rb_entry *e = &out->entries[out->n++];
             e->row = &sessions[s]->rows[i];
             e->at = out->n;
             e->arm = s;
-            RB_TRY(make_key(e->row, differs, e));
+            RB_TRY(make_key(e->row, out->differs, e));
             if (across == RB_ACROSS_SESSIONS) continue;
             rb_text_clear(&label);
             make_label(e->row, across, sessions[s]->path, &label);

@@ -142,6 +142,22 @@ static bool is_lonely(const rb_entry *base, const rb_entry *base_end, const rb_e
     return true;
 }
 
+/* "only in A", and what the other arm has instead where it is nearly the same. */
+static void tell_alone(const rb_arms *arms, const rb_entry *from, const rb_entry *stem, const rb_entry *stem_end,
+                       rb_text *why) {
+    bool lettered = arms->across == RB_ACROSS_SESSIONS || arms->across == RB_ACROSS_BUILDS;
+    if (lettered)
+        rb_text_printf(why, "only in %c", 'A' + from->arm);
+    else
+        rb_text_printf(why, "only in %s", arms->labels[from->arm]);
+    for (const rb_entry *e = stem; e < stem_end; e++) {
+        if (e->arm == from->arm || !isfinite(speed_of(e->row))) continue;
+        rb_text_append(why, "; the other arm differs in ");
+        rb_arms_tell_difference(arms, from->row, e->row, why);
+        return;
+    }
+}
+
 /* Runs of one key with values in one arm only: why they have no partner. `base` .. `base_end` differ in work alone,
  * `stem` .. `stem_end` also in how it is done. */
 static rb_status tell_lonely(pairing *p, const rb_entry *from, int arm, const rb_entry *base, const rb_entry *base_end,
@@ -170,7 +186,7 @@ static rb_status tell_lonely(pairing *p, const rb_entry *from, int arm, const rb
     for (int k = 0; k < p->arms->n_arms; k++)
         if (k != arm) tell_failures(stem, stem_end, k, (char)('A' + (k > arm)), &why);
     bool broken = why.length && arm == 0; /* A ran, B did not */
-    if (!why.length) rb_text_printf(&why, "only in %s", p->arms->labels[arm]);
+    if (!why.length) tell_alone(p->arms, from, stem, stem_end, &why);
     RB_TRY(rb_text_status(&why));
     RB_TRY(arm == 0 ? set_apart(p, from, NULL, why.data) : set_apart(p, NULL, from, why.data));
     p->pairs[p->n - 1].broken = broken;
