@@ -170,6 +170,19 @@ static void not_compared(void **state) {
     assert_int_equal(c.broken, 1);
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_REGRESSION, "1 that run no more in B");
     rb_compared_free(&c);
+    /* A number beside a failed check is none. */
+    rb_row bad;
+    made_begin(dir, "p", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_row(&(made){.speed = 9000}, &bad);
+    rb_row_text(&bad, RB_COL(runs, status), "verify-failed");
+    rb_csv_row(&bad, &csv);
+    rb_row_end(&bad);
+    keep("p");
+    assert_int_equal(compare("p", "p", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.rows[0].cells[RB_COL(compare, n_a)].u.i, 7);
+    assert_text(&c, 0, reason, "A: 1 of 8 verify-failed; B: 1 of 8 verify-failed");
+    rb_compared_free(&c);
     made_begin(dir, "p", &csv);
     made_arm(&csv, (made){.provider = "own onednn"}, 1000, 7);
     keep("p");

@@ -3,6 +3,7 @@
 #include "report_util.h"
 
 #include "compare/history.h"
+#include "compare/judge.h"
 #include "made_session.h"
 
 enum { MOST = 40 };
@@ -166,33 +167,46 @@ static void apart(void **state) {
     forget();
 }
 
-/* Sessions that differ by nothing but noise: of 40 histories of 12 sessions each at most one has a step. */
+/* Twelve sessions of seven processes with this noise, 5 % slower from the eighth on or not at all. */
+static void noisy_history(uint64_t seed, double noise, bool step, rb_history *out) {
+    stream s = {seed};
+    for (int i = 0; i < 12; i++) {
+        double speeds[7];
+        for (int k = 0; k < 7; k++) {
+            double u = 1 - stream_unit(&s), v = stream_unit(&s);
+            double normal = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+            speeds[k] = 1000 * (step && i >= 7 ? 1 / 1.05 : 1) * exp(noise * normal);
+        }
+        session_of((made){.commit = commits[i % 8]}, speeds, 7, NULL);
+    }
+    history_of(out);
+    forget();
+}
+
+/* Sessions that differ by nothing but noise have steps as rarely as the level says, on a machine so noisy that the
+ * threshold does not help; a step of 5 % at 2 % noise is found where it is. */
 static void no_false_steps(void **state) {
+    enum { HISTORIES = 400 };
     int with_steps = 0, found = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 80; seed++) {
-        stream s = {seed};
+    for (uint64_t seed = 1; seed <= HISTORIES; seed++) {
         rb_history h;
-        bool step = seed > 40; /* 5 % slower from the eighth session on */
-        for (int i = 0; i < 12; i++) {
-            double speeds[7];
-            for (int k = 0; k < 7; k++) {
-                double u = 1 - stream_unit(&s), v = stream_unit(&s);
-                double normal = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-                speeds[k] = 1000 * (step && i >= 7 ? 1 / 1.05 : 1) * exp(0.02 * normal);
-            }
-            session_of((made){.commit = commits[i % 8]}, speeds, 7, NULL);
-        }
-        history_of(&h);
         int steps = 0;
+        noisy_history(seed, 0.1, false, &h);
         for (int i = 0; i < h.n; i++) steps += *step_at(&h, i) != '\0';
-        with_steps += !step && steps > 0;
-        found += step && steps == 1 && !strcmp(step_at(&h, 7), "slower, confirmed");
+        with_steps += steps > 0;
         rb_history_free(&h);
-        forget();
+        if (seed > 40) continue;
+        noisy_history(seed, 0.02, true, &h);
+        steps = 0;
+        for (int i = 0; i < h.n; i++) steps += *step_at(&h, i) != '\0';
+        found += steps == 1 && !strcmp(step_at(&h, 7), "slower, confirmed");
+        rb_history_free(&h);
     }
-    assert_true(with_steps <= 1);
-    assert_true(found >= 32); /* at the very session; a neighbour is as good, but not counted */
+    double most = HISTORIES * RB_COMPARE_LEVEL;
+    print_message("%d of %d histories without a step have one; %d of 40 steps found\n", with_steps, HISTORIES, found);
+    assert_true(with_steps <= most + 3 * sqrt(most));
+    assert_true(found >= 36); /* at the very session; a neighbour is as good, but not counted */
 }
 
 int main(void) {

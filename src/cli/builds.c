@@ -61,7 +61,7 @@ static rb_status step(const char *const *argv, const char *log, const char *what
  * folder with the commit's name is always complete. */
 static rb_status build_commit(const char *commit, const char *folder) {
     rb_status status = RB_OK;
-    char what[96], fresh[RB_PATH], source[RB_PATH], build[RB_PATH], log[RB_PATH];
+    char jobs[16], what[96], fresh[RB_PATH], source[RB_PATH], build[RB_PATH], log[RB_PATH];
     RB_TRY(rb__path(fresh, sizeof fresh, "%s.%ld.tmp", folder, (long)getpid()));
     RB_TRY(rb__path(source, sizeof source, "%s/source", fresh));
     RB_TRY(rb__path(build, sizeof build, "%s/build", fresh));
@@ -70,9 +70,10 @@ static rb_status build_commit(const char *commit, const char *folder) {
     const char *const forget[] = {"git", "worktree", "remove", "--force", source, NULL};
     const char *const configure[] = {
         "cmake", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DREGBENCH_TESTS=OFF", NULL};
-    const char *const make[] = {"cmake", "--build", build, "--parallel", NULL};
+    const char *const make[] = {"cmake", "--build", build, "--parallel", jobs, NULL};
     const char *const sweep[] = {"rm", "-rf", fresh, NULL};
     int ignored;
+    snprintf(jobs, sizeof jobs, "%ld", sysconf(_SC_NPROCESSORS_ONLN)); /* make's own idea is: all at once */
     snprintf(what, sizeof what, "building commit %.12s", commit);
     rb_log(RB_LOG_INFO, "%s (once; kept in %s)", what, folder);
     if (rb__make_folders(fresh) != 0) {

@@ -145,7 +145,7 @@ static rb_status check_events(const char *dir, int n_runs) {
     if (!file) return rb_fail_native(RB_INPUT, errno, "cannot open %s: %s", path, strerror(errno));
     while ((length = getline(&line, &capacity, file)) > 0) {
         whole = line[length - 1] == '\n';
-        runs += whole && !strncmp(line, begin, sizeof begin - 1);
+        runs += !strncmp(line, begin, sizeof begin - 1);
     }
     if (!whole)
         status = rb_fail(RB_INPUT,
