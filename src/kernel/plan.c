@@ -94,7 +94,7 @@ void rb__kn_whole(rb__kn_part *part) { part->args[part->n_args - 1].whole = true
 void rb__kn_cursor(const rb__kn_plan *plan, rb__kn_part *part) {
     add_arg(part, "__global const int *")->work = RB__KN_HEAD;
     rb__kn_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
-    rb__kn_define(part, "BATCH", plan->program->spec.batch);
+    rb__kn_define(part, "BATCH", rb_variant_batch(plan->program, plan->variant));
 }
 
 int rb__kn_work_new(rb__kn_plan *plan, size_t bytes) {
@@ -120,7 +120,7 @@ void rb__kn_rows(const rb__kn_plan *plan, rb__kn_part *part, int n) {
 }
 
 int rb__kn_batch_rows(const rb__kn_plan *plan, int pixels) {
-    int batch = plan->program->spec.batch;
+    int batch = rb_variant_batch(plan->program, plan->variant);
     return pixels == 1 ? RB__KN_ROWS : (batch + RB__KN_CONV_GROUPS - 1) / RB__KN_CONV_GROUPS;
 }
 
