@@ -1,8 +1,8 @@
-/* test_cuda_compile.c: every case's CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, and
- * what ptxas says about registers.
+/* test_cuda_compile.c: the cases' CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, and what
+ * ptxas says about registers.
  *
- * usage: test_cuda_compile [all]: some cases for the oldest and the newest target, or all cases for every target.
- * Sources come from the backend itself over the stand-ins of tests/cuda, which leave them in a folder. */
+ * usage: test_cuda_compile [all]: some cases, or all, for the oldest and the newest target. Sources come from the backend
+ * itself over the stand-ins of tests/cuda, which leave them in a folder. */
 #include "cli_util.h"
 
 #include <dirent.h>
@@ -136,7 +136,7 @@ static void every_case_compiles(void **state) {
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         sources++;
         for (int i = 0; i < nvrtc.n_targets; i++)
-            if (all || i == 0 || i == nvrtc.n_targets - 1)
+            if (i == 0 || i == nvrtc.n_targets - 1)
                 compile(&nvrtc, entry->d_name, text.data, nvrtc.targets[i], &kernels, &worst);
         rb_text_free(&text);
     }
