@@ -174,10 +174,10 @@ static rb_status tell_lonely(pairing *p, const rb_entry *from, int arm, const rb
         int column = schema ? 0 : RB_COL(runs, workload_hash);
         const rb_row *a = from->arm < other->arm ? from->row : other->row, *b = a == from->row ? other->row : from->row;
         if (schema)
-            rb_text_printf(&why, "not compared: another schema_version, %lld and %lld", (long long)a->cells[0].u.i,
+            rb_text_printf(&why, "another schema_version, %lld and %lld: not compared", (long long)a->cells[0].u.i,
                            (long long)b->cells[0].u.i);
         else
-            rb_text_printf(&why, "not compared: another workload_hash, %s and %s", rb_row_get_text(a, column),
+            rb_text_printf(&why, "another workload_hash, %s and %s: not compared", rb_row_get_text(a, column),
                            rb_row_get_text(b, column));
         RB_TRY(rb_text_status(&why));
         RB_TRY(from->arm < other->arm ? set_apart(p, from, other, why.data) : set_apart(p, other, from, why.data));
