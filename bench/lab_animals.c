@@ -20,16 +20,17 @@ static const rb_layer animal_net_dropout[] = {
     RB_DROPOUT(0.3f), RB_LEAKY_RELU(0.01f), RB_LINEAR(3),         RB_END};
 
 /* A few dozen images are learned by heart or not at all, depending on which they are. */
-#define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .expect = RB_EXPECT_ANYTHING
+#define ANIMALS .dataset = "animals", .in_order = true, .batch = 128, .eval_train = true, .expect = RB_EXPECT_ANYTHING
 #define NET     .model = "AnimalNet", .layers = animal_net, .momentum = 0.99f, ANIMALS
 /* An epoch of a step or two: ten of them are decided at once. */
-#define FEW     .n_valid = 100, .window_epochs = 10
-#define PENALTY .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
-#define DROPOUT .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
-#define RATE    .n_train = 250, .epochs = 20, FEW, NET
-#define AUGMENT .lr = 1e-3f, .n_train = 250, .epochs = 250, FEW, NET
-#define NOISE   .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
-#define FULL    .valid_share = 0.2f, NET
+#define FEW         .n_valid = 100, .window_epochs = 10
+#define PENALTY     .lr = 5e-3f, .epochs = 150, .layer_norms = true, FEW, NET
+#define REGULARIZED .base = "animals/unregularized", PENALTY
+#define DROPOUT     .lr = 5e-3f, .momentum = 0.9f, .n_train = 100, .epochs = 200, FEW, ANIMALS
+#define RATE        .n_train = 250, .epochs = 20, FEW, NET
+#define AUGMENT     .lr = 1e-3f, .n_train = 250, .epochs = 250, FEW, NET
+#define NOISE       .lr = 5e-3f, .n_train = 100, .epochs = 200, FEW, NET
+#define FULL        .valid_share = 0.2f, NET
 
 /* A model worth attacking needs more images than a few dozen: 2,000, and 1,000 to tell 1 % apart. */
 #define EPS  .n_eps = 6, .eps = {0, 1, 2, 4, 8, 16}
@@ -48,9 +49,9 @@ static const rb_case cases[] = {
      .title = "30 images: training accuracy reaches 100 %, validation hardly beats guessing",
      .n_train = 30,
      PENALTY},
-    {.name = "animals/l1", .title = "L1 0.001 shrinks the norm", .n_train = 30, .l1 = 1e-3f, PENALTY},
-    {.name = "animals/l2", .title = "L2 0.001 shrinks the norm", .n_train = 100, .l2 = 1e-3f, PENALTY},
-    {.name = "animals/l1l2", .title = "both", .n_train = 100, .l1 = 1e-3f, .l2 = 1e-3f, PENALTY},
+    {.name = "animals/l1", .title = "L1 0.001 shrinks the norm", .n_train = 30, .l1 = 1e-3f, REGULARIZED},
+    {.name = "animals/l2", .title = "L2 0.001 shrinks the norm", .n_train = 100, .l2 = 1e-3f, REGULARIZED},
+    {.name = "animals/l1l2", .title = "both", .n_train = 100, .l1 = 1e-3f, .l2 = 1e-3f, REGULARIZED},
     {.name = "animals/no-dropout",
      .title = "without dropout: what the next one is compared with",
      .model = "BigAnimalNet",
@@ -58,16 +59,19 @@ static const rb_case cases[] = {
      DROPOUT},
     {.name = "animals/dropout",
      .title = "dropout 0.5 and 0.3 in a larger network: training and validation stay together",
+     .base = "animals/no-dropout",
      .model = "AnimalNetDropout",
      .layers = animal_net_dropout,
      DROPOUT},
     {.name = "animals/no-augment", .title = "250 images as they are", AUGMENT},
     {.name = "animals/augment",
      .title = "each mirrored now and then: harder to learn by heart",
+     .base = "animals/no-augment",
      .augment = {.hflip = 0.1f, .vflip = 0.1f},
      AUGMENT},
     {.name = "animals/augment-crop-rotate",
      .title = "moved by up to 4 pixels and turned by up to 15 degrees, anew in every epoch: hardly ever seen twice",
+     .base = "animals/no-augment",
      .augment = {.crop_pad = 4, .rotate = 15},
      AUGMENT},
     {.name = "animals/lr-0.0005", .title = "250 images, rate 0.0005", .lr = 5e-4f, RATE},

@@ -137,6 +137,25 @@ static void attacks_and_trials(void **state) {
     expect_holds("plots/studies.trials.gp", "a/one", false);
 }
 
+/* A chart per base: arms with their intervals; one pair has none. */
+static void effects(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("", "");
+    util_write(dir, "effects.csv", "w",
+               "base,arm,machine,device_key,figure,change,low,high\n"
+               "a/none,a/l1,m,cpu,val_acc_best,0.01,-0.02,0.04\na/none,a/l2 'x',m,cpu,val_acc_best,0.25,,\n"
+               "a/none,a/l1,m,cpu,param_l2,-4,-5,-3\na/none,a/l1,m,cpu,near_zero,0.5,0.4,0.6\n"
+               "a/other,a/l3,m,cpu,val_acc_best,0.5,0.25,0.75\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a-none.cpu.effects.dat", " 0 0.01 -0.02 0.04\n 1 0.25 NaN NaN\n", true);
+    expect_holds("plots/a-none.cpu.effects.dat", " 0 -4 -5 -3\n", true);
+    expect_holds("plots/a-none.cpu.effects.dat", "0.5 0.4 0.6", false);
+    expect_holds("plots/a-none.cpu.effects.gp", "('a/l1' 0, 'a/l2 ''x''' 1)", true);
+    expect_holds("plots/a-none.cpu.effects.gp", "1:(100*$2):(100*$3):(100*$4) with yerrorbars", true);
+    expect_holds("plots/a-other.cpu.effects.dat", " 0 0.5 0.25 0.75\n", true);
+}
+
 /* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
 static void searched(void **state) {
     (void)state;
@@ -220,6 +239,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(layers, begin, finish),
         cmocka_unit_test_setup_teardown(sweep, begin, finish),
         cmocka_unit_test_setup_teardown(attacks_and_trials, begin, finish),
+        cmocka_unit_test_setup_teardown(effects, begin, finish),
         cmocka_unit_test_setup_teardown(searched, begin, finish),
         cmocka_unit_test_setup_teardown(outputs, begin, finish),
         cmocka_unit_test_setup_teardown(real, begin, finish),

@@ -38,6 +38,9 @@ static void headers(void **state) {
          "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
          "detector,detector_threshold,detector_tpr,detector_fpr\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
+        {RB_TABLE_effects,
+         "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"
+         "verdict,rank,note\n"},
         {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
                            "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,

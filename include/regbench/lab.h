@@ -37,6 +37,8 @@ typedef struct rb_adversary {
 typedef struct rb_case {
     const char *name;  /* "size/mlp" */
     const char *title; /* what it must show, one line */
+    const char
+        *base; /* the case without this one's regularizer, which `regbench effects` compares it with; NULL = none */
     const char *model; /* "MLP", as tables print it */
     const rb_layer *layers;
     const char *dataset;  /* "fashion", "mnist", "cifar", ... */
@@ -57,6 +59,7 @@ typedef struct rb_case {
                           temperature */
     rb_adversary adversary;
     rb_attack_sweep attack;
+    bool eval_train;  /* evaluate the training set after each epoch too: the document plots that */
     bool norms;       /* record steps.csv without being asked: the norms per step are the case's story */
     bool layer_norms; /* record layers.csv without being asked: the norms per layer are */
     rb_expect expect; /* failing as foreseen is the story, not an error */
@@ -86,7 +89,8 @@ typedef struct rb_case_edit {
     char overrides[512]; /* "batch=256 lr=0.5", empty when nothing was changed: goes into the row */
 } rb_case_edit;
 rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
-/* Names: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip crop-pad rotate optimizer train-size, and
+/* Names: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip crop-pad rotate optimizer train-size ..;
+ * patience, stop-alpha (GL, PQ), stop-strip (PQ, UP), stop-count (UP) of the case's rule for stopping early; and
  * TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);

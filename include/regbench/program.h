@@ -119,10 +119,10 @@ typedef struct rb_op {
 } rb_op;
 
 /* A cursor says which step of the window a family of variants is at. It lives in CTRL; submit advances slot by one
- * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * batch + k]; -1 there means no row
- * (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`; dropout's
- * Philox counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an epoch does.
- */
+ * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * rb_variant_batch + k]; -1 there
+ * means no row (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`;
+ * dropout's Philox counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an
+ * epoch does. */
 typedef struct rb_cursor {
     int32_t slot; /* step within the window = row of METRIC and of the schedule */
     int32_t base; /* first entry of the order table */
@@ -199,6 +199,7 @@ typedef struct rb_spec {
     int64_t n_rows;  /* rows in DATA */
     int64_t n_train; /* entries of the training order */
     int64_t n_eval;  /* largest number of rows of an evaluation pass */
+    int eval_batch;  /* rows of an evaluation step; 0 = batch, as it must be with attack */
     int window;      /* largest number of steps between two decision points */
     int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
@@ -240,6 +241,11 @@ rb_tensor rb_program_state(const rb_program *program, const rb_tensor *param, in
 
 /* The canonical, contiguous, unfused fp32 layout: PyTorch's. */
 rb_layout rb_layout_canonical(void);
+
+/* Entries of the order table from one step of the variant to its family's next. */
+static inline int rb_variant_batch(const rb_program *program, const rb_variant *variant) {
+    return variant->family == RB_FAMILY_TRAIN ? program->spec.batch : variant->rows; /* a tail follows whole batches */
+}
 
 /* Multiply-adds counted as two, per training step of `variant`: linear and conv and their gradients, without the
  * gradient of the input. The one definition of model FLOPs. */

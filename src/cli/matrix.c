@@ -174,6 +174,7 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
     name_limits(o, out->limits, sizeof out->limits);
     for (int e = 0, more = 0; e < out->n_edits; e++) {
         rb_item item = {.edit = &out->edits[e], .study = out->studies[e], .limits = out->limits};
+        if (rb_given(o, RB_FLAG_EVAL_TRAIN)) out->edits[e].c.eval_train = true;
         if (item.study) RB_TRY(rb_study_foresee(o, item.study));
         RB_TRY(rb_foresee_case(o, &item.edit->c, &item.dataset, &item.mflop));
         if (more > 0 && more--) continue; /* another case of the LIST whose item there is */

@@ -130,6 +130,10 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
         rb_row_real(&row, RB_COL(epochs, train_loss), e->train_loss);
         rb_row_real(&row, RB_COL(epochs, train_acc), e->train_acc);
     }
+    if (e->has_train_eval) {
+        rb_row_real(&row, RB_COL(epochs, train_eval_loss), e->train_eval_loss);
+        rb_row_real(&row, RB_COL(epochs, train_eval_acc), e->train_eval_acc);
+    }
     if (e->has_val) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);

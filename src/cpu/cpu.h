@@ -145,7 +145,8 @@ typedef struct rb__plan {
     rb__phase *phases;
     unsigned char *memory; /* WORK: everything below, one allocation */
     size_t memory_bytes, arena_offset, arena_bytes, scratch_offset;
-    int threads; /* that are worth their while */
+    int threads;         /* that are worth their while */
+    int library_threads; /* that a library brings */
 } rb__plan;
 
 rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, rb__plan **out);

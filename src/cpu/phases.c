@@ -398,6 +398,7 @@ rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_vari
     bool alone = !store->device->threads_given && flops > 0 &&
                  (flops < RB__ALONE_FLOPS || flops < RB__ALONE_FLOPS_PER_WEIGHT * (double)program->n_weights);
     plan->threads = alone ? 1 : store->device->threads;
+    plan->library_threads = store->device->threads;
     plan->n_items = v->n_ops;
     for (int i = 0; i < v->n_ops; i++) rb__item_prepare(&plan->items[i], p.kernels, program, v, &v->ops[i]);
 #ifdef REGBENCH_HAVE_ONEDNN

@@ -89,9 +89,10 @@ static rb_status parse_int(const char *name, const char *value, long low, long h
     return RB_OK;
 }
 
-static const char *const names[] = {"epochs",       "batch",   "lr",        "momentum",   "l1",         "l2",
-                                    "weight-decay", "dropout", "optimizer", "train-size", "valid-size", "dataset",
-                                    "hflip",        "vflip",   "crop-pad",  "rotate"};
+static const char *const names[] = {"epochs",     "batch",        "lr",         "momentum",   "l1",
+                                    "l2",         "weight-decay", "dropout",    "optimizer",  "train-size",
+                                    "valid-size", "dataset",      "hflip",      "vflip",      "crop-pad",
+                                    "rotate",     "patience",     "stop-alpha", "stop-strip", "stop-count"};
 
 /* Whether layers of this kind have that value: a change without effect would be recorded as if it had one. */
 static bool has_value(rb_layer_kind kind, const char *value) {
@@ -131,6 +132,22 @@ static rb_status set_layer(rb_case_edit *e, const char *name, const char *value)
 cleanup:
     rb_text_free(&known);
     return status;
+}
+
+/* What the case's rule for stopping early has; another rule, or one where there was none, is another case. */
+static rb_status set_stop(rb_case *c, const char *name, const char *value) {
+    rb_stop_rule *r = &c->stop;
+    char rule[48];
+    if (strcmp(name, "patience") == 0 && r->kind == RB_STOP_PATIENCE)
+        return parse_int(name, value, 0, 1000000, &r->count);
+    if (strcmp(name, "stop-alpha") == 0 && (r->kind == RB_STOP_GL || r->kind == RB_STOP_PQ))
+        return parse_real(name, value, 0, true, 1e6, &r->alpha);
+    if (strcmp(name, "stop-strip") == 0 && (r->kind == RB_STOP_PQ || r->kind == RB_STOP_UP))
+        return parse_int(name, value, 1, 1000000, &r->strip);
+    if (strcmp(name, "stop-count") == 0 && r->kind == RB_STOP_UP) return parse_int(name, value, 1, 1000000, &r->count);
+    rb_stop_describe(r, rule);
+    return rb_fail(RB_USAGE, "cannot set %s: case %s %s%s", name, c->name, rule[0] ? "stops by " : "never stops early",
+                   rule);
 }
 
 /* One strength in place of the sweep. */
@@ -181,13 +198,16 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     }
     if (strcmp(name, "attack.eps") == 0) return set_attack_eps(c, value);
     if (strchr(name, '.')) return set_layer(e, name, value);
+    if (strcmp(name, "patience") == 0 || strcmp(name, "stop-alpha") == 0 || strcmp(name, "stop-strip") == 0 ||
+        strcmp(name, "stop-count") == 0)
+        return set_stop(c, name, value);
     int n = (int)(sizeof names / sizeof names[0]);
     const char *nearest = rb_text_nearest(name, names, n);
-    return rb_fail(
-        RB_USAGE,
-        "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
-        "crop-pad rotate optimizer train-size valid-size dataset attack.eps TAG.units TAG.kernel TAG.p TAG.slope",
-        name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return rb_fail(RB_USAGE,
+                   "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
+                   "crop-pad rotate optimizer train-size valid-size dataset attack.eps patience stop-alpha stop-strip "
+                   "stop-count TAG.units TAG.kernel TAG.p TAG.slope",
+                   name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 rb_status rb_case_edit_set(rb_case_edit *e, const char *name, const char *value) {

@@ -20,7 +20,8 @@ static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment se
 
 static void reserve_data(rb_program *p) {
     const rb_spec *s = &p->spec;
-    int64_t eval_batches = (s->n_eval + s->batch - 1) / s->batch, flat[4] = {1, 1, 1, 1};
+    int eval_batch = s->eval_batch ? s->eval_batch : s->batch;
+    int64_t eval_batches = (s->n_eval + eval_batch - 1) / eval_batch, flat[4] = {1, 1, 1, 1};
     reserve(p, &p->data_x, "data.x", RB_SEG_DATA, s->x_dtype, RB_FORM_PACKED,
             (int64_t[4]){s->n_rows, s->C, s->H, s->W});
     int64_t targets[4] = {s->n_rows, s->regression ? s->classes : 1, 1, 1};
@@ -31,7 +32,7 @@ static void reserve_data(rb_program *p) {
     reserve(p, &p->schedule, "schedule", RB_SEG_CTRL, RB_F32, RB_FORM_FLAT, table);
     flat[0] = s->n_train;
     reserve(p, &p->order[RB_FAMILY_TRAIN], "order.train", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
-    flat[0] = eval_batches * s->batch;
+    flat[0] = eval_batches * eval_batch;
     reserve(p, &p->order[RB_FAMILY_EVAL], "order.eval", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
     int64_t columns = s->regression ? s->classes : 1;
     reserve(p, &p->pred, "pred", RB_SEG_OUT, s->regression ? RB_F32 : RB_I32, RB_FORM_FLAT,
@@ -290,7 +291,7 @@ static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char
 }
 
 static void evaluate(rb_builder *b, rb_program *p) {
-    begin(b, p, RB_FAMILY_EVAL, p->spec.batch);
+    begin(b, p, RB_FAMILY_EVAL, p->spec.eval_batch ? p->spec.eval_batch : p->spec.batch);
     int z = forward(b, gather(b));
     if (b->status == RB_OK) loss(b, z, RB_FAMILY_EVAL);
     finish(b, RB_VARIANT_EVAL, "eval", RB_FAMILY_EVAL);
@@ -358,6 +359,8 @@ static rb_status check_spec(const rb_spec *s) {
                        (long long)s->n_train);
     if (s->classes < 1 || s->C < 1 || s->H < 1 || s->W < 1)
         return rb_fail(RB_USAGE, "samples and classes must not be empty");
+    if (s->attack && s->eval_batch && s->eval_batch != s->batch)
+        return rb_fail(RB_INTERNAL, "an attacked program evaluates in training batches");
     if (s->window < 1) return rb_fail(RB_USAGE, "the window between decisions must be at least one step");
     if (s->n_rows > INT32_MAX || s->n_train > INT32_MAX) return rb_fail(RB_USAGE, "more than 2^31 rows");
     return rb_augment_check(&s->augment, s->x_dtype, s->C, s->H, s->W);

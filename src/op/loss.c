@@ -32,7 +32,7 @@ void RB_REF(loss_ce)(const rb_ref_context *c, const rb_op *op) {
     int32_t *pred = rb_ref_data(c, op->out[2]);
     float *scores = rb_ref_data(c, op->out[3]);
     int64_t N = RB_N(tz), K = RB_C(tz), present = 0, correct = 0;
-    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * c->program->spec.batch;
+    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * rb_variant_batch(c->program, c->variant);
     double loss = 0.0, T = (double)op->u.loss.temperature;
     for (int64_t n = 0; n < N; n++) present += rb_ref_row(c, order, n) >= 0;
     for (int64_t n = 0; n < N; n++) {
@@ -65,7 +65,7 @@ void RB_REF(loss_mse)(const rb_ref_context *c, const rb_op *op) {
     real *metric = rb_ref_data(c, op->out[0]), *dz = rb_ref_data(c, op->out[1]);
     float *pred = rb_ref_data(c, op->out[2]);
     int64_t N = RB_N(tz), K = RB_C(tz), present = 0;
-    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * c->program->spec.batch;
+    int64_t first = cursor->base + (int64_t)(cursor->slot % cursor->wrap) * rb_variant_batch(c->program, c->variant);
     double loss = 0.0;
     for (int64_t n = 0; n < N; n++) present += rb_ref_row(c, order, n) >= 0;
     for (int64_t n = 0; n < N; n++) {

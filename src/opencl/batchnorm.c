@@ -15,7 +15,7 @@ typedef struct cut {
 
 static cut cut_pixels(const rb__cl_plan *plan, const rb__cl_item *it) {
     const bool gpu = plan->device->gpu;
-    const int batch = plan->program->spec.batch;
+    const int batch = rb_variant_batch(plan->program, plan->variant);
     cut c = {.pixels = it->H * it->W, .columns = 1, .spread = 1, .ld = it->ldy};
     if (it->op->kind == RB_OP_BATCHNORM && it->in[5] >= 0) c.ldr = (int)plan->variant->tensors[it->in[5]].stride[3];
     c.M = it->N * c.pixels;

@@ -28,7 +28,7 @@ typedef struct product {
 static void describe(const rb__cl_plan *plan, const rb__cl_item *it, product *g) {
     static const int passes[RB_OP_KINDS] = {
         [RB_OP_LINEAR_DX] = DX, [RB_OP_LINEAR_DW] = DW, [RB_OP_CONV_DX] = DX, [RB_OP_CONV_DW] = DW};
-    int batch = plan->program->spec.batch, stride = it->stride;
+    int batch = rb_variant_batch(plan->program, plan->variant), stride = it->stride;
     *g = (product){.it = it, .pass = passes[it->op->kind], .classes = 1, .pixels = 1, .pieces = 1};
     g->conv = it->op->kind >= RB_OP_CONV && it->op->kind <= RB_OP_CONV_DW;
     int taps = g->conv ? it->R * it->R * it->C : it->D;

@@ -94,7 +94,7 @@ void rb__cl_whole(rb__cl_part *part) { part->args[part->n_args - 1].whole = true
 void rb__cl_cursor(const rb__cl_plan *plan, rb__cl_part *part) {
     add_arg(part, "__global const int *")->work = RB__CL_HEAD;
     rb__cl_define(part, "CURSOR", (int)(offsetof(rb_ctrl_head, cursor[plan->variant->family]) / sizeof(int32_t)));
-    rb__cl_define(part, "BATCH", plan->program->spec.batch);
+    rb__cl_define(part, "BATCH", rb_variant_batch(plan->program, plan->variant));
 }
 
 int rb__cl_work_new(rb__cl_plan *plan, size_t bytes) {
@@ -120,7 +120,7 @@ void rb__cl_rows(const rb__cl_plan *plan, rb__cl_part *part, int n) {
 }
 
 int rb__cl_batch_rows(const rb__cl_plan *plan, int pixels) {
-    int batch = plan->program->spec.batch;
+    int batch = rb_variant_batch(plan->program, plan->variant);
     return pixels == 1 ? RB__CL_ROWS : (batch + RB__CL_CONV_GROUPS - 1) / RB__CL_CONV_GROUPS;
 }
 

@@ -16,6 +16,7 @@ typedef enum rb_source {
     RB_FROM_LAYERS,
     RB_FROM_ATTACKS,
     RB_FROM_TRIALS,
+    RB_FROM_EFFECTS, /* of `regbench effects DIR -O DIR` */
     RB_SOURCES
 } rb_source;
 

@@ -93,7 +93,7 @@ static rb_status run_split(rb_trainer *t, rb_split split, int64_t limit, int ste
     }
     result->linf /= (double)rows;
     result->l2 /= (double)rows;
-    RB_TRY(rb__eval_sums(t, 0, &result->loss, &result->accuracy));
+    RB_TRY(rb__eval_sums(t, &result->loss, &result->accuracy));
     if (outputs && outputs->pred) RB_TRY(rb__eval_pred(t, outputs->pred));
     if (outputs && outputs->scores) RB_TRY(rb_trainer_eval_scores(t, outputs->scores));
 cleanup:

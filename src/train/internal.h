@@ -7,8 +7,9 @@
 rb_status rb__put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor);
 /* Strength of an attack, of pixels from 0 to 255. */
 rb_status rb__put_strength(rb_trainer *t, rb_family family, double step, double eps);
-/* Mean loss and accuracy of the evaluation begun last, from the rows of METRIC from `first` on, one a batch (waits). */
-rb_status rb__eval_sums(rb_trainer *t, int first, double *loss, double *accuracy);
+/* Mean loss and accuracy of the evaluation begun last, of one part, whoever wrote its batches' rows of METRIC (waits).
+ */
+rb_status rb__eval_sums(rb_trainer *t, double *loss, double *accuracy);
 /* Its predictions. */
 rb_status rb__eval_pred(rb_trainer *t, int32_t *pred);
 

@@ -4,6 +4,9 @@
 #include "regbench/portable.h"
 #include "regbench/train.h"
 
+/* Rows of an evaluation step at least, where there are so many: small batches are for training's sake. */
+enum { EVAL_BATCH = 128 };
+
 static bool is_strength(float eps) { return isfinite(eps) && eps >= 0 && eps <= 255; }
 
 /* What may be attacked, and how: images with classes that they really have. */
@@ -68,6 +71,12 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
     rb_status status = check_attack(c, d);
     if (status != RB_OK) return status;
     int64_t n_eval = n_valid > d->n_test ? n_valid : d->n_test;
+    if (n_eval < n_train) n_eval = n_train; /* any split can be evaluated */
+    int eval_batch = n_valid < EVAL_BATCH ? (int)n_valid : EVAL_BATCH;
+    /* attacks keep the images of a training batch, and evaluate those */
+    if (eval_batch < batch || c->attack.kind != RB_ATTACK_NONE) eval_batch = batch;
+    if (c->eval_train && n_eval < n_valid + eval_batch + n_train) /* both in a pass, the second from a new batch on */
+        n_eval = n_valid + eval_batch + n_train;
     *out = (rb_spec){.layers = c->layers,
                      .C = d->C,
                      .H = d->H,
@@ -80,7 +89,8 @@ rb_status rb_case_spec(const rb_case *c, const rb_dataset *d, rb_spec *out) {
                      .batch = batch,
                      .n_rows = d->n_train + d->n_test,
                      .n_train = n_train,
-                     .n_eval = n_eval > n_train ? n_eval : n_train, /* any split can be evaluated */
+                     .n_eval = n_eval,
+                     .eval_batch = eval_batch,
                      .window = (int)((n_train + batch - 1) / batch) * passes,
                      .eval_passes = passes,
                      .optimizer = c->optimizer,
