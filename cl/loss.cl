@@ -45,9 +45,9 @@ static void NAME(__global const int *head, __global const float *z, __global con
         __global const float *q = soft + (size_t)max(row, 0) * K;
         float loss = 0.0f;
         for (int j = 0; j < K; j++) loss += q[j] != 0.0f ? q[j] * (log1p(rest) + (top - from[j]) * INVERSE_T) : 0.0f;
-        losses[n] = row < 0 ? (float2)(0.0f) : (float2)(loss, best == label);
+        losses[n] = row < 0 ? FLOAT2(0.0f, 0.0f) : FLOAT2(loss, best == label);
 #else
-        losses[n] = label < 0 ? (float2)(0.0f) : (float2)(log1p(rest) + (top - from[label]) * INVERSE_T, best == label);
+        losses[n] = label < 0 ? FLOAT2(0.0f, 0.0f) : FLOAT2(log1p(rest) + (top - from[label]) * INVERSE_T, best == label);
 #endif
 #if GRADIENT
         const float share = label < 0 ? 0.0f : INVERSE_T / (float)*present;
@@ -101,7 +101,7 @@ static void NAME(__global const int *head, __global const float *z, __global con
             pred[(size_t)position * K + j] = value;
 #endif
         }
-        losses[n] = (float2)(loss * (1.0f / K), 0.0f);
+        losses[n] = FLOAT2(loss * (1.0f / K), 0.0f);
     }
 }
 #endif

@@ -62,7 +62,7 @@ static seen run(const char *selector, const rb_case *c, const rb_dataset *data, 
     assert_ok(rb_trainer_new(o.backend, o.device, c, data, 1, &t));
     assert_ok(rb_train(t, &options, &r));
     assert_int_equal(r.outcome, RB_OK);
-    assert_true(r.train_s == s.at[s.n - 1].train_s && r.eval_s == s.at[s.n - 1].eval_s);
+    assert_true(fabs(r.train_s - s.at[s.n - 1].train_s) < 1e-9 && r.eval_s == s.at[s.n - 1].eval_s);
     assert_ok(rb_trainer_param_l2(t, &s.l2));
     assert_ok(rb_trainer_eval(t, RB_SPLIT_TRAIN, 0, &s.loss, &accuracy, NULL));
     assert_true(accuracy == s.at[s.n - 1].train_eval_acc || !c->eval_train);
@@ -127,7 +127,7 @@ static void limited_runs_evaluate_no_training_set(void **state) {
     free(n);
 }
 
-/* Of epochs decided at once too: 8 rows train, 520 are evaluated, which takes several times longer; on a busy machine
+/* Of epochs decided at once too: 8 rows train, 520 are evaluated, which takes over ten times as long; on a busy machine
  * no window of ten tells it wrong by so much. */
 static void evaluation_time_is_not_training_time(void **state) {
     (void)state;
@@ -137,7 +137,7 @@ static void evaluation_time_is_not_training_time(void **state) {
         c.in_order = true, c.window_epochs = window, c.expect = RB_EXPECT_ANYTHING;
         seen s = run("cpu", &c, &n->data, (rb_run_options){0});
         const rb_epoch_result *last = &s.at[s.n - 1];
-        if (!(last->eval_s > 0.5 * last->train_s)) fail_msg("%g s, evaluation %g s", last->train_s, last->eval_s);
+        if (!(last->eval_s > last->train_s)) fail_msg("%g s, evaluation %g s", last->train_s, last->eval_s);
         for (int i = 1; i < s.n; i++) {
             assert_true(s.at[i].train_s > s.at[i - 1].train_s);
             assert_true(s.at[i].eval_s > s.at[i - 1].eval_s);

@@ -153,6 +153,10 @@ rb_status rb__add_value(const char *source, rb_flag flag, const char *text, rb_w
         rb_words_free(words); /* the last one counts */
         return rb_words_add(words, text, strlen(text));
     }
+    if (f->rule == RULE_TEXT) { /* paths: a comma is part of one, and two may be the same */
+        RB_TRY(check_text(source, flag, text));
+        return rb_words_add(words, text, strlen(text));
+    }
     for (const char *at = text;; at++) {
         size_t n = strcspn(at, ",");
         bool is_range = false;
