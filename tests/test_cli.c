@@ -189,6 +189,7 @@ static void a_run_writes_its_files(void **state) {
     }
     slurp("files/env.csv", &out);
     assert_true(lines(rb_text_string(&out)) > 3);
+    assert_has(out, ",reference.device,");
     slurp("files/run.log", &out);
     assert_has(out, "size/mlp on reference");
 }
