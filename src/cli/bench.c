@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/feed.h"
 #include "cli/matrix.h"
 #include "cli/place.h"
 #include "cli/recorder.h"
@@ -26,26 +27,15 @@ typedef struct bench_work {
     rb_verified verified; /* by the first process: later ones take over what it found */
     /* while it runs */
     FILE *to;
-    rb_trainer *trainer;
-    int left;     /* steps up to the trainer's next decision point that are not yet enqueued */
-    int64_t at;   /* steps since the last one that are */
+    rb_feed feed;
     double *rows; /* (n_windows): training rows of each window: the last batch of an epoch may be smaller */
     int n_windows, capacity;
     double spoken;
 } bench_work;
 
-/* Samples of the first `steps` steps; the last of an epoch may be a smaller batch. */
-static int64_t rows_of(const rb_trainer *t, int64_t steps) {
-    int64_t n_train = rb_trainer_rows(t, RB_SPLIT_TRAIN), per_epoch = rb_trainer_steps_per_epoch(t);
-    return steps / per_epoch * n_train + steps % per_epoch * rb_trainer_program(t)->spec.batch;
-}
-
-/* One window: n whole steps with all that a training loop does between them. An epoch's begin (a new order, its upload)
- * is inside where an epoch's end falls into the window. */
 static rb_status run_window(void *context, int n, int64_t *ns) {
     bench_work *w = context;
     rb_status status = RB_OK;
-    int64_t rows = 0;
     if (w->n_windows == w->capacity) {
         int capacity = w->capacity ? 2 * w->capacity : 256;
         double *grown = realloc(w->rows, (size_t)capacity * sizeof *grown);
@@ -53,45 +43,16 @@ static rb_status run_window(void *context, int n, int64_t *ns) {
         w->rows = grown;
         w->capacity = capacity;
     }
-    int64_t start = rb_clock_ns();
-    while (n > 0) {
-        if (w->left == 0) {
-            RB_TRY(rb_trainer_begin_window(w->trainer));
-            w->left = rb_trainer_steps_per_window(w->trainer);
-            w->at = 0;
-        }
-        int now = n < w->left ? n : w->left;
-        RB_TRY(rb_trainer_submit(w->trainer, now));
-        rows += rows_of(w->trainer, w->at + now) - rows_of(w->trainer, w->at);
-        w->at += now;
-        w->left -= now;
-        n -= now;
-    }
-    RB_TRY(rb_trainer_wait(w->trainer));
-    *ns = rb_clock_ns() - start;
-    w->rows[w->n_windows++] = (double)rows;
+    RB_TRY(rb_feed_window(&w->feed, n, ns));
+    double rows = (double)w->feed.rows;
+    w->rows[w->n_windows++] = rows;
     if (rb_clock_s() - w->spoken > 0.2) {
-        rb_progress p = {
-            .loss = NAN, .accuracy = NAN, .samples_per_s = *ns > 0 ? (double)rows * 1e9 / (double)*ns : NAN};
+        rb_progress p = {.loss = NAN, .accuracy = NAN, .samples_per_s = *ns > 0 ? rows * 1e9 / (double)*ns : NAN};
         w->spoken = rb_clock_s();
         RB_TRY(rb_send_progress(w->to, &p));
     }
 cleanup:
     return status;
-}
-
-static rb_window_limits limits(const rb_options *o) {
-    rb_window_limits l = rb_window_limits_default();
-    if (rb_given(o, RB_FLAG_QUICK)) {
-        l.window_min_s = 0.02;
-        l.warm_cap_s = 1;
-        l.windows_min = 5;
-        l.measure_min_s = 0.3;
-        l.half_width = 0.02;
-        l.measure_cap_s = 3;
-    }
-    l.stop = &rb_interrupts;
-    return l;
 }
 
 static rb_status send_windows(FILE *to, const rb_windows *windows, const char *run_id) {
@@ -209,8 +170,8 @@ static rb_status work(void *context, FILE *to) {
     RB_TRY(rb_place_open(&place, w->o, w->item, &row));
     RB_TRY(rb_place_verify(&place, w->o, w->item, &w->verified, &row));
     RB_TRY(rb_place_trainer(&place, w->item, &row));
-    w->trainer = place.trainer;
-    rb_window_limits l = limits(w->o);
+    w->feed = (rb_feed){.trainer = place.trainer};
+    rb_window_limits l = rb_feed_limits(w->o);
     RB_TRY(note_peak(&place, &peak));
     RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
     RB_TRY(note_peak(&place, &peak));
