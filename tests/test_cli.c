@@ -339,6 +339,37 @@ static void data_shows_a_picture(void **state) {
     assert_string_equal(rb_text_string(&out), "PNG");
 }
 
+static double value(const char *name) {
+    const char *text = cell(name);
+    return text && *text ? atof(text) : -1;
+}
+
+static void bench_has_modes(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R bench size/mlp -d cpu -B 32 --train-size 600 --quick -r 1 -O modes -o csv"), 0);
+    assert_string_equal(cell("phase"), "bench");
+    double train = value("model_mflop_per_sample");
+    assert_true(value("peak_gflops") > 0 && value("pct_peak_flops") > 0 && value("pct_roofline") > 0);
+    /* The device's peak at the session's begin and at its end, with what changed meanwhile. */
+    slurp("modes/peaks.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 3);
+    assert_has(out, ",begin,");
+    assert_has(out, ",end,");
+    assert_int_equal(
+        shell("$R bench size/mlp -d cpu -B 32 --train-size 600 --quick -r 1 --mode inference -O forward -o csv"), 0);
+    assert_string_equal(cell("phase"), "inference");
+    /* Forward only: a third of a training step's FLOPs, and a little more, since that leaves out the first dx. */
+    assert_true(value("model_mflop_per_sample") > 0.3 * train && value("model_mflop_per_sample") < 0.55 * train);
+    assert_true(value("samples_per_s") > 0);
+    assert_int_equal(shell("$R bench size/mlp -d cpu --train-size 600 -B 50 --mode largest-batch -O most -o csv"), 0);
+    assert_string_equal(cell("phase"), "largest-batch");
+    assert_string_equal(cell("batch_size"), "600");
+    assert_string_equal(cell("stop_reason"), "all samples");
+    assert_int_equal(shell("$R bench size/mlp --mode forward"), 2);
+    assert_int_equal(shell("$R bench size/mlp --mode inference --profile"), 2);
+    assert_has(err, "--profile");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usage_errors_name_what_and_suggest),
@@ -357,6 +388,7 @@ int main(void) {
         cmocka_unit_test(list_tells_expected_times),
         cmocka_unit_test(summary_and_plan_need_no_device),
         cmocka_unit_test(data_shows_a_picture),
+        cmocka_unit_test(bench_has_modes),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

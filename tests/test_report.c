@@ -45,7 +45,8 @@ static void headers(void **state) {
         {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
-         "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
+         "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
+         "session_id,moment,utc,drift_pct,drifted\n"},
         {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
     };
     (void)state;

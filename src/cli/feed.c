@@ -4,15 +4,15 @@
 #include "cli/child.h"
 #include "core/clock.h"
 
-static const rb_variant *variant_of(const rb_feed *f) {
+const rb_variant *rb_feed_variant(const rb_feed *f) {
     return &rb_trainer_program(f->trainer)->variant[f->inference ? RB_VARIANT_EVAL : RB_VARIANT_TRAIN];
 }
 
-int rb_feed_batch(const rb_feed *f) { return variant_of(f)->rows; }
+int rb_feed_batch(const rb_feed *f) { return rb_feed_variant(f)->rows; }
 
 double rb_feed_flop(const rb_feed *f) {
-    int rows = variant_of(f)->rows;
-    return rb_variant_model_flops(variant_of(f)) / (rows > 0 ? rows : 1);
+    int rows = rb_feed_variant(f)->rows;
+    return rb_variant_model_flops(rb_feed_variant(f)) / (rows > 0 ? rows : 1);
 }
 
 /* Samples of the first `steps` steps; the last of an epoch may be a smaller batch. */

@@ -19,6 +19,8 @@ typedef struct rb_feed {
  * order, its upload) is inside where an epoch's end falls into the window; inference goes round the evaluation split,
  * each round with its upload of the order. */
 rb_status rb_feed_window(rb_feed *f, int n, int64_t *ns);
+/* What a step runs. */
+const rb_variant *rb_feed_variant(const rb_feed *f);
 /* Samples of a step. */
 int rb_feed_batch(const rb_feed *f);
 /* Model FLOPs per sample of what a window does. */

@@ -56,8 +56,9 @@ bool rb_system_entry(char *out, size_t size, const char *path, const char *key, 
         size_t n = strlen(key);
         if (strncmp(line, key, n) != 0) continue;
         char *at = line + n;
+        if (separator == ' ' && *at != ' ') continue; /* only the beginning of a key */
         while (*at == ' ' || *at == '\t') at++;
-        if (*at++ != separator) continue;
+        if (separator != ' ' && *at++ != separator) continue;
         while (*at == ' ' || *at == '\t' || *at == '"') at++;
         size_t end = strlen(at);
         while (end > 0 && (isspace((unsigned char)at[end - 1]) || at[end - 1] == '"')) end--;

@@ -14,7 +14,8 @@ extern const char *rb_system_root;
 bool rb_system_line(char *out, size_t size, const char *fmt, ...) RB_PRINTF(3, 4);
 /* The same as a number. */
 bool rb_system_number(double *out, const char *fmt, ...) RB_PRINTF(2, 3);
-/* Value behind `key` and `separator` on the first such line of a file ("model name : X", NAME="X"). */
+/* Value behind `key` and `separator` on the first such line of a file ("model name : X", NAME="X");
+ * a blank separates "nr_throttled 5". */
 bool rb_system_entry(char *out, size_t size, const char *path, const char *key, char separator);
 bool rb_system_there(const char *path);
 
