@@ -344,6 +344,31 @@ static double value(const char *name) {
     return text && *text ? atof(text) : -1;
 }
 
+static void the_doctor_tells(void **state) {
+    (void)state;
+    assert_int_equal(shell("XDG_CACHE_HOME=$PWD/dr $R doctor -d cpu -o csv"), 0);
+    assert_has(out, ",installed,compiler,");
+    assert_has(out, ",devices,cpu,");
+    assert_has(out, ",data,sample,(in the program),");
+    assert_has(out, ",disturbs,load,");
+    assert_has(out, ",A/A noise of cpu,never measured,");
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/dr; $R doctor --aa -r 2 -d cpu -O noise -o csv"), 0);
+    assert_has(out, ",A/A noise of cpu,");
+    assert_null(strstr(rb_text_string(&out), "never measured"));
+    slurp("noise/runs.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 4);
+    /* Later sessions carry it, for compare. */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/dr; $R run size/mlp -d cpu --max-steps 1 -O after -o csv"), 0);
+    slurp("after/env.csv", &out);
+    assert_has(out, ",aa_noise_pct,");
+    static const char *const refused[] = {"doctor size/mlp", "doctor -r 3", "doctor --aa -r 11", "doctor --aa -r 1",
+                                          "doctor -d cpuu"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (shell("$R %s", refused[i]) != 2) fail_msg("regbench %s is not refused", refused[i]);
+    assert_int_equal(shell("$R doctor -d cpu:9 -o csv"), 0); /* to say that it is not there is what it is for */
+    assert_has(out, ",cpu:9,absent,");
+}
+
 static void bench_has_modes(void **state) {
     (void)state;
     assert_int_equal(shell("$R bench size/mlp -d cpu -B 32 --train-size 600 --quick -r 1 -O modes -o csv"), 0);
@@ -389,6 +414,7 @@ int main(void) {
         cmocka_unit_test(summary_and_plan_need_no_device),
         cmocka_unit_test(data_shows_a_picture),
         cmocka_unit_test(bench_has_modes),
+        cmocka_unit_test(the_doctor_tells),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -1,5 +1,7 @@
 /* bench.c: the verb `bench`: throughput of whole training steps. One process gives one value; the row that is printed
  * is the median over processes, the session keeps every process's own row. */
+#include "cli/bench.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,7 +371,7 @@ cleanup:
     return status;
 }
 
-rb_status rb_verb_bench(const rb_options *o) {
+rb_status rb_bench_session(const rb_options *o, rb_status (*see)(void *context, const rb_recorder *r), void *context) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
     rb_recorder recorder = {0};
@@ -396,7 +398,7 @@ rb_status rb_verb_bench(const rb_options *o) {
     }
     RB_TRY(rb_recorder_open(&recorder, o));
     RB_TRY(measure_all(&recorder, &matrix, results, repetitions));
-    RB_TRY(print_results(&recorder, results, matrix.n, rb_output_format(o)));
+    RB_TRY(see ? see(context, &recorder) : print_results(&recorder, results, matrix.n, rb_output_format(o)));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     status = rb_recorder_verdict(&recorder);
 cleanup:
@@ -406,3 +408,5 @@ cleanup:
     rb_matrix_free(&matrix);
     return status;
 }
+
+rb_status rb_verb_bench(const rb_options *o) { return rb_bench_session(o, NULL, NULL); }

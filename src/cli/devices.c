@@ -1,6 +1,7 @@
 /* devices.c: the verb `devices`, and the choice of devices for run, bench, check. */
 #include "cli/devices.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "measure/machine.h"
+#include "measure/noise.h"
 #include "regbench/backend.h"
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
@@ -170,8 +172,24 @@ static void note_device(const rb_row *row) {
     }
 }
 
+/* The largest of these devices': one number for the session. */
+static rb_status add_noise(rb_env *env) {
+    double most = NAN;
+    char text[32];
+    for (int i = 0; i < chosen.n; i++) {
+        const char *dot = strrchr(chosen.facts[i].name, '.');
+        char key[96];
+        if (!dot || strcmp(dot, ".device") != 0) continue;
+        snprintf(key, sizeof key, "%.*s", (int)(dot - chosen.facts[i].name), chosen.facts[i].name);
+        most = fmax(most, rb_noise_find(key, chosen.facts[i].value));
+    }
+    if (!isfinite(most)) return RB_OK;
+    snprintf(text, sizeof text, "%.4g", most);
+    return rb_env_add(env, "aa_noise_pct", text, false);
+}
+
 rb_status rb_devices_facts(rb_env *env) {
-    rb_status status = RB_OK;
+    rb_status status = add_noise(env);
     for (int i = 0; i < chosen.n && status == RB_OK; i++)
         status = rb_env_add(env, chosen.facts[i].name, chosen.facts[i].value, chosen.facts[i].stable);
     return status;

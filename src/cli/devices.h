@@ -11,7 +11,8 @@ rb_status rb_device_rows(const rb_options *o, rb_row **rows, int *n);
 void rb_device_rows_free(rb_row *rows, int n);
 /* Their selectors, each once. RB_NO_DEVICE where there is none. */
 rb_status rb_devices_chosen(const rb_options *o, rb_words *selectors);
-/* Adds what their drivers said of themselves then: "opencl:0.driver" and the like. */
+/* Adds what their drivers said of themselves then: "opencl:0.driver" and the like; and the noise that
+ * `doctor --aa` measured on them, aa_noise_pct. */
 rb_status rb_devices_facts(rb_env *env);
 
 #endif

@@ -14,6 +14,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <zlib.h>
+#ifdef REGBENCH_HAVE_SQLITE
+#include <sqlite3.h>
+#endif
+#ifdef REGBENCH_HAVE_JPEG
+#include <jpeglib.h> /* wants <stdio.h> before it */
+#endif
 #ifdef __GLIBC__
 #include <gnu/libc-version.h>
 #endif
@@ -25,6 +31,9 @@
 #ifdef REGBENCH_HAVE_HWLOC
 #include "measure/topology.h"
 #endif
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
 
 static rb_status update_id(rb_env *env) {
     rb_text all = {0};
@@ -83,6 +92,16 @@ static void add_build(rb_env *env) {
     rb__env_note(env, "openssl", OpenSSL_version(OPENSSL_VERSION), true);
 #ifdef REGBENCH_HAVE_CURL
     rb__env_note(env, "curl", curl_version_info(CURLVERSION_NOW)->version, true);
+#endif
+#ifdef REGBENCH_HAVE_SQLITE
+    rb__env_note(env, "sqlite", sqlite3_libversion(), true);
+#endif
+#ifdef REGBENCH_HAVE_JPEG
+#ifdef LIBJPEG_TURBO_VERSION
+    rb__env_note(env, "libjpeg", "turbo " TEXT_OF(LIBJPEG_TURBO_VERSION), true);
+#else
+    rb__env_note(env, "libjpeg", TEXT_OF(JPEG_LIB_VERSION), true);
+#endif
 #endif
 #ifdef __GLIBC__
     rb__env_note(env, "glibc", gnu_get_libc_version(), true);
