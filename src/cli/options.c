@@ -27,6 +27,7 @@ static const char *const verb_names[RB_VERBS] = {
 
 const char *rb_verb_name(rb_verb verb) { return verb_names[verb]; }
 const char *rb_flag_name(rb_flag flag) { return rb__flags[flag].name; }
+bool rb_flag_is_switch(rb_flag flag) { return rb__flags[flag].rule == RULE_SWITCH; }
 
 rb_status rb_words_add(rb_words *w, const char *word, size_t length) {
     char **at = realloc(w->at, (size_t)(w->n + 1) * sizeof *at);

@@ -62,6 +62,7 @@ void rb_command_line(const rb_options *o, const char *more, struct rb_text *out)
 void rb_shell_quote(const char *word, struct rb_text *out);
 
 const char *rb_flag_name(rb_flag flag); /* "batch" */
+bool rb_flag_is_switch(rb_flag flag);   /* takes no argument */
 
 /* What the flags of a verb look like to a user. */
 void rb_help(FILE *to);

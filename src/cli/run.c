@@ -8,6 +8,7 @@
 #include "cli/matrix.h"
 #include "cli/place.h"
 #include "cli/recorder.h"
+#include "cli/share.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "core/clock.h"
@@ -364,7 +365,7 @@ rb_status rb_verb_run(const rb_options *o) {
     status = run_all(&recorder, &matrix);
     if (status == RB_DISK || rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     if (status != RB_OK) goto cleanup;
-    RB_TRY(print_results(&recorder, rb_output_format(o)));
+    RB_TRY(rb_given(o, RB_FLAG_SHARE) ? rb_share_print(&recorder) : print_results(&recorder, rb_output_format(o)));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     status = rb_recorder_verdict(&recorder);
 cleanup:
