@@ -330,13 +330,41 @@ cleanup:
     return status;
 }
 
+/* The row of an item before anything is known of its run. */
+static void begin_row(const rb_options *o, const rb_item *item, rb_row *row) {
+    const char *mode = mode_of(o);
+    rb_item_row(item, strcmp(mode, "train") ? mode : "bench", row);
+}
+
+/* Processes of earlier calls for this session, for --resume. */
+static rb_status take_earlier(rb_recorder *r, const rb_matrix *m, bench_result *results, int repetitions) {
+    rb_status status = RB_OK;
+    int done = 0;
+    for (int i = 0; i < m->n; i++) {
+        const rb_row *earlier;
+        rb_row row;
+        begin_row(r->o, &m->items[i], &row);
+        while (status == RB_OK && results[i].n < repetitions &&
+               (earlier = rb_session_past_run(r->session, &row, results[i].n))) {
+            status = rb_recorder_earlier(r, earlier);
+            results[i].rows[results[i].n++] = r->n - 1;
+            results[i].verified = rb_verified_by(earlier);
+            done++;
+        }
+        rb_row_end(&row);
+        RB_TRY(status);
+    }
+    rb_log(RB_LOG_INFO, "%d of %d processes were done before", done, m->n * repetitions);
+cleanup:
+    return status;
+}
+
 static rb_status one_process(rb_recorder *r, const rb_item *item, rb_roof roof, bench_result *result, int index,
                              int total) {
     rb_status status = RB_OK;
     rb_row row;
     char label[1300];
-    const char *mode = mode_of(r->o);
-    rb_item_row(item, strcmp(mode, "train") ? mode : "bench", &row);
+    begin_row(r->o, item, &row);
     rb_recorder_stamp(r, &row);
     rb_item_label(item, label, sizeof label);
     bench_work w = {.o = r->o, .roof = roof, .item = item, .row = &row, .verified = result->verified};
@@ -357,13 +385,15 @@ static rb_status measure_all(rb_recorder *r, const rb_matrix *m, bench_result *r
     rb_status status = RB_OK;
     rb_session_peaks peaks = {0};
     bool timed = strcmp(mode_of(r->o), "largest-batch") != 0;
+    if (rb_given(r->o, RB_FLAG_RESUME)) RB_TRY(take_earlier(r, m, results, repetitions));
     if (timed) RB_TRY(rb_session_peaks_begin(&peaks, r, &m->devices));
     for (int rep = 0, done = 0; rep < repetitions; rep++)
         for (int k = 0; k < m->n; k++, done++) {
             int i = rep % 2 ? m->n - 1 - k : k;
             rb_roof roof = rb_session_peaks_roof(&peaks, m->items[i].device);
             if (rb_recorder_stopped(r)) goto cleanup;
-            if (!results[i].failed) RB_TRY(one_process(r, &m->items[i], roof, &results[i], done, m->n * repetitions));
+            if (!results[i].failed && results[i].n <= rep)
+                RB_TRY(one_process(r, &m->items[i], roof, &results[i], done, m->n * repetitions));
         }
     if (timed) RB_TRY(rb_session_peaks_end(&peaks, r, &m->devices));
 cleanup:
@@ -382,6 +412,8 @@ rb_status rb_bench_session(const rb_options *o, rb_status (*see)(void *context, 
     if (!strcmp(mode_of(o), "largest-batch")) repetitions = 1; /* nothing is timed */
     if (rb_given(o, RB_FLAG_PROFILE) && strcmp(mode_of(o), "train") != 0)
         return rb_fail(RB_USAGE, "--profile times the ops of training steps: it goes with --mode train only");
+    if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
+        return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
         RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));

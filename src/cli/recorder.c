@@ -86,7 +86,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
                                   .resume = rb_given(o, RB_FLAG_RESUME),
                                   .kept = kept,
                                   .n_kept = n_kept,
-                                  .can_resume = o->verb == RB_VERB_run};
+                                  .can_resume = true};
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
     RB_TRY(rb_session_open(&options, &r->session));
