@@ -1,5 +1,6 @@
 /* lab_cnn.c: document 001: a convolutional network on MNIST and CIFAR-10; learning rate and momentum. */
 #include "models.h"
+#include "regbench/study.h"
 
 static const rb_layer mnist[] = RB_MODEL_CNN(1, 28);
 static const rb_layer cifar[] = RB_MODEL_CNN(3, 32);
@@ -27,4 +28,21 @@ static const rb_case cases[] = {
     {0},
 };
 
-const rb_lab rb_lab_cnn = {"cnn", "a convolutional network: learning rate, batch, momentum", cases};
+static const rb_axis grid[] = {
+    {.name = "lr", .values = "0.1,0.01"}, {.name = "batch", .label = "b", .values = "256,512"}, {0}};
+
+static const rb_study studies[] = {
+    {.name = "cnn/grid",
+     .title = "which rate and batch are best on MNIST: chosen by validation, then tested",
+     .kind = RB_STUDY_GRID,
+     .base = "cnn/mnist",
+     .axes = grid},
+    {.name = "cnn/cifar-grid",
+     .title = "the same on CIFAR-10, with momentum: tuned is better",
+     .kind = RB_STUDY_GRID,
+     .base = "cnn/cifar-momentum",
+     .axes = grid},
+    {0},
+};
+
+const rb_lab rb_lab_cnn = {"cnn", "a convolutional network: learning rate, batch, momentum", cases, studies};

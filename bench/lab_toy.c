@@ -19,6 +19,7 @@ static const rb_case cases[] = {
      TOY},
     {.name = "toy/regression-dropout",
      .title = "dropout on the same points: a smoother fit",
+     .base = "toy/regression",
      .model = "ToyNet-Drop",
      .layers = net_drop,
      .fresh_params = true,

@@ -11,7 +11,7 @@
 
 /* Of n pairs; the result is good in item 0. `sums` holds one pair per item. */
 static float2 LOCAL_NAME(total)(__global const float2 *pairs, int n, __global float2 *sums) {
-    float2 a = (float2)(0.0f), b = (float2)(0.0f);
+    float2 a = FLOAT2(0.0f, 0.0f), b = a;
     int i = ITEM;
     for (; i + LOCAL < n; i += 2 * LOCAL) a += pairs[i], b += pairs[i + LOCAL];
     if (i < n) a += pairs[i];

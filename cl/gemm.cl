@@ -74,7 +74,7 @@ static int4 LOCAL_NAME(pixel)(ORDER_PARAMETERS const int i, const int count, con
 #if !CONV
     int n = i;
     FIND_IMAGE(n, valid)
-    return (int4)(n * LDA, 0, 0, valid);
+    return INT4(n * LDA, 0, 0, valid);
 #else
 #if PASS == DX
     int n = i / (CLASS_H * CLASS_W);
@@ -84,7 +84,7 @@ static int4 LOCAL_NAME(pixel)(ORDER_PARAMETERS const int i, const int count, con
     const int h = i / Q % P * STRIDE - PAD, w = i % Q * STRIDE - PAD;
 #endif
     FIND_IMAGE(n, valid)
-    return (int4)(((n * IMAGE_H + h) * IMAGE_W + w) * LDA, h, w, valid);
+    return INT4(((n * IMAGE_H + h) * IMAGE_W + w) * LDA, h, w, valid);
 #endif
 }
 
@@ -92,14 +92,14 @@ static int4 LOCAL_NAME(pixel)(ORDER_PARAMETERS const int i, const int count, con
 static int4 LOCAL_NAME(tap)(const int i, const int count, const int2 rest) {
     const int valid = i < count ? VALUE : ONES && i == count ? ONE : 0;
 #if !CONV
-    return (int4)(i, 0, 0, valid);
+    return INT4(i, 0, 0, valid);
 #elif PASS == DX
     const int across = max(TAPS(rest.y), 1); /* no tap reaches some pixels: their depth is 0, but a tap is asked for */
     const int k = i % K, s = i / K % across, r = i / K / across;
-    return (int4)(k - (r * IMAGE_W + s) * LDA, -r, -s, valid);
+    return INT4(k - (r * IMAGE_W + s) * LDA, -r, -s, valid);
 #else
     const int c = i % C, s = i / C % R, r = i / (C * R);
-    return (int4)((r * IMAGE_W + s) * LDA + c, r, s, valid);
+    return INT4((r * IMAGE_W + s) * LDA + c, r, s, valid);
 #endif
 }
 
@@ -109,7 +109,7 @@ static float LOCAL_NAME(value)(__global const A_TYPE *a, const int4 place) {
 #endif
     return place.w & VALUE ? READ(a[place.x]) : place.w ? 1.0f : 0.0f;
 }
-#define A_VALUE(m, k) LOCAL_NAME(value)(a, (int4)((m).xyz + (k).xyz, (m).w & (k).w))
+#define A_VALUE(m, k) LOCAL_NAME(value)(a, INT4((m).x + (k).x, (m).y + (k).y, (m).z + (k).z, (m).w & (k).w))
 
 /* Where step k of the depth stands in b; negative behind the last. */
 static int LOCAL_NAME(step)(const int k, const int end, const int2 rest) {
@@ -169,15 +169,15 @@ static void NAME(A_PARAMETERS, __global const float *b, __global const float *ex
     volatile int kept = ITEM;
     int item = kept;
 #if PASS == DW
-    const int2 rest = (int2)(0, 0);
+    const int2 rest = INT2(0, 0);
     const int piece = number / TILES_M, row = number % TILES_M * BM, rows = ROWS + ONES;
     const int from = piece * share, to = min(from + share, batch * PIXELS);
 #elif PASS == DX && CONV
-    const int2 rest = (int2)(number / share / STRIDE, number / share % STRIDE);
+    const int2 rest = INT2(number / share / STRIDE, number / share % STRIDE);
     const int row = number % share * BM, rows = batch * CLASS_H * CLASS_W;
     const int from = 0, to = TAPS(rest.x) * TAPS(rest.y) * K;
 #else
-    const int2 rest = (int2)(0, 0);
+    const int2 rest = INT2(0, 0);
     const int row = number * BM, rows = batch * PIXELS;
     const int from = 0, to = DEPTH;
 #endif
@@ -301,11 +301,11 @@ static void NAME(__global const float *parts, __global float *c, __global float 
                  __local float *shared, int group) {
     const int at = group % BLOCKS * LOCAL + ITEM, piece = group / BLOCKS;
     const int from = piece * share, to = min(from + share, (int)pieces);
-    float4 sums = (float4)(0.0f); /* four loads on their way */
+    float4 sums = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f); /* four loads on their way */
     if (at >= COUNT) return;
     int i = from;
     for (; i + 4 <= to; i += 4)
-        sums += (float4)(parts[(size_t)i * COUNT + at], parts[(size_t)(i + 1) * COUNT + at],
+        sums += FLOAT4(parts[(size_t)i * COUNT + at], parts[(size_t)(i + 1) * COUNT + at],
                          parts[(size_t)(i + 2) * COUNT + at], parts[(size_t)(i + 3) * COUNT + at]);
     float sum = (sums.x + sums.y) + (sums.z + sums.w);
     for (; i < to; i++) sum += parts[(size_t)i * COUNT + at];

@@ -3,7 +3,8 @@
  * loss = log(1 + rest) + z_best - z_label, rest = sum over the others of exp(z_j - z_best), which may be far below 1;
  * dz = (softmax(z) - onehot) / rows present. A row number of -1 counts nowhere and has dz = 0. The first maximum is the
  * prediction. SOFT: labels q are shares of the classes: loss = sum of q_j (log(1 + rest) + z_best - z_j), dz has q in
- * onehot's place. loss_mse: loss = mean over the columns of (z - t)^2, dz = 2 (z - t) / (rows present * K), z itself is
+ * onehot's place. At a temperature T all of that is of z/T, and dz has 1/T more (INVERSE_T); SCORES: z itself goes out,
+ * too. loss_mse: loss = mean over the columns of (z - t)^2, dz = 2 (z - t) / (rows present * K), z itself is
  * the prediction, nothing is a hit. One item per row, ROWS rows to a group. Shapes: z, dz (N,LD), K classes, pad lanes of dz zero; losses (N)
  * pairs (loss, hit), which finish.cl adds up. present counts a batch's rows for dz. */
 #ifdef BODY_loss
@@ -19,6 +20,9 @@ static void NAME(__global const int *head, __global const float *z, __global con
 #if PREDICT
                  __global int *pred,
 #endif
+#if SCORES
+                 __global float *scores,
+#endif
                  __global float2 *losses, const int N, __local float *shared, int group) {
     const int end = min((group + 1) * ROWS, N);
     for (int n = group * ROWS + ITEM; n < end; n += LOCAL) {
@@ -33,23 +37,23 @@ static void NAME(__global const int *head, __global const float *z, __global con
         }
         vf others = (vf)(0.0f), e;
         for (int j = 0; j < K; j += LANES) {
-            e = exp(LOAD(from + j) - (vf)(top));
+            e = exp((LOAD(from + j) - (vf)(top)) * (vf)(INVERSE_T));
             others += LANE(j) != best && LANE(j) < K ? e : (vf)(0.0f);
         }
         const float rest = SUM(others);
 #if SOFT
         __global const float *q = soft + (size_t)max(row, 0) * K;
         float loss = 0.0f;
-        for (int j = 0; j < K; j++) loss += q[j] != 0.0f ? q[j] * (log1p(rest) + (top - from[j])) : 0.0f;
-        losses[n] = row < 0 ? (float2)(0.0f) : (float2)(loss, best == label);
+        for (int j = 0; j < K; j++) loss += q[j] != 0.0f ? q[j] * (log1p(rest) + (top - from[j]) * INVERSE_T) : 0.0f;
+        losses[n] = row < 0 ? FLOAT2(0.0f, 0.0f) : FLOAT2(loss, best == label);
 #else
-        losses[n] = label < 0 ? (float2)(0.0f) : (float2)(log1p(rest) + (top - from[label]), best == label);
+        losses[n] = label < 0 ? FLOAT2(0.0f, 0.0f) : FLOAT2(log1p(rest) + (top - from[label]) * INVERSE_T, best == label);
 #endif
 #if GRADIENT
-        const float share = label < 0 ? 0.0f : 1.0f / (float)*present;
+        const float share = label < 0 ? 0.0f : INVERSE_T / (float)*present;
         const float one = top == top ? 1.0f : top, sum = one + rest, scale = share / sum;
         for (int j = 0; j < LD; j += LANES) {
-            if (LD > LANES) e = exp(LOAD(from + j) - (vf)(top)); /* else it is still there */
+            if (LD > LANES) e = exp((LOAD(from + j) - (vf)(top)) * (vf)(INVERSE_T)); /* else it is still there */
             vf own = label == best ? (vf)(-rest) : e - (vf)(sum);
             e = (!SOFT && LANE(j) == label ? own : e) * (vf)(scale);
             STORE(dz + (size_t)n * LD + j, label < 0 || LANE(j) >= K ? (vf)(0.0f) : e);
@@ -60,6 +64,9 @@ static void NAME(__global const int *head, __global const float *z, __global con
 #endif
 #if PREDICT
         pred[position] = best;
+#endif
+#if SCORES
+        for (int j = 0; j < K; j++) scores[(size_t)position * K + j] = from[j];
 #endif
     }
 }
@@ -94,7 +101,7 @@ static void NAME(__global const int *head, __global const float *z, __global con
             pred[(size_t)position * K + j] = value;
 #endif
         }
-        losses[n] = (float2)(loss * (1.0f / K), 0.0f);
+        losses[n] = FLOAT2(loss * (1.0f / K), 0.0f);
     }
 }
 #endif

@@ -1,4 +1,4 @@
-/* pointwise.cl: activations alone, their gradients, residual sums, copies. y = act(x), dx = dy act'(y), y = act(a + b).
+/* pointwise.cl: activations alone, their gradients, residual sums, copies, steps of an attack. y = act(x), dx = dy act'(y), y = act(a + b).
  *
  * Flat over the output as it lies: rows of LD values, C of which exist; the others are written as zeros, because
  * sigmoid(0) is none. Vectors, or (SCALAR) single elements where an operand has rows of another length (an image as it
@@ -60,6 +60,23 @@ static void NAME(__global const float *x, __global float *y, const int count, __
         T v = GET(x + AT(i, LDA));
         v = PAD_ZERO(i, v);
         PUT(y + i, ADD ? v + GET(y + i) : v);
+    }
+}
+#endif
+#ifdef BODY_attack
+/* to = clip(x + step sign(gradient)) around x0 and to pixels from BLACK to WHITE; to may be x. A NaN stays one. */
+static void NAME(__global const float *x, __global const float *gradient, __global const float *x0,
+                 __global const float *strength, __global float *to, const int count, __local float *shared,
+                 int group) {
+    const float step = strength[0], eps = strength[1];
+    EACH(i) {
+        const T g = GET(gradient + AT(i, LDA)), origin = GET(x0 + i);
+        const T sign = g > (T)(0.0f) ? (T)(1.0f) : g < (T)(0.0f) ? (T)(-1.0f) : g;
+        T low = origin - (T)(eps), high = origin + (T)(eps), v = GET(x + i) + (T)(step) * sign;
+        low = low < (T)(BLACK) ? (T)(BLACK) : low;
+        high = high > (T)(WHITE) ? (T)(WHITE) : high;
+        v = v < low ? low : v > high ? high : v;
+        PUT(to + i, v);
     }
 }
 #endif

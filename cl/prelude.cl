@@ -21,7 +21,9 @@ typedef uchar16 vb;
 /* A work-group is LOCAL items, each one lane. */
 #define LANES      1
 #define ITEM       ((int)get_local_id(0))
+#ifndef WORK_GROUP
 #define WORK_GROUP __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
+#endif
 typedef float vf;
 typedef int vi;
 typedef uchar vb;
@@ -31,6 +33,14 @@ typedef uchar vb;
 #define AS_INT(v)   as_int(v)
 #define SUM(v)      (v)
 #define LANE_NUMBERS 0
+#endif
+
+/* Short vectors from their elements: CUDA's way of writing them is its own (cuda/prelude.cu). */
+#ifndef FLOAT2
+#define FLOAT2(x, y)       ((float2)((x), (y)))
+#define FLOAT4(x, y, z, w) ((float4)((x), (y), (z), (w)))
+#define INT2(x, y)         ((int2)((x), (y)))
+#define INT4(x, y, z, w)   ((int4)((x), (y), (z), (w)))
 #endif
 
 /* Which form becomes one instruction differs by compiler; see src/opencl/quirks.def. */
@@ -68,12 +78,14 @@ typedef uchar16 vb_any __attribute__((aligned(1)));
 #define PREFETCH(p) prefetch((p), 1)
 #endif
 
+#if LANES > 1
 static float sum16(float16 v) {
     float8 a = v.lo + v.hi;
     float4 b = a.lo + a.hi;
     float2 c = b.lo + b.hi;
     return c.lo + c.hi;
 }
+#endif
 
 /* Names of helper functions: one file may be compiled several times into one program. */
 #define JOIN_(a, b) a##_##b

@@ -46,7 +46,7 @@ static void NAME(__global const int *head, __global const float *grad, __global 
         param_sq = MAC(w, w, param_sq);
         STORE(param + i, w);
     }
-    sums[group * LOCAL + ITEM] = (float2)(SUM(grad_sq), SUM(param_sq));
+    sums[group * LOCAL + ITEM] = FLOAT2(SUM(grad_sq), SUM(param_sq));
 }
 #endif
 
@@ -58,6 +58,6 @@ static void NAME(__global const float *param, __global float2 *sums, const int c
         vf w = LOAD(param + i);
         param_sq = MAC(w, w, param_sq);
     }
-    sums[group * LOCAL + ITEM] = (float2)(0.0f, SUM(param_sq));
+    sums[group * LOCAL + ITEM] = FLOAT2(0.0f, SUM(param_sq));
 }
 #endif

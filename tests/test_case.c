@@ -61,6 +61,13 @@ static void test_every_case(void **state) {
             assert_true(strncmp(c->name, (*lab)->name, strlen((*lab)->name)) == 0);
             assert_int_equal(c->name[strlen((*lab)->name)], '/');
             assert_true(c->title && c->model && c->dataset && c->batch > 0 && c->epochs > 0 && c->lr > 0);
+            if (c->base) { /* of the same data and work, but for the regularizer */
+                const rb_case *base = found(c->base);
+                assert_ptr_not_equal(base, c);
+                assert_string_equal(base->dataset, c->dataset);
+                assert_true(base->batch == c->batch && base->lr == c->lr && base->momentum == c->momentum);
+                assert_int_equal(base->optimizer, c->optimizer);
+            }
             for (int l = 0; l < TEST_LAYOUTS; l++) {
                 rb_layout layout = test_layout(l);
                 bool colour = strncmp(c->dataset, "cifar", 5) == 0, grey = strstr("mnist fashion", c->dataset);
@@ -99,12 +106,13 @@ static void test_edit_values(void **state) {
     assert_ptr_equal(e.c.layers, e.layers);
     assert_string_equal(e.overrides, "");
     assert_int_equal(e.c.expect, RB_EXPECT_LEARNS);
-    static const char *const sets[][2] = {{"epochs", "12"},        {"batch", "256"},      {"lr", "0.5"},
-                                          {"momentum", "0.9"},     {"l1", "1e-4"},        {"l2", "0"},
-                                          {"weight-decay", ".25"}, {"dropout", "0.125"},  {"optimizer", "adam"},
-                                          {"train-size", "500"},   {"valid-size", "100"}, {"dataset", "fashion"},
-                                          {"hidden.units", "99"},  {"c.kernel", "5"},     {"pool.kernel", "3"},
-                                          {"drop.p", "0.75"},      {"leak.slope", "0.5"}, {"c.units", "6"}};
+    static const char *const sets[][2] = {
+        {"epochs", "12"},       {"batch", "256"},      {"lr", "0.5"},           {"momentum", "0.9"},
+        {"l1", "1e-4"},         {"l2", "0"},           {"weight-decay", ".25"}, {"dropout", "0.125"},
+        {"optimizer", "adam"},  {"train-size", "500"}, {"valid-size", "100"},   {"dataset", "fashion"},
+        {"hidden.units", "99"}, {"c.kernel", "5"},     {"pool.kernel", "3"},    {"drop.p", "0.75"},
+        {"leak.slope", "0.5"},  {"c.units", "6"},      {"hflip", "1"},          {"vflip", "0.25"},
+        {"crop-pad", "4"},      {"rotate", "180"}};
     rb_text overrides = {0};
     for (int i = 0; i < (int)(sizeof sets / sizeof sets[0]); i++) {
         assert_int_equal(rb_case_edit_set(&e, sets[i][0], sets[i][1]), RB_OK);
@@ -125,6 +133,8 @@ static void test_edit_values(void **state) {
     assert_int_equal(e.layers[2].kernel, 3);
     assert_true(e.layers[3].p == 0.75f && e.layers[6].p == 0.125f); /* dropout set both, drop.p then one */
     assert_true(e.layers[1].slope == 0.5f);
+    assert_true(e.c.augment.hflip == 1 && e.c.augment.vflip == 0.25f && e.c.augment.rotate == 180);
+    assert_int_equal(e.c.augment.crop_pad, 4);
     assert_int_equal(e.c.expect, RB_EXPECT_ANYTHING);
     assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
     assert_int_equal(e.c.optimizer, RB_SGD);
@@ -136,9 +146,10 @@ static void test_edit_bad_values(void **state) {
     rb_case_edit e, before;
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
     before = e;
-    static const char *const reals[] = {"lr",           "momentum", "l1",     "l2",
-                                        "weight-decay", "dropout",  "drop.p", "leak.slope"};
-    static const char *const wholes[] = {"epochs", "batch", "train-size", "valid-size", "hidden.units", "c.kernel"};
+    static const char *const reals[] = {"lr",     "momentum",   "l1",    "l2",    "weight-decay", "dropout",
+                                        "drop.p", "leak.slope", "hflip", "vflip", "rotate"};
+    static const char *const wholes[] = {"epochs",       "batch",    "train-size", "valid-size",
+                                         "hidden.units", "c.kernel", "crop-pad"};
     static const char *const never[] = {"nan", "inf", "-inf", "-1", "12x", "", "x", "1e999", "0.5 ", "--"};
     for (int v = 0; v < (int)(sizeof never / sizeof never[0]); v++) {
         for (int i = 0; i < (int)(sizeof reals / sizeof reals[0]); i++) {
@@ -166,6 +177,10 @@ static void test_edit_bad_values(void **state) {
                  "epochs must be a whole number from 1 to 1000000, not \"99999999999999999999\"");
     assert_fails(rb_case_edit_set(&e, "c.kernel", "256"), "c.kernel must be a whole number from 1 to 255, not \"256\"");
     assert_fails(rb_case_edit_set(&e, "optimizer", "Adam"), "optimizer must be sgd or adam, not \"Adam\"");
+    assert_fails(rb_case_edit_set(&e, "hflip", "1.01"), "hflip must be a number from 0 to 1, not \"1.01\"");
+    assert_fails(rb_case_edit_set(&e, "vflip", "-0.5"), "vflip must be a number from 0 to 1, not \"-0.5\"");
+    assert_fails(rb_case_edit_set(&e, "rotate", "181"), "rotate must be a number from 0 to 180, not \"181\"");
+    assert_fails(rb_case_edit_set(&e, "crop-pad", "512"), "crop-pad must be a whole number from 0 to 511, not \"512\"");
     assert_memory_equal(&e, &before, sizeof e); /* nothing was changed on the way */
 }
 
@@ -173,8 +188,10 @@ static void test_edit_unknown_names(void **state) {
     (void)state;
     rb_case_edit e;
     assert_int_equal(rb_case_edit_begin(&e, &tagged_case), RB_OK);
-    static const char known[] = "; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer train-size "
-                                "valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope";
+    static const char known[] =
+        "; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
+        "crop-pad rotate optimizer train-size valid-size dataset attack.eps patience stop-alpha stop-strip stop-count "
+        "TAG.units TAG.kernel TAG.p TAG.slope";
     char text[400];
     snprintf(text, sizeof text, "cannot set \"batsh\"; did you mean \"batch\"?%s", known);
     assert_fails(rb_case_edit_set(&e, "batsh", "8"), text);
@@ -197,6 +214,51 @@ static void test_edit_unknown_names(void **state) {
     assert_fails(rb_case_edit_set(&e, "dropout", "0.5"), "cannot set dropout: case trajectory/l1 has no dropout layer");
     assert_fails(rb_case_edit_set(&e, "a.units", "5"),
                  "cannot set \"a.units\": case trajectory/l1 has no tagged layer");
+}
+
+/* Parameters of a rule for stopping early, where the case's rule has them. */
+static void test_edit_stop(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *rule; /* of the case, as a failure tells it */
+        const char *set[4];      /* values for patience, stop-alpha, stop-strip, stop-count; NULL: it has none */
+        const char *described;   /* afterwards */
+    } cases[] = {
+        {"animals/early-stop", "stops by patience(20)", {"7", NULL, NULL, NULL}, "patience(7)"},
+        {"trajectory/early-stop", "stops by E_opt", {NULL, NULL, NULL, NULL}, "E_opt"},
+        {"trajectory/early-stop-gl", "stops by GL(5)", {NULL, "2.5", NULL, NULL}, "GL(2.5)"},
+        {"trajectory/early-stop-pq", "stops by PQ(0.75) strip 5", {NULL, "1.5", "4", NULL}, "PQ(1.5) strip 4"},
+        {"trajectory/early-stop-up", "stops by UP(3) strip 5", {NULL, NULL, "2", "6"}, "UP(6) strip 2"},
+        {"size/mlp", "never stops early", {NULL, NULL, NULL, NULL}, ""},
+    };
+    static const char *const names[] = {"patience", "stop-alpha", "stop-strip", "stop-count"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rb_case_edit e;
+        char text[200], rule[48];
+        assert_int_equal(rb_case_edit_begin(&e, found(cases[i].name)), RB_OK);
+        for (int k = 0; k < 4; k++) {
+            if (cases[i].set[k]) continue;
+            snprintf(text, sizeof text, "cannot set %s: case %s %s", names[k], cases[i].name, cases[i].rule);
+            assert_fails(rb_case_edit_set(&e, names[k], "3"), text);
+        }
+        for (int k = 0; k < 4; k++) {
+            if (!cases[i].set[k]) continue;
+            assert_int_equal(rb_case_edit_set(&e, names[k], "-1"), RB_USAGE);
+            assert_int_equal(rb_case_edit_set(&e, names[k], "x"), RB_USAGE);
+            rb_error_clear();
+            if (k > 0) assert_int_equal(rb_case_edit_set(&e, names[k], "0"), RB_USAGE);
+            rb_error_clear();
+            assert_int_equal(rb_case_edit_set(&e, names[k], cases[i].set[k]), RB_OK);
+        }
+        rb_stop_describe(&e.c.stop, rule);
+        assert_string_equal(rule, cases[i].described);
+    }
+    rb_case_edit e;
+    assert_int_equal(rb_case_edit_begin(&e, found("animals/early-stop")), RB_OK);
+    assert_fails(rb_case_edit_set(&e, "patience", "1.5"),
+                 "patience must be a whole number from 0 to 1000000, not \"1.5\"");
+    assert_int_equal(rb_case_edit_set(&e, "patience", "0"), RB_OK); /* the first epoch without a gain is the last */
+    assert_string_equal(e.overrides, "patience=0");
 }
 
 static void test_edit_is_full_at_some_point(void **state) {
@@ -232,117 +294,89 @@ static void describe(const rb_case *c, rb_text *text) {
 
 #define LAYER(index, field, value) (layers[index].field = (value))
 
-static void test_describe_differs(void **state) {
+static const rb_layer residual[] = {RB_CONV(4, .kernel = 3, .pad = 1, .tag = "a"),
+                                    RB_RELU_TAG("b"),
+                                    RB_CONV(4, .kernel = 3, .pad = 1, .from = "a"),
+                                    RB_ADD("b"),
+                                    RB_DROPOUT(0.5f),
+                                    RB_LEAKY_RELU(0.1f),
+                                    RB_LINEAR(10),
+                                    RB_END};
+
+static rb_case residual_case(const rb_layer *layers) {
+    rb_case c = tagged_case;
+    c.layers = layers;
+    c.augment = (rb_augment){.hflip = 0.1f, .vflip = 0.2f, .crop_pad = 2, .rotate = 15};
+    return c;
+}
+
+/* `what` was done to a copy of the case above: is it seen? */
+static void assert_seen(const rb_case *changed, const char *what) {
+    rb_text base = {0}, other = {0};
+    rb_case original = residual_case(residual);
+    describe(&original, &base);
+    describe(changed, &other);
+    if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("not seen: %s", what);
+    rb_text_free(&base);
+    rb_text_free(&other);
+}
+
+#define SEEN(...)                                                                                                      \
+    do {                                                                                                               \
+        rb_layer layers[8];                                                                                            \
+        memcpy(layers, residual, sizeof residual);                                                                     \
+        rb_case c = residual_case(layers);                                                                             \
+        __VA_ARGS__;                                                                                                   \
+        assert_seen(&c, #__VA_ARGS__);                                                                                 \
+    } while (0)
+
+static void test_describe_tells_cases_apart(void **state) {
+    (void)state;
+    SEEN(c.name = "test/other");
+    SEEN(c.dataset = "fashion");
+    SEEN(c.n_train = 7);
+    SEEN(c.n_valid = 7);
+    SEEN(c.in_order = true);
+    SEEN(c.batch = 9);
+    SEEN(c.optimizer = RB_ADAM);
+    SEEN(c.lr = nextafterf(c.lr, 1));
+    SEEN(c.momentum = 1e-9f);
+    SEEN(c.weight_decay = 1e-9f);
+    SEEN(c.l1 = 1e-9f);
+    SEEN(c.l2 = 1e-9f);
+    SEEN(c.augment.hflip = nextafterf(0.1f, 1));
+    SEEN(c.augment.vflip = nextafterf(0.2f, 1));
+    SEEN(c.augment.crop_pad = 3);
+    SEEN(c.augment.rotate = nextafterf(15, 20));
+}
+
+static void test_describe_tells_layers_apart(void **state) {
+    (void)state;
+    SEEN(LAYER(0, units, 5));
+    SEEN(LAYER(0, kernel, 5));
+    SEEN(LAYER(0, stride, 2));
+    SEEN(LAYER(0, pad, 2));
+    SEEN(LAYER(0, no_bias, true));
+    SEEN(LAYER(0, kind, RB_LAYER_LINEAR));
+    SEEN(LAYER(1, kind, RB_LAYER_SIGMOID));
+    SEEN(LAYER(2, from, NULL));
+    SEEN(LAYER(2, from, "b"));
+    SEEN(LAYER(3, with, "a"));
+    SEEN(LAYER(4, p, 0.25f));
+    SEEN(LAYER(5, slope, nextafterf(0.1f, 1)));
+    SEEN(LAYER(6, kind, RB_LAYER_END));
+    SEEN(LAYER(6, units, 11));
+    SEEN(LAYER(0, tag, "moved"), LAYER(1, tag, "a"), LAYER(3, with, "moved"));
+}
+
+static void test_describe_tells_data_apart(void **state) {
     (void)state;
     rb_text base = {0}, other = {0};
-    static const rb_layer residual[] = {RB_CONV(4, .kernel = 3, .pad = 1, .tag = "a"),
-                                        RB_RELU_TAG("b"),
-                                        RB_CONV(4, .kernel = 3, .pad = 1, .from = "a"),
-                                        RB_ADD("b"),
-                                        RB_DROPOUT(0.5f),
-                                        RB_LEAKY_RELU(0.1f),
-                                        RB_LINEAR(10),
-                                        RB_END};
-    rb_case original = tagged_case;
-    original.layers = residual;
-    describe(&original, &base);
-    enum { CHANGES = 27 };
-    for (int change = 0; change < CHANGES; change++) {
-        rb_case c = original;
-        rb_layer layers[8];
-        memcpy(layers, residual, sizeof residual);
-        c.layers = layers;
-        switch (change) {
-        case 0:
-            c.dataset = "fashion";
-            break;
-        case 1:
-            c.n_train = 7;
-            break;
-        case 2:
-            c.n_valid = 7;
-            break;
-        case 3:
-            c.in_order = true;
-            break;
-        case 4:
-            c.batch = 9;
-            break;
-        case 5:
-            c.optimizer = RB_ADAM;
-            break;
-        case 6:
-            c.lr = nextafterf(c.lr, 1);
-            break;
-        case 7:
-            c.momentum = 1e-9f;
-            break;
-        case 8:
-            c.weight_decay = 1e-9f;
-            break;
-        case 9:
-            c.l1 = 1e-9f;
-            break;
-        case 10:
-            c.l2 = 1e-9f;
-            break;
-        case 11:
-            LAYER(0, units, 5);
-            break;
-        case 12:
-            LAYER(0, kernel, 5);
-            break;
-        case 13:
-            LAYER(0, stride, 2);
-            break;
-        case 14:
-            LAYER(0, pad, 2);
-            break;
-        case 15:
-            LAYER(0, no_bias, true);
-            break;
-        case 16:
-            LAYER(1, kind, RB_LAYER_SIGMOID);
-            break;
-        case 17:
-            LAYER(2, from, NULL);
-            break;
-        case 18:
-            LAYER(2, from, "b");
-            break;
-        case 19:
-            LAYER(3, with, "a");
-            break;
-        case 20:
-            LAYER(4, p, 0.25f);
-            break;
-        case 21:
-            LAYER(5, slope, nextafterf(0.1f, 1));
-            break;
-        case 22:
-            LAYER(6, kind, RB_LAYER_END);
-            break;
-        case 23:
-            LAYER(6, units, 11);
-            break;
-        case 24:
-            LAYER(0, tag, "moved"), LAYER(1, tag, "a"), LAYER(3, with, "moved");
-            break;
-        case 25:
-            c.name = "test/other";
-            break;
-        default:
-            LAYER(0, kind, RB_LAYER_LINEAR);
-            break;
-        }
-        describe(&c, &other);
-        if (!first_difference(rb_text_string(&base), rb_text_string(&other))) fail_msg("change %d is not seen", change);
-    }
-    rb_text_clear(&other);
-    assert_int_equal(rb_case_describe(&original, "0123abce", 60000, &other), RB_OK);
+    describe(&tagged_case, &base);
+    assert_int_equal(rb_case_describe(&tagged_case, "0123abce", 60000, &other), RB_OK);
     assert_non_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
     rb_text_clear(&other);
-    assert_int_equal(rb_case_describe(&original, "0123abcd", 59999, &other), RB_OK);
+    assert_int_equal(rb_case_describe(&tagged_case, "0123abcd", 59999, &other), RB_OK);
     assert_non_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
     rb_text_free(&base);
     rb_text_free(&other);
@@ -357,7 +391,8 @@ static void test_describe_is_equal(void **state) {
     memcpy(layers, tagged, sizeof tagged);
     c.layers = layers;
     describe(&tagged_case, &base);
-    describe(&tagged_case, &other); /* appended to a cleared text: twice is the same */
+    assert_null(strstr(rb_text_string(&base), "augment")); /* as it was before there was any */
+    describe(&tagged_case, &other);                        /* appended to a cleared text: twice is the same */
     assert_null(first_difference(rb_text_string(&base), rb_text_string(&other)));
     c.title = "else", c.model = "Else", c.expect = RB_EXPECT_DIVERGES, c.norms = true, c.epochs = 77;
     LAYER(0, stride, 1), LAYER(0, in, 1), LAYER(2, stride, 2); /* the defaults */
@@ -375,8 +410,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_edit_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_bad_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_unknown_names, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_stop, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_is_full_at_some_point, clear, clear),
-        cmocka_unit_test_setup_teardown(test_describe_differs, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_tells_cases_apart, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_tells_layers_apart, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_tells_data_apart, clear, clear),
         cmocka_unit_test_setup_teardown(test_describe_is_equal, clear, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

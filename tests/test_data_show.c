@@ -2,6 +2,7 @@
 #include <png.h>
 
 #include "data_files.h"
+#include "regbench/portable.h"
 #include "report/font.h"
 #include "report/image.h"
 
@@ -72,6 +73,58 @@ static void color(void **state) {
     free(rgb);
 }
 
+/* Below an image as it is, what each epoch sees of it: with a probability of 1 its mirror image, in all of them. */
+static void augmented(void **state) {
+    (void)state;
+    enum { TILE = 8 * 14 };
+    static uint8_t pixels[3][8][8];
+    static const int32_t labels[3];
+    for (int i = 0; i < 3; i++)
+        for (int y = 0; y < 8; y++) memset(pixels[i][y], 60 + i, 3); /* a bar on the left, 3 of 8 pixels */
+    rb_dataset data = {.name = "bars",
+                       .n_train = 200,
+                       .C = 1,
+                       .H = 8,
+                       .W = 8,
+                       .classes = 1,
+                       .x_dtype = RB_U8,
+                       .x = pixels,
+                       .labels = labels};
+    const rb_augment mirror = {.hflip = 1}, too_far = {.crop_pad = 8};
+    int width, height, head = 0; /* head: where the first tile begins */
+    expect_ok(rb_dataset_show_augmented(&data, &mirror, 5, 3, 3, below("augmented.png")));
+    uint8_t *rgb = read_png(below("augmented.png"), &width, &height);
+    for (int i = 0; i < 3; i++) {
+        int first = -1, last = -1, left = 24 + i * (TILE + 14), sides[2] = {0};
+        for (int k = 0; k < width * height; k++)
+            if (rgb[3 * k] == 60 + i && rgb[3 * k + 1] == 60 + i) {
+                if (first < 0) first = k;
+                last = k;
+                sides[k % width - left >= TILE / 2]++;
+            }
+        assert_true(first >= 0 && first % width == left);
+        head = first / width;
+        assert_int_equal(last % width, left + TILE - 1);
+        assert_int_equal(sides[0], 3 * 14 * TILE);
+        assert_int_equal(sides[1], 2 * 3 * 14 * TILE);
+    }
+    free(rgb);
+    /* each tile is what a run with this seed sees in that epoch: the middles of its pixels */
+    const rb_augment all = {.hflip = 0.5f, .vflip = 0.5f, .crop_pad = 3, .rotate = 90};
+    expect_ok(rb_dataset_show_augmented(&data, &all, 0x300000005, 4, 3, below("augmented.png")));
+    rgb = read_png(below("augmented.png"), &width, &height);
+    for (int i = 0; i < 3 * 3 * 64; i++) {
+        int row = i / 64 % 3, epoch = i / 192, y = i / 8 % 8, x = i % 8;
+        rb_view v = rb_view_drawn((uint32_t)row, (uint32_t)epoch, 5, 3, 0.5f, 0.5f, 3, RB_TURN / 4);
+        int source = rb_view_source(v, y, x, 8, 8), left = 24 + row * (TILE + 14) + x * 14 + 7;
+        int top = head + (epoch + 1) * (TILE + 6 + 2 * RB_FONT_HEIGHT + 14) + y * 14 + 7;
+        assert_int_equal(rgb[3 * (top * width + left)], source < 0 ? 0 : pixels[row][source / 8][source % 8]);
+    }
+    free(rgb);
+    expect_error(rb_dataset_show_augmented(&data, &too_far, 5, 3, 3, below("x.png")), RB_USAGE, "crop-pad 8");
+    expect_error(rb_dataset_show_augmented(&data, &mirror, 5, 0, 3, below("x.png")), RB_USAGE, "0 x 3");
+}
+
 static void drawing(void **state) {
     (void)state;
     rb_image image;
@@ -104,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(grid, begin, finish),
         cmocka_unit_test_setup_teardown(color, begin, finish),
+        cmocka_unit_test_setup_teardown(augmented, begin, finish),
         cmocka_unit_test_setup_teardown(drawing, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static void check_inputs(rig *r, stream *s, tally *n) {
     }
 }
 
-enum { F32 = 1, REGRESSION = 2, SOFT = 4 };
+enum { F32 = 1, REGRESSION = 2, SOFT = 4, HOT = 8 };
 
 /* All gradients of a model whose last layer is added here. */
 static void check_model_of(const rb_layer *layers, int C, int H, int W, int batch, int flags) {
@@ -89,6 +89,7 @@ static void check_model_of(const rb_layer *layers, int C, int H, int W, int batc
     s.attack = true;
     if (flags & F32) s.x_dtype = RB_F32;
     s.regression = flags & REGRESSION, s.soft_labels = flags & SOFT;
+    if (flags & HOT) s.temperature = 3;
     rig r;
     stream choice = {(uint64_t)(C + 10 * H + 100 * W + 1000 * batch)};
     tally n = {0};
@@ -207,6 +208,8 @@ static void test_losses(void **state) {
     check_model_of(layers, 1, 3, 2, 5, F32 | REGRESSION);
     check_model_of(layers, 2, 1, 1, 1, REGRESSION);
     check_model_of(layers, 1, 3, 2, 5, SOFT);
+    check_model_of(layers, 1, 3, 2, 5, HOT);
+    check_model_of(layers, 2, 3, 1, 4, SOFT | HOT);
 }
 
 static void test_near_refuses(void **state) {

@@ -7,8 +7,8 @@
 #include "regbench/backend.h"
 
 #ifdef REGBENCH_HAVE_OPENCL
+#include "kernel/sources.h"
 #include "opencl/device.h"
-#include "opencl/sources.h"
 #endif
 
 /* One line on stderr, nothing on stdout. */
@@ -369,19 +369,20 @@ static void too_little_memory_is_a_row(void **state) {
 
 static void kernels_are_embedded_and_replaceable(void **state) {
     rb_status (*find)(const char *, char **);
-    *(void **)&find = of_module("rb__cl_source_find");
-    const rb__cl_source *all = of_module("rb__cl_sources");
+    *(void **)&find = of_module("rb__kn_source_find");
+    const rb__kn_source *all = of_module("rb__kn_sources");
     char *text, path[256];
     int n = 0;
     (void)state;
     unsetenv("REGBENCH_CL_DIR");
-    for (const rb__cl_source *s = all; s->name; s++, n++) {
+    for (const rb__kn_source *s = all; s->name; s++, n++) {
         assert_int_equal(strlen(s->text), s->size);
         assert_int_equal(find(s->name, &text), RB_OK);
         assert_string_equal(text, s->text);
         free(text);
         /* Byte for byte the file. */
-        const char *place = strcmp(s->name, "portable.h") ? "cl" : "include/regbench";
+        const char *ending = strrchr(s->name, '.');
+        const char *place = !strcmp(ending, ".cl") ? "cl" : !strcmp(ending, ".cu") ? "cuda" : "include/regbench";
         snprintf(path, sizeof path, TEST_FOLDER "/../%s/%s", place, s->name);
         FILE *f = fopen(path, "r");
         assert_non_null(f);

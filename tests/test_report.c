@@ -24,7 +24,7 @@ static void headers(void **state) {
          "model_mflop_per_sample,gflop_per_s,pct_peak_flops,pct_roofline,mem_peak_mib,clock_mhz_median,throttled_frac,"
          "power_w_mean,energy_j_per_sample,peak_gflops,verify,verify_max_rel_err,val_acc_final,val_acc_best,best_epoch,"
          "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s,resumed_from,"
-         "early_stop,stop_epoch,kept_epoch,kept_val_loss,kept_val_acc,label_noise\n"},
+         "early_stop,stop_epoch,kept_epoch,kept_val_loss,kept_val_acc,label_noise,arm\n"},
         {RB_TABLE_epochs,
          "schema_version,run_id,epoch,step,train_s_cum,eval_s_cum,lr,train_loss,train_acc,train_eval_loss,"
          "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},
@@ -34,12 +34,18 @@ static void headers(void **state) {
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
+        {RB_TABLE_attacks,
+         "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
+         "detector,detector_threshold,detector_tpr,detector_fpr\n"},
         {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
+        {RB_TABLE_effects,
+         "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"
+         "verdict,rank,note\n"},
         {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
                            "type,platform,vendor,version,details\n"},
         {RB_TABLE_cases,
          "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
-         "optimizer,expect,expected_s\n"},
+         "optimizer,expect,expected_s,runs,strategy\n"},
         {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
         {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
         {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
@@ -51,6 +57,16 @@ static void headers(void **state) {
                        "tta_train_s,tta_total_s\n"},
         {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
         {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
+        {RB_TABLE_trials,
+         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
+         "seed,overrides,duration_s\n"},
+        {RB_TABLE_compare,
+         "schema_version,case,kind,across,arm_a,arm_b,machine,device_key,device,batch_size,precision,provider,submit,"
+         "threads,overrides,phase,workload_hash,commit,n_a,n_b,samples_per_s_a,samples_per_s_b,ratio,ratio_low,ratio_"
+         "high,p_value,q_value,threshold_pct,verdict,reason,more\n"},
+        {RB_TABLE_history, "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
+                           "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
+                           "per_s_low,samples_per_s_high,step_ratio,step_p,step\n"},
     };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);

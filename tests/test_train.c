@@ -243,6 +243,7 @@ static bool bytes_of(const opened *o, rb_case c, const rb_dataset *data, int bat
     c.batch = batch;
     o->backend->layout(o->device, &layout);
     assert_ok(rb_case_spec(&c, data, &spec));
+    spec.eval_batch = 0; /* the least that does it */
     bool compiles = rb_program_compile(&spec, &layout, &p) == RB_OK;
     if (compiles) memcpy(bytes, p->bytes, sizeof p->bytes);
     rb_program_free(p);
@@ -298,6 +299,7 @@ static void too_little_memory_names_the_batch_that_fits(void **state) {
     (void)state;
     static const rb_layer normalized[] = {RB_CONV(8, .kernel = 3), RB_LINEAR(16), RB_BATCHNORM, RB_LINEAR(10), RB_END};
     too_little(cnn, 512, 20 << 20, 0, 0, ", which has 20.00 MiB;");
+    too_little(cnn, 512, 2 << 20, 0, 0, ", which has 2.00 MiB;"); /* then evaluation too has small batches */
     too_little(cnn, 512, 0, 5 << 20, 0, ", which has unknown memory, in one segment at most 5.00 MiB;");
     too_little(cnn, 512, 1 << 30, 9 << 20, 0, ", which has 1.00 GiB, in one segment at most 9.00 MiB;");
     too_little(cnn, 512, 0, 0, 20 << 20, ", which failed (the driver has no more);");
@@ -339,25 +341,29 @@ static void splits_are_disjoint(void **state) {
     free(s);
 }
 
-/* Evaluation over a split that fills no whole batch: masked rows count nowhere, on both devices alike. */
-static void evaluation_is_independent_of_the_batch(void **state) {
+/* What is smaller than the smallest normal number counts as zero on the cpu, which would be slow with it: here weights
+ * that nothing changes, since their inputs are zero. The reference keeps them, and so does the caller's arithmetic. */
+static void subnormal_numbers_are_zero(void **state) {
     (void)state;
-    double loss[3], accuracy[3];
-    int32_t pred[3][40];
-    noise *s = make_noise(64, 39);
-    for (int k = 0; k < 3; k++) {
-        opened o = open_device(k == 2 ? "cpu" : "reference");
-        rb_case c = {.name = "test/eval", .layers = cnn, .batch = k == 1 ? 39 : 16};
+    static float w[64 * 784];
+    noise *s = make_noise(64, 40);
+    volatile float tiny = 1e-40f;
+    memset(s->x, 0, sizeof s->x);
+    for (int d = 0; d < 2; d++) {
+        opened o = open_device(devices[d]);
+        rb_case c = {.name = "test/tiny", .layers = mlp, .batch = 32, .epochs = 1, .lr = 0.1f};
         rb_trainer *t;
+        rb_run_result r;
+        for (int i = 0; i < 64 * 784; i++) w[i] = tiny;
         assert_ok(rb_trainer_new(o.backend, o.device, &c, &s->data, 1, &t));
-        assert_ok(rb_trainer_eval(t, RB_SPLIT_TEST, 0, &loss[k], &accuracy[k], pred[k]));
+        const rb_program *p = rb_trainer_program(t);
+        assert_ok(rb_tensor_put(o.backend, rb_trainer_store(t), p, &p->params[0].tensor, w));
+        assert_ok(rb_train(t, &(rb_run_options){.no_eval = true}, &r));
+        assert_ok(rb_trainer_get_param(t, 0, w));
+        for (int i = 0; i < 64 * 784; i++) assert_true(w[i] == (d ? 0.0f : tiny));
+        assert_true(tiny * 0.5f > 0.0f);
         rb_trainer_free(t);
         o.backend->close(o.device);
-    }
-    for (int k = 1; k < 3; k++) {
-        assert_true(fabs(loss[k] - loss[0]) < 1e-5 * loss[0]);
-        assert_true(accuracy[k] == accuracy[0]);
-        assert_memory_equal(pred[k], pred[0], 39 * sizeof pred[0][0]);
     }
     free(s);
 }
@@ -373,7 +379,7 @@ int main(void) {
         cmocka_unit_test(impossible_cases_are_refused),
         cmocka_unit_test(too_little_memory_names_the_batch_that_fits),
         cmocka_unit_test(splits_are_disjoint),
-        cmocka_unit_test(evaluation_is_independent_of_the_batch),
+        cmocka_unit_test(subnormal_numbers_are_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

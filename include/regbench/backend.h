@@ -9,7 +9,7 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 4, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 5, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;

@@ -10,12 +10,12 @@
  * tiny). A NaN or infinity on either side counts as infinite. *where is the index of the worst, -1 for n = 0. */
 double rb_max_relative_error(const float *got, const float *expected, int64_t n, int64_t *where);
 
-/* Optimizer steps on the first min(rows, batch) training samples, here and on the reference in double, each from the same
- * state: loss, norms, gradients and batch norm's statistics after every step; parameters and the optimizer's state
+/* Optimizer steps on the first min(rows, batch) training samples, here and on the reference in double, each from the
+ * same state: loss, norms, gradients and batch norm's statistics after every step; parameters and the optimizer's state
  * against the reference's update by the gradients found here. RB_VERIFY if the worst relative error exceeds
  * RB_VERIFY_TOLERANCE. `steps` steps must agree in all of it; one more for every ten of them begun may differ in its
- * gradients alone: where an activation is zero, or two values of a pooling window are equal, within float32, either side
- * of the kink is right. *max_rel_err is set in any case, without those gradients. */
+ * gradients alone: where an activation is zero, or two values of a pooling window are equal, within float32, either
+ * side of the kink is right. *max_rel_err is set in any case, without those gradients. */
 #define RB_VERIFY_TOLERANCE 1e-4
 rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
                     uint64_t seed, int steps, int rows, double *max_rel_err);

@@ -61,9 +61,13 @@ rb_status rb_dataset_in_use(const char *name, const rb_data_options *options, co
 rb_status rb_dataset_fetch(const char *name, const rb_data_options *options);
 /* Writes a labelled grid of the first rows x columns images as PNG. */
 rb_status rb_dataset_show(const rb_dataset *data, int rows, int columns, const char *png_path);
-/* The same of images `which` (n row numbers), with what they were taken for (n classes) below what they are, in red
- * where that is wrong. */
-rb_status rb_dataset_show_predictions(const rb_dataset *data, const int32_t *which, const int32_t *pred, int64_t n,
-                                      int rows, int columns, const char *png_path);
+/* The first `columns` images as they are, and below them, row by row, as a run with this seed sees them in its epochs.
+ */
+rb_status rb_dataset_show_augmented(const rb_dataset *data, const rb_augment *a, uint64_t seed, int rows, int columns,
+                                    const char *png_path);
+/* A grid under a title of images `which` (n row numbers), with what they were taken for (n classes) below what they
+ * are, marked right or wrong by a sign, and by a colour that also frames the image. */
+rb_status rb_dataset_show_predictions(const rb_dataset *data, const char *title, const int32_t *which,
+                                      const int32_t *pred, int64_t n, int rows, int columns, const char *png_path);
 
 #endif

@@ -1,4 +1,5 @@
-/* portable.h: scalar maths that C11, OpenCL C 1.2 and CUDA share: same epsilon, same dropout bits on every device.
+/* portable.h: scalar maths that C11, OpenCL C 1.2 and CUDA share: same epsilon, same dropout bits, same augmented
+ * images on every device.
  *
  * Only what a device kernel needs; no libc call but exp. RB_FN marks functions (CUDA: __host__ __device__), RB_U32 the
  * 32-bit word. Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11. */
@@ -57,12 +58,80 @@ RB_FN rb_philox4 rb_philox(rb_u32 c0, rb_u32 c1, rb_u32 c2, rb_u32 c3, rb_u32 k0
 }
 
 /* Op ids that are no layer's number. */
-#define RB_STREAM_LABELS 0x10000u /* which labels are random, and what they become */
+#define RB_STREAM_LABELS  0x10000u /* which labels are random, and what they become */
+#define RB_STREAM_AUGMENT 0x10001u /* how an image looks in an epoch */
+#define RB_STREAM_STUDY   0x10010u /* where a study's trials go */
 
 /* A word as a float in [0,1): its top 24 bits. */
 RB_FN float rb_unit(rb_u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
 
 /* What dropout multiplies an element by, from the element's word: 0 with probability p, else 1/(1-p). */
 RB_FN float rb_dropout_factor(rb_u32 word, float p) { return rb_unit(word) < p ? 0.0f : 1.0f / (1.0f - p); }
+
+/* --- augmentation: an image of one epoch, as a crop of it, rotated, then flipped ---------------------------------- */
+
+#define RB_TURN     16777216 /* angles are in these parts of a turn */
+#define RB_VIEW_ONE 1048576  /* sines and cosines in these parts of 1 */
+#define RB_VIEW_MAX 512      /* sides of images up to which nothing here overflows */
+
+/* How one image is seen. All in whole numbers: a device's own sine, or an expression that it contracts, would find
+ * another pixel now and then. */
+typedef struct rb_view {
+    int hflip, vflip; /* mirrored: 0 or 1 */
+    int down, right;  /* the window stands so many pixels off the image's corner */
+    int cosine, sine; /* of the rotation, counter-clockwise about the centre, in RB_VIEW_ONE */
+} rb_view;
+
+/* The same view rotated by `angle`, at most half a turn either way: Taylor's series within an eighth of a turn, on
+ * fractions of 2^32. */
+RB_FN rb_view rb_view_rotated(rb_view v, int angle) {
+    const int quarter = (angle + RB_TURN / 2 + RB_TURN / 8) / (RB_TURN / 4) - 2, rest = angle - quarter * (RB_TURN / 4);
+    const rb_u32 part = (rb_u32)(rest < 0 ? -rest : rest), x = RB_MULHI(part << 10, 3373259426u) << 1; /* pi/4 2^32 */
+    const rb_u32 x2 = RB_MULHI(x, x); /* below: 2^32 / n! */
+    const rb_u32 odd = 715827883u - RB_MULHI(x2, 35791394u - RB_MULHI(x2, 852176u - RB_MULHI(x2, 11836u)));
+    const rb_u32 even = 2147483648u - RB_MULHI(x2, 178956971u - RB_MULHI(x2, 5965232u - RB_MULHI(x2, 106522u)));
+    const int magnitude = (int)((x - RB_MULHI(x, RB_MULHI(x2, odd)) + 2048u) >> 12);
+    const int s = rest < 0 ? -magnitude : magnitude, c = RB_VIEW_ONE - (int)((RB_MULHI(x2, even) + 2048u) >> 12);
+    v.cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == -1 ? s : -c;
+    v.sine = quarter == 0 ? s : quarter == 1 ? c : quarter == -1 ? -c : -s;
+    return v;
+}
+
+/* The view of row `row` of the data set in this epoch, from 0: mirrored with probabilities hflip and vflip, the window
+ * up to `pad` pixels off in either direction, the angle up to `turn` either way. Counters (row, 0 and 1, epoch, stream)
+ * and the run's seed: whatever the batch, the order, the device. */
+RB_FN rb_view rb_view_drawn(rb_u32 row, rb_u32 epoch, rb_u32 k0, rb_u32 k1, float hflip, float vflip, int pad,
+                            int turn) {
+    const rb_philox4 draw = rb_philox(row, 0u, epoch, RB_STREAM_AUGMENT, k0, k1);
+    rb_view v;
+    v.hflip = rb_unit(draw.v[0]) < hflip;
+    v.vflip = rb_unit(draw.v[1]) < vflip;
+    v.down = (int)RB_MULHI(draw.v[2], 2u * (rb_u32)pad + 1u) - pad;
+    v.right = (int)RB_MULHI(draw.v[3], 2u * (rb_u32)pad + 1u) - pad;
+    v.cosine = RB_VIEW_ONE;
+    v.sine = 0;
+    if (turn) {
+        const rb_philox4 more = rb_philox(row, 1u, epoch, RB_STREAM_AUGMENT, k0, k1);
+        v = rb_view_rotated(v, (int)RB_MULHI(more.v[0], 2u * (rb_u32)turn + 1u) - turn);
+    }
+    return v;
+}
+
+/* Nothing is changed. */
+RB_FN int rb_view_is_plain(rb_view v) {
+    return !v.hflip && !v.vflip && !v.down && !v.right && !v.sine && v.cosine == RB_VIEW_ONE;
+}
+
+/* The pixel of an image of H x W, as y W + x, that the view shows at (y, x); -1: none, it is black there. The nearest
+ * one; halfway between two: the lower or right one. */
+RB_FN int rb_view_source(rb_view v, int y, int x, int H, int W) {
+    const int a = v.hflip ? W - 1 - 2 * x : 2 * x - (W - 1), b = v.vflip ? H - 1 - 2 * y : 2 * y - (H - 1);
+    /* from the centre; then from the edge, in half pixels; what lies before the edge becomes large */
+    const rb_u32 i = (rb_u32)(a * v.sine + b * v.cosine + H * RB_VIEW_ONE) / (2u * RB_VIEW_ONE);
+    const rb_u32 j = (rb_u32)(a * v.cosine - b * v.sine + W * RB_VIEW_ONE) / (2u * RB_VIEW_ONE);
+    const rb_u32 p = i + (rb_u32)v.down, q = j + (rb_u32)v.right;
+    const int inside = i < (rb_u32)H && j < (rb_u32)W && p < (rb_u32)H && q < (rb_u32)W;
+    return inside ? (int)p * W + (int)q : -1;
+}
 
 #endif

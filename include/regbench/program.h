@@ -76,7 +76,7 @@ typedef struct rb_tensor {
     size_t bytes;      /* extent with padding */
 } rb_tensor;
 
-enum { RB_OP_MAX_IN = 6, RB_OP_MAX_OUT = 3 };
+enum { RB_OP_MAX_IN = 6, RB_OP_MAX_OUT = 4 };
 enum {
     RB_OPF_ACCUMULATE = 1u << 0, /* out[0] += instead of = */
     RB_OPF_TRAIN = 1u << 1,      /* BATCHNORM: batch statistics; DROPOUT: active */
@@ -97,8 +97,13 @@ typedef struct rb_op {
             int kernel, stride, pad;
         } window; /* CONV*, *POOL* */
         struct {
-            float mean, stddev;
-        } normalize; /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
+            float mean, stddev;   /* GATHER u8: (x/255 - mean)/stddev; ATTACK: the range of pixels 0 to 1 after that */
+            float hflip, vflip;   /* GATHER of images to train on: see rb_view_drawn; all 0: as they are */
+            int crop_pad, rotate; /* rotate in RB_TURN */
+        } normalize;
+        struct {
+            float temperature;
+        } loss; /* LOSS_CE: of softmax(z / temperature) */
         struct {
             float p;
             uint32_t stream;
@@ -114,9 +119,10 @@ typedef struct rb_op {
 } rb_op;
 
 /* A cursor says which step of the window a family of variants is at. It lives in CTRL; submit advances slot by one
- * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * batch + k]; -1 there means no row
- * (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`; Philox counts
- * step + slot. */
+ * after every step, on the device. Row k of the batch is order[base + (slot % wrap) * rb_variant_batch + k]; -1 there
+ * means no row (evaluation pads its last batch): gather writes zeros, losses count nothing. Metrics go to row `slot`;
+ * dropout's Philox counts step + slot; augmentation's counts epochs, (step + slot) / wrap, for windows begin where an
+ * epoch does. */
 typedef struct rb_cursor {
     int32_t slot; /* step within the window = row of METRIC and of the schedule */
     int32_t base; /* first entry of the order table */
@@ -133,6 +139,9 @@ typedef struct rb_ctrl_head {
 
 /* One row of the schedule table, computed on the host for a whole window. */
 enum { RB_SCHED_LR, RB_SCHED_CORRECTION1, RB_SCHED_CORRECTION2, RB_SCHED_SPARE, RB_SCHED_COLUMNS };
+/* What an attack may do, in normalized units: how far a step goes, how far it may go in all. One row per family,
+ * written by the host: training's holds for the whole run. */
+enum { RB_STRENGTH_STEP, RB_STRENGTH_EPS, RB_STRENGTH_COLUMNS };
 /* One row of METRIC (RB_REAL). GRAD_SQ has penalties, not weight decay; PARAM_SQ is after the update. */
 enum { RB_METRIC_LOSS_SUM, RB_METRIC_CORRECT, RB_METRIC_PARAM_SQ, RB_METRIC_GRAD_SQ, RB_METRIC_COLUMNS };
 
@@ -168,6 +177,15 @@ typedef struct rb_param {
     int64_t fan_in; /* of the initialization bound */
 } rb_param;
 
+/* What a training image may look like in an epoch: a crop of it in a border of `crop_pad` black pixels (torchvision's
+ * RandomCrop(size, padding)), rotated by up to `rotate` degrees either way (RandomRotation: nearest pixel, black
+ * corners), mirrored with probabilities hflip and vflip; in this order, before normalization. */
+typedef struct rb_augment {
+    float hflip, vflip; /* 0 to 1: left and right, top and bottom change places */
+    int crop_pad;       /* pixels, less than a side */
+    float rotate;       /* degrees, up to 180 */
+} rb_augment;
+
 /* What is compiled: the model on a data set of known shape, with its optimizer. Pointers are only read during the call.
  */
 typedef struct rb_spec {
@@ -181,12 +199,17 @@ typedef struct rb_spec {
     int64_t n_rows;  /* rows in DATA */
     int64_t n_train; /* entries of the training order */
     int64_t n_eval;  /* largest number of rows of an evaluation pass */
+    int eval_batch;  /* rows of an evaluation step; 0 = batch, as it must be with attack */
     int window;      /* largest number of steps between two decision points */
     int eval_passes; /* evaluation passes within a window; 0 = 1 */
     rb_optimizer_kind optimizer;
     float momentum, weight_decay, l1, l2, beta1, beta2, eps;
     bool attack;      /* compile the ATTACK variants */
     bool soft_labels; /* train on OUT.soft (n_rows, classes), by row number as DATA */
+    bool scores;      /* evaluations leave the last layer's values in OUT.scores, where the row stands in the order */
+    float temperature, attack_temperature; /* of the training loss, of the loss that attacks climb; 0 = 1 */
+    int adversary_steps; /* train on examples that so many steps of an attack have made of each batch; 0 = none */
+    rb_augment augment;  /* of u8 images, in TRAIN and TRAIN_TAIL */
 } rb_spec;
 
 typedef struct rb_program {
@@ -200,7 +223,8 @@ typedef struct rb_program {
     int64_t n_weights; /* canonical number of trained values */
     /* fixed tensors of the store, outside of any variant */
     rb_tensor param_all, grad_all, momentum_all; /* flat; momentum_all also is Adam's first moment */
-    rb_tensor data_x, data_y, head, schedule, order[RB_FAMILIES], metric[RB_FAMILIES], pred, soft, input_x, input_x0;
+    rb_tensor data_x, data_y, head, schedule, order[RB_FAMILIES], metric[RB_FAMILIES], pred, soft, scores, input_x,
+        input_x0, strength[RB_FAMILIES];
     rb_variant variant[RB_VARIANTS]; /* n_ops == 0: not compiled */
     struct rb_arena *arena;
 } rb_program;
@@ -218,9 +242,22 @@ rb_tensor rb_program_state(const rb_program *program, const rb_tensor *param, in
 /* The canonical, contiguous, unfused fp32 layout: PyTorch's. */
 rb_layout rb_layout_canonical(void);
 
+/* Entries of the order table from one step of the variant to its family's next. */
+static inline int rb_variant_batch(const rb_program *program, const rb_variant *variant) {
+    return variant->family == RB_FAMILY_TRAIN ? program->spec.batch : variant->rows; /* a tail follows whole batches */
+}
+
 /* Multiply-adds counted as two, per training step of `variant`: linear and conv and their gradients, without the
  * gradient of the input. The one definition of model FLOPs. */
 double rb_variant_model_flops(const rb_variant *variant);
+/* Some image may be changed; a GATHER that changes images. */
+bool rb_augment_any(const rb_augment *a);
+bool rb_op_augments(const rb_op *op);
+/* Its rotation in RB_TURN, the nearest: once for all devices. */
+int rb_augment_turn(const rb_augment *a);
+/* RB_USAGE where it is impossible, or impossible on samples of this kind: no images of bytes, larger than RB_VIEW_MAX,
+ * or so small that a crop might leave nothing of them. */
+rb_status rb_augment_check(const rb_augment *a, rb_dtype x_dtype, int C, int H, int W);
 /* Some activation is only read or only written here: the variant is a part of something (tests of single ops), and what
  * its ops exchange with the rest lies in the store. */
 bool rb_variant_is_part(const rb_variant *variant);

@@ -44,6 +44,7 @@ const rb_program *rb_trainer_program(const rb_trainer *t);
 const rb_case *rb_trainer_case(const rb_trainer *t);
 const rb_backend *rb_trainer_backend(const rb_trainer *t);
 const rb_dataset *rb_trainer_data(const rb_trainer *t);
+rb_device *rb_trainer_device(const rb_trainer *t);
 rb_store *rb_trainer_store(const rb_trainer *t);
 /* The stream from which parameters were drawn and epoch orders are. */
 rb_mt19937 *rb_trainer_generator(rb_trainer *t);
@@ -67,13 +68,18 @@ rb_status rb_trainer_metrics(rb_trainer *t, int first, int n, rb_step_metrics *o
 /* Evaluation mode over the first `limit` rows (0 = all) of a split: mean loss, accuracy (NaN in a regression), and
  * predicted classes (length rows, may be NULL). Draws nothing. */
 rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred);
-/* The same in parts, for several passes without a wait between: begin writes order and cursor, each submit enqueues one
- * pass, result reads pass 0, 1, .. (waits). At most rb_spec.eval_passes passes. */
+/* The same in parts, for several passes without a wait between: begin writes order and cursor, `also` makes another
+ * split a part of each pass (for the training set a case has room behind its validation set with rb_case.eval_train),
+ * each submit enqueues one pass, result reads part 0 or 1 of pass 0, 1, .. (waits). At most rb_spec.eval_passes passes.
+ */
 rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit);
+rb_status rb_trainer_eval_also(rb_trainer *t, rb_split split);
 rb_status rb_trainer_eval_submit(rb_trainer *t);
-rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy);
+rb_status rb_trainer_eval_result(rb_trainer *t, int pass, int part, double *loss, double *accuracy);
 /* Regression: the outputs of the last pass, (rows, columns). */
 rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values);
+/* Where spec.scores asks for them: values of the last layer (rows, classes) of the last pass. */
+rb_status rb_trainer_eval_scores(rb_trainer *t, float *scores);
 /* Row numbers of a split in the data set: rb_trainer_rows of them, training rows first, then test rows. */
 const int32_t *rb_trainer_split(const rb_trainer *t, rb_split split);
 /* Labels of a split's first n rows, random ones as the case has them, for reports. */
@@ -96,13 +102,16 @@ rb_status rb_trainer_norms(rb_trainer *t, rb_tensor_norms *out);
 
 /* A whole run. Hooks may be NULL; a hook that returns non-zero stops the run cleanly (RB_INTERRUPTED). */
 typedef struct rb_epoch_result {
-    int epoch;              /* 1-based; with max_steps the epoch in which the run stopped */
-    int64_t step;           /* optimizer steps so far */
-    double train_s, eval_s; /* cumulative; epochs decided at once share the window's time, evaluations included */
+    int epoch;    /* 1-based; with max_steps the epoch in which the run stopped */
+    int64_t step; /* optimizer steps so far */
+    /* Cumulative. Epochs decided at once share the window's time; how much of it was evaluation is told from its last
+     * epoch, whose training and evaluation are timed each alone. */
+    double train_s, eval_s;
     double lr, train_loss, train_acc, val_loss, val_acc, param_l2; /* accuracies of a regression: NaN */
-    double val_acc_best; /* of all epochs so far, NaN where none was evaluated */
+    double train_eval_loss, train_eval_acc; /* of the training set in evaluation mode, with rb_case.eval_train */
+    double val_acc_best;                    /* of all epochs so far, NaN where none was evaluated */
     int best_epoch;
-    bool has_train, has_val;
+    bool has_train, has_val, has_train_eval;
     rb_stop_state stop; /* of the case's rule, this epoch included */
     bool current;       /* the device is where this epoch ended: the last of those decided at once */
     bool partial;       /* ended before its last step: interrupted, or --max-steps */

@@ -64,6 +64,8 @@ LAYERS(toy_drop, RB_LINEAR(30), RB_DROPOUT(0.4f), RB_LEAKY_RELU(0.01f), RB_LINEA
        RB_LEAKY_RELU(0.01f), RB_LINEAR(1));
 LAYERS(soft, RB_LINEAR(23), RB_RELU, RB_LINEAR(19));
 LAYERS(act_alone, RB_RELU, RB_LINEAR(6), RB_SIGMOID, RB_SIGMOID, RB_LEAKY_RELU(0.5f), RB_LINEAR(3));
+LAYERS(act_drop, RB_LEAKY_RELU(0.5f), RB_DROPOUT(0.3f), RB_LINEAR(6), RB_SIGMOID, RB_LINEAR(3));
+LAYERS(planar_bare, RB_CONV(4, .kernel = 3, .pad = 1), RB_AVGPOOL(2), RB_LINEAR(4));
 
 const rb_check_shape rb_check_shapes[] = {
     {"linear, one row", linear_small, 1, 1, 1, 3, 1, 2, 1, 0, 1, 0, 0, 0, 0, 0},
@@ -101,6 +103,22 @@ const rb_check_shape rb_check_shapes[] = {
     {"regression with dropout, penalties", toy_drop, 1, 1, 1, 1, 10, 10, 40, 0, 1, 0, 0.1f, 1e-3f, 1e-2f,
      RB_SHAPE_ADAM | RB_SHAPE_REGRESSION},
     {"regression of five columns", linear_plain, 3, 3, 5, 10, 7, 17, 12, 0, 1, 0.9f, 0, 0, 0, RB_SHAPE_REGRESSION},
+    {"augmented images, grey", linear_plain, 1, 7, 5, 10, 9, 23, 11, 0, 1, 0, 0, 0, 0, 0,
+     .augment = {.hflip = 0.5f, .vflip = 0.3f, .crop_pad = 2, .rotate = 20}},
+    {"augmented images, colour", cnn, 3, 13, 15, 10, 5, 13, 6, 0, 1, 0, 0, 0, 0, 0,
+     .augment = {.hflip = 0.5f, .crop_pad = 1, .rotate = 70}},
+    {"augmented images, LeNet", lenet, 1, 28, 28, 10, 3, 7, 4, 0, 1, 0, 0, 0, 0, 0, .augment = {.crop_pad = 4}},
     {"soft labels", soft, 1, 4, 5, 19, 7, 17, 12, 0, 1, 0, 0, 0, 0, RB_SHAPE_SOFT},
+    {"attack, linear", linear_leaky, 1, 5, 7, 2, 13, 27, 21, 0.5f, 0.5f, 0.9f, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, linear, whole vectors", linear_plain, 3, 4, 4, 10, 9, 20, 14, 0.5f, 0.25f, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, linear, one row", linear_small, 2, 1, 1, 3, 1, 2, 1, 0, 1, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, CNN, colour", cnn, 3, 9, 11, 10, 5, 8, 6, 0.5f, 0.5f, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, LeNet", lenet, 1, 16, 14, 10, 3, 5, 4, 0, 1, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, planar convolution without activation", planar_bare, 1, 7, 6, 4, 4, 7, 5, 0, 1, 0, 0, 0, 0,
+     RB_SHAPE_ATTACK},
+    {"attack, strides", conv_stride, 3, 13, 11, 6, 4, 7, 6, 0.5f, 0.5f, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, pools on the input", pool_bare, 2, 7, 9, 3, 5, 6, 5, 0, 1, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, activations alone, dropout", act_drop, 1, 3, 7, 3, 9, 11, 10, 0.5f, 0.5f, 0, 0, 0, 0, RB_SHAPE_ATTACK},
+    {"attack, residual blocks", residual, 3, 6, 6, 5, 3, 5, 4, 0, 1, 0, 0, 0, 0, RB_SHAPE_ATTACK},
     {0},
 };

@@ -7,7 +7,8 @@
 enum {
     RB_SHAPE_ADAM = 1u << 0,
     RB_SHAPE_REGRESSION = 1u << 1, /* f32 inputs and targets, mean squared error */
-    RB_SHAPE_SOFT = 1u << 2,       /* trains on soft labels */
+    RB_SHAPE_SOFT = 1u << 2,       /* trains on soft labels, at a temperature */
+    RB_SHAPE_ATTACK = 1u << 3,     /* is attacked, and trained on what two steps of an attack make of a batch */
 };
 
 typedef struct rb_check_shape {
@@ -17,7 +18,8 @@ typedef struct rb_check_shape {
     int batch, n_train, n_eval; /* n_train % batch gives the tail */
     float mean, stddev;         /* of u8 data */
     float momentum, weight_decay, l1, l2;
-    uint32_t flags; /* RB_SHAPE_* */
+    uint32_t flags;     /* RB_SHAPE_* */
+    rb_augment augment;
 } rb_check_shape;
 
 /* Ends with an entry whose name is NULL. */

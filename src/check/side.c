@@ -99,6 +99,11 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
                     .stddev = shape->stddev,
                     .regression = shape->flags & RB_SHAPE_REGRESSION,
                     .soft_labels = shape->flags & RB_SHAPE_SOFT,
+                    .temperature = shape->flags & RB_SHAPE_SOFT ? 3.0f : 0,
+                    .attack = shape->flags & RB_SHAPE_ATTACK,
+                    .attack_temperature = shape->flags & RB_SHAPE_ATTACK ? 0.5f : 0,
+                    .adversary_steps = shape->flags & RB_SHAPE_ATTACK ? 2 : 0,
+                    .scores = shape->flags & RB_SHAPE_ATTACK,
                     .classes = shape->classes,
                     .batch = shape->batch,
                     .n_rows = n_rows,
@@ -110,6 +115,7 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
                     .weight_decay = shape->weight_decay,
                     .l1 = shape->l1,
                     .l2 = shape->l2,
+                    .augment = shape->augment,
                     .beta1 = RB_ADAM_BETA1,
                     .beta2 = RB_ADAM_BETA2,
                     .eps = RB_ADAM_EPS};
@@ -148,6 +154,9 @@ rb_status rb__side_new(rb_side *s, const rb_check_shape *shape) {
     }
     float schedule[2 * RB_SCHED_COLUMNS] = {0.25f, 0.19f, 0.002f, 0, 0.5f, 0.271f, 0.003f, 0};
     RB_TRY(put_tensor(s, &p->schedule, schedule));
+    float strength[RB_STRENGTH_COLUMNS] = {[RB_STRENGTH_STEP] = 0.25f, [RB_STRENGTH_EPS] = 0.375f};
+    for (int f = 0; f < RB_FAMILIES; f++)
+        if (p->strength[f].bytes) RB_TRY(put_tensor(s, &p->strength[f], strength));
 cleanup:
     free(order);
     return status;

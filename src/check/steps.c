@@ -95,12 +95,12 @@ cleanup:
     return status;
 }
 
-/* What a step leaves for the host: tensors of METRIC and OUT. */
+/* What a step leaves for the host: tensors of METRIC and OUT, and what it makes of its INPUT. */
 static void compare_results(steps *s) {
     const rb_variant *v = s->here_variant, *w = s->there_variant;
     for (int i = 0; i < v->n_tensors; i++) {
         const rb_tensor *t = &v->tensors[i];
-        if (t->segment != RB_SEG_METRIC && t->segment != RB_SEG_OUT) continue;
+        if (t->segment != RB_SEG_METRIC && t->segment != RB_SEG_OUT && t->segment != RB_SEG_INPUT) continue;
         for (int k = 0; k < w->n_tensors; k++)
             if (strcmp(w->tensors[k].name, t->name) == 0) compare(s, t, &w->tensors[k]);
     }
@@ -135,7 +135,9 @@ cleanup:
 
 rb_status rb_check_steps(const rb_backend *backend, rb_device *device, const char *only, FILE *to, int *checked,
                          int *failed, double *max_rel_err) {
-    static const rb_variant_kind kinds[] = {RB_VARIANT_TRAIN, RB_VARIANT_TRAIN_TAIL, RB_VARIANT_EVAL, RB_VARIANT_NORMS};
+    static const rb_variant_kind kinds[] = {RB_VARIANT_TRAIN,      RB_VARIANT_TRAIN_TAIL,  RB_VARIANT_EVAL,
+                                            RB_VARIANT_NORMS,      RB_VARIANT_ATTACK_INIT, RB_VARIANT_ATTACK,
+                                            RB_VARIANT_ATTACK_EVAL};
     rb_status status = RB_OK;
     rb_device *reference = NULL;
     steps s = {0};

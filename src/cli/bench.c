@@ -416,7 +416,7 @@ rb_status rb_bench_session(const rb_options *o, rb_status (*see)(void *context, 
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
-        RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
+        RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
         goto cleanup;
     }
     results = calloc((size_t)matrix.n, sizeof *results);

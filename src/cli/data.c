@@ -75,6 +75,19 @@ static rb_status fetch(const rb_options *o, const char *name) {
     return rb_dataset_fetch(name, &options);
 }
 
+/* One value each: a picture is no matrix. */
+static rb_status read_augment(const rb_options *o, rb_augment *out) {
+    static const rb_flag flags[] = {RB_FLAG_HFLIP, RB_FLAG_VFLIP, RB_FLAG_CROP_PAD, RB_FLAG_ROTATE};
+    for (int i = 0; i < 4; i++)
+        if (o->flag[flags[i]].n > 1)
+            return rb_fail(RB_USAGE, "`regbench data` takes one value of --%s", rb_flag_name(flags[i]));
+    *out = (rb_augment){.hflip = (float)rb_value_real(o, RB_FLAG_HFLIP, 0),
+                        .vflip = (float)rb_value_real(o, RB_FLAG_VFLIP, 0),
+                        .crop_pad = (int)rb_value_int(o, RB_FLAG_CROP_PAD, 0),
+                        .rotate = (float)rb_value_real(o, RB_FLAG_ROTATE, 0)};
+    return RB_OK;
+}
+
 static rb_status show(const rb_options *o, const char *name) {
     rb_status status = RB_OK;
     rb_data_options options = rb_data_choice(o);
@@ -85,9 +98,14 @@ static rb_status show(const rb_options *o, const char *name) {
         snprintf(file, sizeof file, "%.50s.png", name);
         path = file;
     }
+    int rows = (int)rb_value_int(o, RB_FLAG_ROWS, 4), columns = (int)rb_value_int(o, RB_FLAG_COLUMNS, 10);
+    rb_augment augment;
+    RB_TRY(read_augment(o, &augment));
     RB_TRY(rb_dataset_load(name, &options, &data));
-    RB_TRY(
-        rb_dataset_show(data, (int)rb_value_int(o, RB_FLAG_ROWS, 4), (int)rb_value_int(o, RB_FLAG_COLUMNS, 10), path));
+    if (rb_augment_any(&augment))
+        RB_TRY(rb_dataset_show_augmented(data, &augment, 2021, rows, columns, path));
+    else
+        RB_TRY(rb_dataset_show(data, rows, columns, path));
     printf("%s\n", path);
 cleanup:
     rb_dataset_free(data);

@@ -16,6 +16,9 @@ typedef enum rb_rule {
     RULE_POSITIVE,
     RULE_AMOUNT,
     RULE_FRACTION,
+    RULE_PROBABILITY,
+    RULE_ANGLE,
+    RULE_PIXELS,
     RULES
 } rb_rule;
 enum { ONCE, MANY };

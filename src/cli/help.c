@@ -40,9 +40,10 @@ void rb_help(FILE *to) {
         print_wrapped(to, verbs[v].help, 37);
     }
     fprintf(to, "\n`regbench VERB --help` lists the flags of a verb. `regbench --version` prints the version.\n"
-                "Exit codes: 0 done; 2 usage, unreadable input, unwritable output; 3 a device disagrees with the\n"
-                "reference, or a run ended otherwise than its case expects; 4 crash, timeout, out of memory, disk\n"
-                "full; 77 no such device, or the device cannot run it; 130 interrupted.\n");
+                "Exit codes: 0 done; 1 a regression that `compare --gate` was to find; 2 usage, unreadable input,\n"
+                "unwritable output; 3 a device disagrees with the reference, or a run ended otherwise than its\n"
+                "case expects; 4 crash, timeout, out of memory, disk full; 77 no such device, or the device\n"
+                "cannot run it; 130 interrupted.\n");
 }
 
 void rb_help_verb(FILE *to, rb_verb verb) {

@@ -49,16 +49,23 @@ static void fill(const rb_case *c, const rb_csv *rates, rb_row *row) {
     rb_program_free(program);
 }
 
+/* A study, with data, model and time of the case that it varies. */
+static void fill_study(const rb_study *s, rb_row *row) {
+    const rb_cell *seconds = &row->cells[RB_COL(cases, expected_s)];
+    int runs = rb_study_runs(s, 0);
+    rb_row_text(row, RB_COL(cases, case), s->name);
+    rb_row_text(row, RB_COL(cases, title), s->title);
+    rb_row_text(row, RB_COL(cases, expect), expectations[RB_EXPECT_ANYTHING]);
+    rb_row_int(row, RB_COL(cases, runs), runs);
+    rb_row_text(row, RB_COL(cases, strategy), rb_study_kind_name(s->kind));
+    if (seconds->type == RB_CELL_REAL) rb_row_real(row, RB_COL(cases, expected_s), runs * seconds->u.r);
+}
+
 rb_status rb_verb_list(const rb_options *o) {
-    static const int columns[] = {RB_COL(cases, case),
-                                  RB_COL(cases, model),
-                                  RB_COL(cases, dataset),
-                                  RB_COL(cases, batch_size),
-                                  RB_COL(cases, epochs),
-                                  RB_COL(cases, n_params),
-                                  RB_COL(cases, model_mflop_per_sample),
-                                  RB_COL(cases, expected_s),
-                                  RB_COL(cases, title)};
+    static const int columns[] = {
+        RB_COL(cases, case),       RB_COL(cases, model), RB_COL(cases, dataset),  RB_COL(cases, batch_size),
+        RB_COL(cases, epochs),     RB_COL(cases, runs),  RB_COL(cases, n_params), RB_COL(cases, model_mflop_per_sample),
+        RB_COL(cases, expected_s), RB_COL(cases, title)};
     rb_status status = RB_OK;
     rb_format format = rb_output_format(o);
     rb_case_list cases = {0};
@@ -71,7 +78,10 @@ rb_status rb_verb_list(const rb_options *o) {
         status = rb_fail(RB_MEMORY, "out of memory for %d cases", cases.n);
         goto cleanup;
     }
-    for (int i = 0; i < cases.n; i++) fill(cases.at[i], &rates, &rows[i]);
+    for (int i = 0; i < cases.n; i++) {
+        fill(cases.at[i], &rates, &rows[i]);
+        if (cases.study[i]) fill_study(cases.study[i], &rows[i]);
+    }
     RB_TRY(rb_print_table(RB_TABLE_cases, format, rows, cases.n, columns, sizeof columns / sizeof *columns));
 cleanup:
     for (int i = 0; rows && i < cases.n; i++) rb_row_end(&rows[i]);

@@ -1,82 +1,16 @@
-/* matrix.c: names, globs and overrides become a list of items. */
+/* matrix.c: cases, studies and overrides become a list of items. */
 #include "cli/matrix.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/devices.h"
 #include "cli/foresee.h"
 #include "cli/shard.h"
+#include "cli/study.h"
 
 /* A product beyond this is a typing error. */
 enum { MOST_ITEMS = 10000, MOST_AXES = 48 };
-
-/* --- cases ----------------------------------------------------------------------------------------------------------
- */
-
-static rb_status add_case(rb_case_list *list, const rb_case *c) {
-    for (int i = 0; i < list->n; i++)
-        if (list->at[i] == c) return RB_OK;
-    const rb_case **at = realloc(list->at, (size_t)(list->n + 1) * sizeof *at);
-    if (!at) return rb_fail(RB_MEMORY, "out of memory for the list of cases");
-    list->at = at;
-    list->at[list->n++] = c;
-    return RB_OK;
-}
-
-static rb_status add_matches(rb_case_list *list, const char *glob) {
-    rb_status status = RB_OK;
-    bool found = false;
-    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
-        for (const rb_case *c = (*lab)->cases; c->name; c++) {
-            if (fnmatch(glob, c->name, 0) != 0) continue;
-            found = true;
-            RB_TRY(add_case(list, c));
-        }
-    if (!found) status = rb_fail(RB_USAGE, "\"%s\" matches no case; `regbench list` shows all", glob);
-cleanup:
-    return status;
-}
-
-rb_status rb_cases_match(const rb_options *o, bool all_if_none, rb_case_list *out) {
-    rb_status status = RB_OK;
-    memset(out, 0, sizeof *out);
-    if (o->names.n == 0) {
-        if (all_if_none) return add_matches(out, "*");
-        return rb_fail(RB_USAGE, "`regbench %s` needs a case, as in: regbench %s size/mlp; `regbench list` shows all",
-                       rb_verb_name(o->verb), rb_verb_name(o->verb));
-    }
-    for (int i = 0; i < o->names.n; i++) {
-        const rb_case *c;
-        if (strpbrk(o->names.at[i], "*?[")) {
-            RB_TRY(add_matches(out, o->names.at[i]));
-        } else {
-            RB_TRY(rb_case_find(o->names.at[i], &c));
-            RB_TRY(add_case(out, c));
-        }
-    }
-cleanup:
-    return status;
-}
-
-void rb_cases_free(rb_case_list *list) {
-    free(list->at);
-    memset(list, 0, sizeof *list);
-}
-
-rb_status rb_cases_one(const rb_options *o, const rb_case **out) {
-    rb_case_list list = {0};
-    rb_status status = RB_OK;
-    RB_TRY(rb_cases_match(o, false, &list));
-    if (list.n != 1)
-        status = rb_fail(RB_USAGE, "`regbench %s` takes one case, these are %d", rb_verb_name(o->verb), list.n);
-    else
-        *out = list.at[0];
-cleanup:
-    rb_cases_free(&list);
-    return status;
-}
 
 /* --- overrides ------------------------------------------------------------------------------------------------------
  */
@@ -90,7 +24,8 @@ typedef struct axis {
 /* Flags whose long name is an override's name; the batch comes last, so that it varies fastest. */
 static const rb_flag overrides[] = {RB_FLAG_EPOCHS,     RB_FLAG_LR,           RB_FLAG_MOMENTUM, RB_FLAG_L1,
                                     RB_FLAG_L2,         RB_FLAG_WEIGHT_DECAY, RB_FLAG_DROPOUT,  RB_FLAG_OPTIMIZER,
-                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_VALID_SIZE,   RB_FLAG_DATASET,  RB_FLAG_BATCH};
+                                    RB_FLAG_TRAIN_SIZE, RB_FLAG_VALID_SIZE,   RB_FLAG_DATASET,  RB_FLAG_BATCH,
+                                    RB_FLAG_HFLIP,      RB_FLAG_VFLIP,        RB_FLAG_CROP_PAD, RB_FLAG_ROTATE};
 
 static rb_status add_to_axis(axis *axes, int *n, const char *name, size_t name_length, const char *values) {
     rb_status status = RB_OK;
@@ -137,11 +72,52 @@ static bool turn(axis *axes, int n) {
     return false;
 }
 
+/* Appends an edited case, with the overrides' values of this turn. */
+static rb_status add_edit(rb_matrix *out, const rb_case *c, const rb_study *study, const axis *axes, int n) {
+    rb_status status = RB_OK;
+    rb_case_edit *edit = &out->edits[out->n_edits];
+    out->studies[out->n_edits++] = study;
+    RB_TRY(rb_case_edit_begin(edit, c));
+    for (int a = 0; a < n; a++) {
+        for (const rb_axis *x = study ? study->axes : NULL; x && x->name; x++)
+            if (strcmp(x->name, axes[a].name) == 0)
+                return rb_fail(RB_USAGE, "%s is what %s varies: it cannot be overridden", x->name, study->name);
+        RB_TRY(rb_case_edit_set(edit, axes[a].name, axes[a].values.at[axes[a].at]));
+    }
+cleanup:
+    return status;
+}
+
+/* The edits of one entry of the list, one turn: all cases of a LIST, one run of a study, the base case of a study. */
+static rb_status add_edits(rb_matrix *out, const rb_case_list *cases, int i, const axis *axes, int n) {
+    rb_status status = RB_OK;
+    const rb_study *study = cases->study ? cases->study[i] : NULL;
+    if (study && study->kind == RB_STUDY_LIST) {
+        for (int k = 0; study->cases[k]; k++) {
+            const rb_case *c;
+            RB_TRY(rb_case_find(study->cases[k], &c));
+            RB_TRY(add_edit(out, c, study, axes, n));
+        }
+        return RB_OK;
+    }
+    RB_TRY(add_edit(out, cases->at[i], study, axes, n));
+    if (study && cases->run[i] >= 0) {
+        RB_TRY(rb_study_run_apply(study, cases->run[i], &out->edits[out->n_edits - 1]));
+        out->studies[out->n_edits - 1] = NULL;
+    }
+cleanup:
+    return status;
+}
+
 rb_status rb_matrix_edits(const rb_options *o, const rb_case_list *cases, rb_matrix *out) {
     rb_status status = RB_OK;
     axis axes[MOST_AXES] = {0};
     int n = 0;
-    int64_t count = cases->n;
+    int64_t count = 0;
+    for (int i = 0; i < cases->n; i++) {
+        const rb_study *study = cases->study ? cases->study[i] : NULL;
+        count += study && study->kind == RB_STUDY_LIST ? rb_study_runs(study, 0) : 1;
+    }
     RB_TRY(collect_axes(o, axes, &n));
     for (int a = 0; a < n && count <= MOST_ITEMS; a++) count *= axes[a].values.n;
     if (count > MOST_ITEMS) {
@@ -149,15 +125,14 @@ rb_status rb_matrix_edits(const rb_options *o, const rb_case_list *cases, rb_mat
         goto cleanup;
     }
     out->edits = calloc((size_t)count, sizeof *out->edits); /* in place: an edit points into itself */
-    if (!out->edits) {
+    out->studies = calloc((size_t)count, sizeof *out->studies);
+    if (!out->edits || !out->studies) {
         status = rb_fail(RB_MEMORY, "out of memory for %lld edited cases", (long long)count);
         goto cleanup;
     }
     for (int c = 0; c < cases->n; c++) {
         do {
-            rb_case_edit *edit = &out->edits[out->n_edits++];
-            RB_TRY(rb_case_edit_begin(edit, cases->at[c]));
-            for (int a = 0; a < n; a++) RB_TRY(rb_case_edit_set(edit, axes[a].name, axes[a].values.at[axes[a].at]));
+            RB_TRY(add_edits(out, cases, c, axes, n));
         } while (turn(axes, n));
     }
 cleanup:
@@ -198,9 +173,13 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
         goto cleanup;
     }
     name_limits(o, out->limits, sizeof out->limits);
-    for (int e = 0; e < out->n_edits; e++) {
-        rb_item item = {.edit = &out->edits[e], .limits = out->limits};
+    for (int e = 0, more = 0; e < out->n_edits; e++) {
+        rb_item item = {.edit = &out->edits[e], .study = out->studies[e], .limits = out->limits};
+        if (rb_given(o, RB_FLAG_EVAL_TRAIN)) out->edits[e].c.eval_train = true;
+        if (item.study) RB_TRY(rb_study_foresee(o, item.study));
         RB_TRY(rb_foresee_case(o, &item.edit->c, &item.dataset, &item.mflop));
+        if (more > 0 && more--) continue; /* another case of the LIST whose item there is */
+        if (item.study && item.study->kind == RB_STUDY_LIST) more = rb_study_runs(item.study, 0) - 1;
         for (int d = 0; d < out->devices.n; d++)
             for (int s = 0; s < seeds->n; s++) {
                 item.device = out->devices.at[d];
@@ -217,23 +196,38 @@ cleanup:
 
 void rb_matrix_free(rb_matrix *m) {
     free(m->edits);
+    free(m->studies);
     free(m->items);
     rb_words_free(&m->devices);
     rb_words_free(&m->seeds);
     memset(m, 0, sizeof *m);
 }
 
-rb_status rb_matrix_print(const rb_matrix *m, rb_format format) {
+rb_status rb_matrix_print(const rb_options *o, const rb_matrix *m, rb_format format) {
     static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, device_key), RB_COL(runs, dataset),
                                   RB_COL(runs, model),    RB_COL(runs, batch_size), RB_COL(runs, seed),
                                   RB_COL(runs, overrides)};
-    rb_row *rows = calloc((size_t)(m->n > 0 ? m->n : 1), sizeof *rows);
-    if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", m->n);
-    for (int i = 0; i < m->n; i++) rb_item_row(&m->items[i], NULL, &rows[i]);
-    rb_status status = rb_print_rows(stdout, format, rows, m->n, columns, sizeof columns / sizeof *columns);
-    for (int i = 0; i < m->n; i++) rb_row_end(&rows[i]);
+    rb_status status = RB_OK;
+    int count = rb_matrix_runs(o, m), n = 0;
+    rb_row *rows = calloc((size_t)(count > 0 ? count : 1), sizeof *rows);
+    if (!rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", count);
+    for (int i = 0; i < m->n; i++) {
+        if (m->items[i].study)
+            RB_TRY(rb_study_rows(o, &m->items[i], rows, &n));
+        else
+            rb_item_row(&m->items[i], NULL, &rows[n++]);
+    }
+    RB_TRY(rb_print_rows(stdout, format, rows, n, columns, sizeof columns / sizeof *columns));
+cleanup:
+    for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
     free(rows);
     return status;
+}
+
+int rb_matrix_runs(const rb_options *o, const rb_matrix *m) {
+    int n = 0;
+    for (int i = 0; i < m->n; i++) n += m->items[i].study ? rb_study_runs(m->items[i].study, rb_budget(o)) : 1;
+    return n;
 }
 
 /* The regularizers of a case in words, for people who read the CSV. */
@@ -253,11 +247,30 @@ static void describe_regularizers(const rb_case *c, char *out, size_t size, floa
                  {c->l2 > 0, "l2"},
                  {c->weight_decay > 0, "weight-decay"},
                  {*dropout > 0, "dropout"},
+                 {rb_augment_any(&c->augment), "augment"},
                  {c->stop.kind != RB_STOP_NEVER, "early-stop"},
-                 {*batchnorm, "batchnorm"}};
+                 {*batchnorm, "batchnorm"},
+                 {c->adversary.steps > 0, "adversarial-training"},
+                 {c->distill, "distillation"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].used && n < (int)size)
             n += snprintf(out + n, size - (size_t)n, "%s%s", n ? " " : "", parts[i].word);
+}
+
+/* The augmentations in use: "hflip=0.1 crop-pad=4", as overrides would set them. */
+static void describe_augment(const rb_augment *a, char *out, size_t size) {
+    const struct {
+        const char *name;
+        double value;
+    } parts[] = {{"hflip", rb_float_shortest(a->hflip)},
+                 {"vflip", rb_float_shortest(a->vflip)},
+                 {"crop-pad", a->crop_pad},
+                 {"rotate", rb_float_shortest(a->rotate)}};
+    int n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].value > 0 && n < (int)size)
+            n += snprintf(out + n, size - (size_t)n, "%s%s=%.9g", n ? " " : "", parts[i].name, parts[i].value);
 }
 
 /* Overrides and limits, separated by blanks. */
@@ -268,7 +281,7 @@ static void describe_changes(const rb_item *item, char *out, size_t size) {
 
 void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     const rb_case *c = &item->edit->c;
-    char reg[96], backend[32], changes[600], stop[48];
+    char reg[96], augment[96], backend[32], changes[600], stop[48];
     float dropout;
     bool batchnorm;
     rb_row_begin(row, RB_TABLE_runs);
@@ -293,6 +306,8 @@ void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     rb_row_float(row, RB_COL(runs, l2), c->l2);
     rb_row_float(row, RB_COL(runs, dropout_p), dropout);
     rb_row_int(row, RB_COL(runs, batchnorm), batchnorm);
+    describe_augment(&c->augment, augment, sizeof augment);
+    rb_row_text(row, RB_COL(runs, augment), augment[0] ? augment : NULL);
     rb_stop_describe(&c->stop, stop);
     rb_row_text(row, RB_COL(runs, early_stop), stop[0] ? stop : NULL);
     if (c->label_noise > 0) rb_row_float(row, RB_COL(runs, label_noise), c->label_noise);

@@ -12,9 +12,11 @@
 
 #define ON(verb) (1u << RB_VERB_##verb)
 #define ON_ALL   (~0u)
+/* `compare --build` measures as bench does: what bench takes it hands on. */
+#define WITH_COMPARE(verbs) ((verbs)&ON(bench) ? (verbs) | ON(compare) : (verbs))
 const rb_flag_entry rb__flags[RB_FLAGS] = {
 #define RB_FLAG(id, name, letter, often, rule, argument, verbs, help)                                                  \
-    {name, letter, often, rule, argument, verbs, help},
+    {name, letter, often, rule, argument, WITH_COMPARE(verbs), help},
 #include "cli/flags.def"
 #undef RB_FLAG
 };

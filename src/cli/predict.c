@@ -81,7 +81,7 @@ static rb_status work(void *context, FILE *to) {
     rb_log(RB_LOG_INFO, "%s of %s: accuracy %.4f, loss %.4f on %lld images", w->split_name, data->name, accuracy, loss,
            (long long)n);
     if (rb_given(w->o, RB_FLAG_PNG))
-        RB_TRY(rb_dataset_show_predictions(data, rows, pred, n, (int)rb_value_int(w->o, RB_FLAG_ROWS, 4),
+        RB_TRY(rb_dataset_show_predictions(data, w->c->name, rows, pred, n, (int)rb_value_int(w->o, RB_FLAG_ROWS, 4),
                                            (int)rb_value_int(w->o, RB_FLAG_COLUMNS, 10), rb_value(w->o, RB_FLAG_PNG)));
 cleanup:
     free(pred);

@@ -56,7 +56,7 @@ static void on_progress(void *context, const rb_progress *p) {
 
 static void on_text(void *context, const char *text) {
     rb_recorder *r = context;
-    rb_text_clear(&r->sent);
+    if (r->sent.length) rb_text_append(&r->sent, "\n");
     rb_text_append(&r->sent, text);
 }
 

@@ -23,7 +23,8 @@ typedef struct rb_recorder {
     rb_text sent; /* by the running item */
     char env_id[16];
     rb_status worst;
-    int done; /* items that ended well */
+    int done;    /* items that ended well */
+    int earlier; /* items that an earlier process of this session has done */
     /* of the item that runs */
     const char *label;
     bool got_row;

@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/attacks.h"
 #include "cli/checkpoints.h"
 #include "cli/classes.h"
 #include "cli/matrix.h"
+#include "cli/pictures.h"
 #include "cli/place.h"
 #include "cli/recorder.h"
+#include "cli/run.h"
 #include "cli/share.h"
+#include "cli/study.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "core/clock.h"
@@ -130,6 +134,10 @@ static int on_epoch(void *context, const rb_epoch_result *e) {
         rb_row_real(&row, RB_COL(epochs, train_loss), e->train_loss);
         rb_row_real(&row, RB_COL(epochs, train_acc), e->train_acc);
     }
+    if (e->has_train_eval) {
+        rb_row_real(&row, RB_COL(epochs, train_eval_loss), e->train_eval_loss);
+        rb_row_real(&row, RB_COL(epochs, train_eval_acc), e->train_eval_acc);
+    }
     if (e->has_val) {
         rb_row_real(&row, RB_COL(epochs, val_loss), e->val_loss);
         rb_row_real(&row, RB_COL(epochs, val_acc), e->val_acc);
@@ -244,6 +252,7 @@ static rb_status work(void *context, FILE *to) {
     w->trainer = place.trainer;
     RB_TRY(resume(w, &at, &row));
     RB_TRY(rb_target_begin(&w->target, w->o, place.data->labels != NULL, w->resumed ? &at : NULL));
+    RB_TRY(rb_learn_from_teacher(w->trainer, (uint64_t)w->item->seed));
     rb_run_options options = {.seed = (uint64_t)w->item->seed,
                               .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
                               .no_eval = rb_given(w->o, RB_FLAG_NO_EVAL),
@@ -269,8 +278,12 @@ static rb_status work(void *context, FILE *to) {
     /* --max-steps promises one evaluation and no other. */
     if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0 && place.data->labels)
         RB_TRY(rb_send_classes(to, place.trainer, place.data, w->run_id));
+    if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0)
+        RB_TRY(rb_send_attacks(to, place.trainer, w->run_id));
 cleanup:
     status = rb_place_finish(to, &row, status, started);
+    if (status == RB_OK && result.outcome == RB_OK && options.max_steps == 0)
+        rb_pictures_of_run(w->o, place.trainer, w->session_dir, w->row);
     rb_place_close(&place);
     rb_text_free(&w->checkpoint);
     rb_row_end(&row);
@@ -308,40 +321,61 @@ static void print_how_to_resume(const rb_recorder *r) {
     rb_text_free(&command);
 }
 
-static rb_status run_all(rb_recorder *r, const rb_matrix *m) {
+/* The recorder's row of this run_id, -1 where it has none. */
+static int find_row(const rb_recorder *r, const char *run_id) {
+    for (int i = 0; i < r->n; i++)
+        if (strcmp(rb_row_get_text(&r->rows[i], RB_COL(runs, run_id)), run_id) == 0) return i;
+    return -1;
+}
+
+rb_status rb_run_item(rb_recorder *r, const rb_item *item, rb_verified *verified, int index, int total, int *at) {
     rb_status status = RB_OK;
     rb_row row;
     char label[1300];
-    int skipped = 0;
+    rb_item_row(item, "run", &row);
+    const rb_row *earlier = rb_session_find_run(r->session, &row);
+    if (earlier) {
+        *at = find_row(r, rb_row_get_text(earlier, RB_COL(runs, run_id)));
+        if (*at >= 0) goto cleanup;
+        RB_TRY(rb_recorder_earlier(r, earlier));
+        r->earlier++;
+        *at = r->n - 1;
+        goto cleanup;
+    }
+    rb_recorder_stamp(r, &row);
+    rb_item_label(item, label, sizeof label);
+    run_work w = {.o = r->o,
+                  .item = item,
+                  .row = &row,
+                  .run_id = rb_row_get_text(&row, RB_COL(runs, run_id)),
+                  .session_dir = rb_session_dir(r->session),
+                  .verified = *verified};
+    RB_TRY(rb_recorder_item(r, work, &w, &row, label, index, total));
+    *at = r->n - 1;
+    *verified = rb_verified_by(&r->rows[*at]);
+cleanup:
+    rb_row_end(&row);
+    return status;
+}
+
+static rb_status run_all(rb_recorder *r, const rb_matrix *m, rb_study_results *studies) {
+    rb_status status = RB_OK;
     rb_verified verified = {0};
-    rb_row_begin(&row, RB_TABLE_runs);
-    for (int i = 0; i < m->n && !rb_recorder_stopped(r); i++) {
+    int total = rb_matrix_runs(r->o, m), at;
+    for (int i = 0, index = 0; i < m->n && !rb_recorder_stopped(r); i++) {
         const rb_item *item = &m->items[i];
-        rb_row_end(&row);
-        rb_item_row(item, "run", &row);
-        const rb_row *earlier = rb_given(r->o, RB_FLAG_RESUME) ? rb_session_find_run(r->session, &row) : NULL;
-        if (earlier) {
-            RB_TRY(rb_recorder_earlier(r, earlier));
-            skipped++;
+        if (item->study) {
+            RB_TRY(rb_study_run(r, item, index, total, studies));
+            index += rb_study_runs(item->study, rb_budget(r->o));
             continue;
         }
-        rb_recorder_stamp(r, &row);
-        rb_item_label(item, label, sizeof label);
         /* Seeds of a case on a device follow each other: the first one that is right speaks for all. */
         if (i == 0 || item->edit != m->items[i - 1].edit || strcmp(item->device, m->items[i - 1].device) != 0)
             verified = (rb_verified){0};
-        run_work w = {.o = r->o,
-                      .item = item,
-                      .row = &row,
-                      .run_id = rb_row_get_text(&row, RB_COL(runs, run_id)),
-                      .session_dir = rb_session_dir(r->session),
-                      .verified = verified};
-        RB_TRY(rb_recorder_item(r, work, &w, &row, label, i, m->n));
-        verified = rb_verified_by(&r->rows[r->n - 1]);
+        RB_TRY(rb_run_item(r, item, &verified, index++, total, &at));
     }
-    if (skipped) rb_log(RB_LOG_INFO, "%d of %d items were done before", skipped, m->n);
+    if (r->earlier) rb_log(RB_LOG_INFO, "%d of %d items were done before", r->earlier, total);
 cleanup:
-    rb_row_end(&row);
     return status;
 }
 
@@ -349,11 +383,13 @@ rb_status rb_verb_run(const rb_options *o) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
     rb_recorder recorder = {0};
+    rb_study_results studies = {0};
     if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
+    RB_TRY(rb_budget_check(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
-        RB_TRY(rb_matrix_print(&matrix, rb_output_format(o)));
+        RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
         goto cleanup;
     }
     if (rb_given(o, RB_FLAG_FROM)) { /* a bad file is found before a folder is made */
@@ -362,13 +398,16 @@ rb_status rb_verb_run(const rb_options *o) {
         rb_checkpoint_close(c);
     }
     RB_TRY(rb_recorder_open(&recorder, o));
-    status = run_all(&recorder, &matrix);
+    status = run_all(&recorder, &matrix, &studies);
     if (status == RB_DISK || rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     if (status != RB_OK) goto cleanup;
     RB_TRY(rb_given(o, RB_FLAG_SHARE) ? rb_share_print(&recorder) : print_results(&recorder, rb_output_format(o)));
+    if (rb_output_format(o) == RB_FORMAT_MD) RB_TRY(rb_study_print(&studies));
+    if (!rb_recorder_stopped(&recorder)) rb_pictures_of_session(o, rb_session_dir(recorder.session));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));
     status = rb_recorder_verdict(&recorder);
 cleanup:
+    rb_study_results_free(&studies);
     rb_recorder_close(&recorder);
     rb_matrix_free(&matrix);
     return status;

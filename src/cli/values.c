@@ -8,6 +8,7 @@
 
 #include "cli/flag_table.h"
 #include "core/text.h"
+#include "regbench/portable.h"
 
 /* More items than this in one list are a typing error (1-600000000), not a wish. */
 enum { LONGEST_LIST = 10000 };
@@ -25,6 +26,9 @@ static const struct {
     [RULE_POSITIVE] = {false, 0, FLT_MAX, true, false, "a finite number above 0"},
     [RULE_AMOUNT] = {false, 0, FLT_MAX, false, false, "a finite number, 0 or more"},
     [RULE_FRACTION] = {false, 0, 1, false, true, "a number from 0 to 1, without 1"},
+    [RULE_PROBABILITY] = {false, 0, 1, false, false, "a number from 0 to 1"},
+    [RULE_ANGLE] = {false, 0, 180, false, false, "a number of degrees from 0 to 180"},
+    [RULE_PIXELS] = {true, 0, RB_VIEW_MAX - 1, false, false, "an integer from 0 to 511"},
 };
 
 /* `source` is "--batch" or "REGBENCH_BATCH", for messages. */
@@ -147,6 +151,10 @@ rb_status rb__add_value(const char *source, rb_flag flag, const char *text, rb_w
     if (f->often == ONCE) {
         RB_TRY(check_text(source, flag, text));
         rb_words_free(words); /* the last one counts */
+        return rb_words_add(words, text, strlen(text));
+    }
+    if (f->rule == RULE_TEXT) { /* paths: a comma is part of one, and two may be the same */
+        RB_TRY(check_text(source, flag, text));
         return rb_words_add(words, text, strlen(text));
     }
     for (const char *at = text;; at++) {

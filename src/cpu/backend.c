@@ -104,8 +104,8 @@ static void layout(const rb_device *device, rb_layout *out) {
 
 static const char *supports(rb_device *device, const rb_program *program, const rb_variant *variant, const rb_op *op) {
     (void)device, (void)program, (void)variant;
-    bool attack = op->kind == RB_OP_ATTACK || (op->kind == RB_OP_BATCHNORM_DX && !(op->flags & RB_OPF_TRAIN));
-    return attack ? "attacks are not built for the cpu yet" : NULL;
+    bool attack = op->kind == RB_OP_BATCHNORM_DX && !(op->flags & RB_OPF_TRAIN);
+    return attack ? "attacks on a model with batch norm are not built for the cpu" : NULL;
 }
 
 static void store_free(rb_store *store) {

@@ -46,7 +46,7 @@ typedef struct rb__kernels {
     void (*activate_rows)(const rb_op *op, const float *from, float *to, int64_t pixels, int channels, int ld);
     void (*derive_rows)(const rb_op *op, const float *dy, const float *y, float *to, int64_t n);
     rb__rows_fn *gather, *linear, *linear_dx, *conv, *conv_dx, *conv_dw, *max_pool, *max_pool_dx, *avg_pool,
-        *avg_pool_dx, *act, *act_dx, *add, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
+        *avg_pool_dx, *act, *act_dx, *add, *attack, *copy, *dropout, *loss_ce, *loss_mse, *conv_planar, *conv_dw_planar,
         *conv_dw_sparse, *conv_dx_sparse, *batchnorm_moments, *batchnorm, *batchnorm_dx_sums, *batchnorm_dx,
         *batchnorm_pool_sums, *batchnorm_pool_dx;
     rb__unit_fn *pack_linear, *pack_conv, *linear_dw, *linear_db, *sum_partials, *loss_total, *update, *update_total,
@@ -145,7 +145,8 @@ typedef struct rb__plan {
     rb__phase *phases;
     unsigned char *memory; /* WORK: everything below, one allocation */
     size_t memory_bytes, arena_offset, arena_bytes, scratch_offset;
-    int threads; /* that are worth their while */
+    int threads;         /* that are worth their while */
+    int library_threads; /* that a library brings */
 } rb__plan;
 
 rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, rb__plan **out);

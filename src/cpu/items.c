@@ -25,6 +25,12 @@ static void measure_linear(rb__geometry *g, const rb_tensor *x, const rb_tensor 
     g->D = g->H * g->W == 1 && !all_rows ? g->C : g->ldx;
 }
 
+/* The gradient of an input: its rows end with padding for which there are no weights. */
+static void limit_rows(rb__geometry *g, const rb_tensor *w) {
+    int rows = (int)(w->bytes / sizeof(float)) / g->ldw;
+    if (g->D > rows) g->D = rows;
+}
+
 void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *program, const rb_variant *v,
                       const rb_op *op) {
     const rb_tensor *in[2], *out = op->out[0] < 0 ? NULL : &v->tensors[op->out[0]];
@@ -37,6 +43,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     case RB_OP_GATHER:
         *g = measure(op, out, out);
         g->D = g->C * g->H * g->W;
+        if (rb_op_augments(op)) it->scratch_bytes = (size_t)g->D;
         it->rows = k->gather;
         break;
     case RB_OP_LINEAR:
@@ -47,6 +54,7 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     case RB_OP_LINEAR_DX:
         *g = measure(op, out, in[0]);
         measure_linear(g, out, in[0], false);
+        limit_rows(g, in[1]);
         it->rows = k->linear_dx;
         it->pack = k->pack_linear;
         it->n_pack = (g->D + 15) / 16;
@@ -126,6 +134,10 @@ void rb__item_prepare(rb__item *it, const rb__kernels *k, const rb_program *prog
     case RB_OP_COPY:
         *g = measure(op, in[0], out);
         if ((out->segment == RB_SEG_ACT || out->segment == RB_SEG_INPUT) && out->dims[0] == v->rows) it->rows = k->copy;
+        break;
+    case RB_OP_ATTACK:
+        *g = measure(op, in[1], out);
+        it->rows = k->attack;
         break;
     case RB_OP_LOSS_CE:
     case RB_OP_LOSS_MSE:

@@ -42,10 +42,12 @@ static void retire(rb__item *it) {
     it->rows = NULL;
 }
 
-/* The item that does the gradient of a forward item: the same layer. */
+/* The item that does the gradient of a forward item: the same layer, on the same input (adversarial training goes
+ * through a layer more than once). */
 static rb__item *gradient(const view *v, const rb__item *it, rb_op_kind kind) {
     for (int i = 0; i < v->plan->n_items; i++)
-        if (v->plan->items[i].op->kind == kind && v->plan->items[i].op->layer == it->op->layer)
+        if (v->plan->items[i].op->kind == kind && v->plan->items[i].op->layer == it->op->layer &&
+            v->plan->items[i].op->in[0] == it->op->in[0])
             return &v->plan->items[i];
     return NULL;
 }

@@ -52,6 +52,8 @@ bool rb__onednn_wanted(const rb_device *device, const rb__item *it) {
     bool conv = op->kind == RB_OP_CONV || op->kind == RB_OP_CONV_DX || op->kind == RB_OP_CONV_DW;
     if ((!linear && !conv) || device->provider == RB__OWN) return false;
     if ((op->flags & RB_OPF_ACCUMULATE) && op->kind != RB_OP_CONV_DX) return false;
+    const rb_tensor *w = op->kind == RB_OP_LINEAR_DX ? &it->variant->tensors[op->in[1]] : NULL;
+    if (w && w->bytes < sizeof(float) * (size_t)g->ldx * (size_t)g->ldw) return false; /* padding without weights */
     if (device->provider == RB__ONEDNN) return true;
     double weights = linear ? (double)g->D * g->K : (double)g->R * g->R * g->C * g->K;
     return weights >= (linear ? RB__LIBRARY_LINEAR : RB__LIBRARY_CONV);

@@ -61,10 +61,13 @@ static void flush(planner *p) {
 
 static int blocks(int64_t n) { return (int)((n + RB__FLAT_BLOCK - 1) / RB__FLAT_BLOCK); }
 
-/* Gradients of a linear layer that reads the batch as it comes from the data set can build it again. */
+/* Gradients of a linear layer that reads the batch as it comes from the data set can build it again; augmented, it is
+ * dearer to build than to keep. */
 static const rb__item *gather_of(const planner *p, int tensor) {
     for (int i = 0; i < p->plan->n_items; i++)
-        if (p->variant->ops[i].kind == RB_OP_GATHER && p->variant->ops[i].out[0] == tensor) return &p->plan->items[i];
+        if (p->variant->ops[i].kind == RB_OP_GATHER && p->variant->ops[i].out[0] == tensor &&
+            !rb_op_augments(&p->variant->ops[i]))
+            return &p->plan->items[i];
     return NULL;
 }
 
@@ -123,7 +126,7 @@ static void schedule(planner *p, int i) {
     }
     case RB_OP_LOSS_CE:
     case RB_OP_LOSS_MSE:
-        p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
+        if (it->op->out[0] >= 0) p->after[p->n_after++] = (rb__work){it, k->loss_total, 1, 4.0 * g->N};
         break;
     case RB_OP_UPDATE:
     case RB_OP_NORMS:
@@ -395,6 +398,7 @@ rb_status rb__plan_new(rb_store *store, const rb_program *program, const rb_vari
     bool alone = !store->device->threads_given && flops > 0 &&
                  (flops < RB__ALONE_FLOPS || flops < RB__ALONE_FLOPS_PER_WEIGHT * (double)program->n_weights);
     plan->threads = alone ? 1 : store->device->threads;
+    plan->library_threads = store->device->threads;
     plan->n_items = v->n_ops;
     for (int i = 0; i < v->n_ops; i++) rb__item_prepare(&plan->items[i], p.kernels, program, v, &v->ops[i]);
 #ifdef REGBENCH_HAVE_ONEDNN

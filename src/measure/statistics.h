@@ -1,4 +1,4 @@
-/* statistics.h: robust statistics of samples.
+/* statistics.h: statistics of samples.
  *
  * Contract: n >= 1 and every value is finite (the caller drops what is not); then every result is finite. The arrays
  * are not changed. */
@@ -16,5 +16,7 @@ double rb_percentile(const double *x, int n, double q);
  * largest with 2 P(Binomial(n, 1/2) < k) <= 1 - confidence. False where n is too small for any such k (under 6 for
  * 95 %): then low and high are the extremes. */
 bool rb_median_interval(const double *x, int n, double confidence, double *low, double *high);
+/* Mean and its 95 % interval by Student's t, for normal data. False for n = 1: low and high are the mean. */
+bool rb_mean_interval(const double *x, int n, double *mean, double *low, double *high);
 
 #endif

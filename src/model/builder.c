@@ -67,9 +67,9 @@ int rb__tensor_add(rb_builder *b, const rb_tensor *t) {
 int rb__value(rb_builder *b, const char *name, rb_dtype dtype, int64_t C, int64_t H, int64_t W) {
     rb_tensor t = {.segment = RB_SEG_ACT};
     if (b->layer >= 0)
-        snprintf(t.name, sizeof t.name, "%d.%s", b->layer, name);
+        snprintf(t.name, sizeof t.name, "%s%d.%s", b->pass, b->layer, name);
     else
-        snprintf(t.name, sizeof t.name, "%s", name);
+        snprintf(t.name, sizeof t.name, "%s%s", b->pass, name);
     /* what comes straight from the data set is packed: padding one or three channels would multiply its size */
     rb_form form = b->layer < 0 ? RB_FORM_PACKED : RB_FORM_ACTIVATION;
     rb__tensor_form(&t, b->layout, dtype, form, (int64_t[4]){b->rows, C, H, W}, NULL);
@@ -80,7 +80,7 @@ int rb__value(rb_builder *b, const char *name, rb_dtype dtype, int64_t C, int64_
 
 int rb__buffer(rb_builder *b, const char *name, int64_t count) {
     rb_tensor t = {.segment = RB_SEG_ACT};
-    snprintf(t.name, sizeof t.name, "%d.%s", b->layer, name);
+    snprintf(t.name, sizeof t.name, "%s%d.%s", b->pass, b->layer, name);
     rb__tensor_form(&t, b->layout, RB_REAL, RB_FORM_VECTOR, (int64_t[4]){count, 1, 1, 1}, NULL);
     return rb__tensor_add(b, &t);
 }

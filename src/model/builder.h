@@ -21,6 +21,7 @@ typedef struct rb_builder {
     bool training;     /* batch statistics, dropout active */
     bool backward;     /* a backward pass follows: save what it reads */
     bool weight_grads; /* emit gradients of parameters */
+    const char *pass;  /* before the names of values: "" but for the passes of an attack inside a training step */
     int layer;         /* index of the layer being compiled, -1 outside */
     int n_ops, n_tensors;
     rb_op ops[RB_MAX_OPS];

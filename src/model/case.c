@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "regbench/lab.h"
+#include "regbench/portable.h"
+#include "regbench/study.h"
 
 rb_status rb_case_find(const char *name, const rb_case **out) {
     const char *names[1024];
@@ -19,6 +20,9 @@ rb_status rb_case_find(const char *name, const rb_case **out) {
             }
             if (n < 1024) names[n++] = c->name;
         }
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_study *s = (*lab)->studies; s && s->name; s++)
+            if (n < 1024) names[n++] = s->name;
     const char *nearest = rb_text_nearest(name, names, n);
     return rb_fail(RB_USAGE, "unknown case \"%s\"%s%s%s (`regbench list` shows all)", name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
@@ -39,6 +43,20 @@ rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c) {
     return RB_OK;
 }
 
+void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to) {
+    *to = *from;
+    to->c.layers = to->layers;
+    if (from->c.dataset == from->dataset) to->c.dataset = to->dataset;
+    if (from->c.name == from->name) to->c.name = to->name;
+}
+
+rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name) {
+    if (snprintf(edit->name, sizeof edit->name, "%s", name) >= (int)sizeof edit->name)
+        return rb_fail(RB_USAGE, "\"%s\" is too long a name for a run", name);
+    edit->c.name = edit->name;
+    return RB_OK;
+}
+
 static rb_status parse_real(const char *name, const char *value, double low, bool low_open, double high, float *out) {
     char *end;
     errno = 0;
@@ -48,6 +66,16 @@ static rb_status parse_real(const char *name, const char *value, double low, boo
         return rb_fail(RB_USAGE, "%s must be a number %s %g and under %g, not \"%s\"", name,
                        low_open ? "above" : "of at least", low, high, value);
     *out = f;
+    return RB_OK;
+}
+
+/* From 0 to `high`, both included. */
+static rb_status parse_up_to(const char *name, const char *value, double high, float *out) {
+    char *end;
+    double x = strtod(value, &end);
+    if (end == value || *end || !(x >= 0 && x <= high))
+        return rb_fail(RB_USAGE, "%s must be a number from 0 to %g, not \"%s\"", name, high, value);
+    *out = (float)x;
     return RB_OK;
 }
 
@@ -61,8 +89,10 @@ static rb_status parse_int(const char *name, const char *value, long low, long h
     return RB_OK;
 }
 
-static const char *const names[] = {"epochs",       "batch",   "lr",        "momentum",   "l1",         "l2",
-                                    "weight-decay", "dropout", "optimizer", "train-size", "valid-size", "dataset"};
+static const char *const names[] = {"epochs",     "batch",        "lr",         "momentum",   "l1",
+                                    "l2",         "weight-decay", "dropout",    "optimizer",  "train-size",
+                                    "valid-size", "dataset",      "hflip",      "vflip",      "crop-pad",
+                                    "rotate",     "patience",     "stop-alpha", "stop-strip", "stop-count"};
 
 /* Whether layers of this kind have that value: a change without effect would be recorded as if it had one. */
 static bool has_value(rb_layer_kind kind, const char *value) {
@@ -104,6 +134,31 @@ cleanup:
     return status;
 }
 
+/* What the case's rule for stopping early has; another rule, or one where there was none, is another case. */
+static rb_status set_stop(rb_case *c, const char *name, const char *value) {
+    rb_stop_rule *r = &c->stop;
+    char rule[48];
+    if (strcmp(name, "patience") == 0 && r->kind == RB_STOP_PATIENCE)
+        return parse_int(name, value, 0, 1000000, &r->count);
+    if (strcmp(name, "stop-alpha") == 0 && (r->kind == RB_STOP_GL || r->kind == RB_STOP_PQ))
+        return parse_real(name, value, 0, true, 1e6, &r->alpha);
+    if (strcmp(name, "stop-strip") == 0 && (r->kind == RB_STOP_PQ || r->kind == RB_STOP_UP))
+        return parse_int(name, value, 1, 1000000, &r->strip);
+    if (strcmp(name, "stop-count") == 0 && r->kind == RB_STOP_UP) return parse_int(name, value, 1, 1000000, &r->count);
+    rb_stop_describe(r, rule);
+    return rb_fail(RB_USAGE, "cannot set %s: case %s %s%s", name, c->name, rule[0] ? "stops by " : "never stops early",
+                   rule);
+}
+
+/* One strength in place of the sweep. */
+static rb_status set_attack_eps(rb_case *c, const char *value) {
+    if (c->attack.kind == RB_ATTACK_NONE)
+        return rb_fail(RB_USAGE, "cannot set attack.eps: case %s is not attacked", c->name);
+    rb_status status = parse_real("attack.eps", value, 0, false, 256, &c->attack.eps[0]);
+    if (status == RB_OK) c->attack.n_eps = 1;
+    return status;
+}
+
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
     rb_case *c = &e->c;
     if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
@@ -115,6 +170,10 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     if (strcmp(name, "l1") == 0) return parse_real(name, value, 0, false, 1e6, &c->l1);
     if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
     if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
+    if (strcmp(name, "hflip") == 0) return parse_up_to(name, value, 1, &c->augment.hflip);
+    if (strcmp(name, "vflip") == 0) return parse_up_to(name, value, 1, &c->augment.vflip);
+    if (strcmp(name, "crop-pad") == 0) return parse_int(name, value, 0, RB_VIEW_MAX - 1, &c->augment.crop_pad);
+    if (strcmp(name, "rotate") == 0) return parse_up_to(name, value, 180, &c->augment.rotate);
     if (strcmp(name, "dataset") == 0) {
         if (snprintf(e->dataset, sizeof e->dataset, "%s", value) >= (int)sizeof e->dataset)
             return rb_fail(RB_USAGE, "no data set is called \"%s\"; `regbench data list` shows them", value);
@@ -137,12 +196,17 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
             }
         return n ? RB_OK : rb_fail(RB_USAGE, "cannot set dropout: case %s has no dropout layer", c->name);
     }
+    if (strcmp(name, "attack.eps") == 0) return set_attack_eps(c, value);
     if (strchr(name, '.')) return set_layer(e, name, value);
+    if (strcmp(name, "patience") == 0 || strcmp(name, "stop-alpha") == 0 || strcmp(name, "stop-strip") == 0 ||
+        strcmp(name, "stop-count") == 0)
+        return set_stop(c, name, value);
     int n = (int)(sizeof names / sizeof names[0]);
     const char *nearest = rb_text_nearest(name, names, n);
     return rb_fail(RB_USAGE,
-                   "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout optimizer "
-                   "train-size valid-size dataset TAG.units TAG.kernel TAG.p TAG.slope",
+                   "cannot set \"%s\"%s%s%s; known: epochs batch lr momentum l1 l2 weight-decay dropout hflip vflip "
+                   "crop-pad rotate optimizer train-size valid-size dataset attack.eps patience stop-alpha stop-strip "
+                   "stop-count TAG.units TAG.kernel TAG.p TAG.slope",
                    name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
@@ -174,6 +238,14 @@ rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t
     if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
     if (c->valid_share > 0 && !c->n_valid) rb_text_printf(text, "split share %.9g\n", (double)c->valid_share);
     if (c->label_noise > 0) rb_text_printf(text, "label noise %.9g\n", (double)c->label_noise);
+    if (c->temperature > 0) rb_text_printf(text, "temperature %.9g\n", (double)c->temperature);
+    if (c->distill) rb_text_printf(text, "distilled\n");
+    if (c->adversary.steps > 0)
+        rb_text_printf(text, "adversary steps %d of %.9g eps %.9g\n", c->adversary.steps, (double)c->adversary.step,
+                       (double)c->adversary.eps);
+    if (rb_augment_any(&c->augment))
+        rb_text_printf(text, "augment hflip %.9g vflip %.9g crop-pad %d rotate %.9g\n", (double)c->augment.hflip,
+                       (double)c->augment.vflip, c->augment.crop_pad, (double)c->augment.rotate);
     rb_stop_describe(&c->stop, stop);
     if (stop[0]) rb_text_printf(text, "early stop %s\n", stop);
     for (int i = 0; c->layers[i].kind != RB_LAYER_END; i++) {

@@ -20,7 +20,8 @@ static void reserve(rb_program *p, rb_tensor *t, const char *name, rb_segment se
 
 static void reserve_data(rb_program *p) {
     const rb_spec *s = &p->spec;
-    int64_t eval_batches = (s->n_eval + s->batch - 1) / s->batch, flat[4] = {1, 1, 1, 1};
+    int eval_batch = s->eval_batch ? s->eval_batch : s->batch;
+    int64_t eval_batches = (s->n_eval + eval_batch - 1) / eval_batch, flat[4] = {1, 1, 1, 1};
     reserve(p, &p->data_x, "data.x", RB_SEG_DATA, s->x_dtype, RB_FORM_PACKED,
             (int64_t[4]){s->n_rows, s->C, s->H, s->W});
     int64_t targets[4] = {s->n_rows, s->regression ? s->classes : 1, 1, 1};
@@ -31,17 +32,23 @@ static void reserve_data(rb_program *p) {
     reserve(p, &p->schedule, "schedule", RB_SEG_CTRL, RB_F32, RB_FORM_FLAT, table);
     flat[0] = s->n_train;
     reserve(p, &p->order[RB_FAMILY_TRAIN], "order.train", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
-    flat[0] = eval_batches * s->batch;
+    flat[0] = eval_batches * eval_batch;
     reserve(p, &p->order[RB_FAMILY_EVAL], "order.eval", RB_SEG_CTRL, RB_I32, RB_FORM_FLAT, flat);
     int64_t columns = s->regression ? s->classes : 1;
     reserve(p, &p->pred, "pred", RB_SEG_OUT, s->regression ? RB_F32 : RB_I32, RB_FORM_FLAT,
             (int64_t[4]){flat[0], columns, 1, 1});
     if (s->soft_labels)
         reserve(p, &p->soft, "soft", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){s->n_rows, s->classes, 1, 1});
+    if (s->scores)
+        reserve(p, &p->scores, "scores", RB_SEG_OUT, RB_F32, RB_FORM_FLAT, (int64_t[4]){flat[0], s->classes, 1, 1});
+    int64_t strength[4] = {1, RB_STRENGTH_COLUMNS, 1, 1};
+    if (s->adversary_steps)
+        reserve(p, &p->strength[RB_FAMILY_TRAIN], "strength.train", RB_SEG_CTRL, RB_F32, RB_FORM_FLAT, strength);
+    if (s->attack)
+        reserve(p, &p->strength[RB_FAMILY_EVAL], "strength.eval", RB_SEG_CTRL, RB_F32, RB_FORM_FLAT, strength);
     int64_t metric[4] = {s->window, RB_METRIC_COLUMNS, 1, 1};
     reserve(p, &p->metric[RB_FAMILY_TRAIN], "metric.train", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     metric[0] = eval_batches * (s->eval_passes > 1 ? s->eval_passes : 1);
-    if (s->attack && s->window > metric[0]) metric[0] = s->window; /* a step of an attack is a slot too */
     reserve(p, &p->metric[RB_FAMILY_EVAL], "metric.eval", RB_SEG_METRIC, RB_REAL, RB_FORM_FLAT, metric);
     if (s->attack) {
         int64_t batch[4] = {s->batch, s->C, s->H, s->W};
@@ -70,6 +77,7 @@ static void begin(rb_builder *b, rb_program *p, rb_family family, int rows) {
     b->status = RB_OK;
     b->rows = rows;
     b->training = b->backward = b->weight_grads = false;
+    b->pass = "";
     b->layer = -1;
     b->n_ops = b->n_tensors = 0;
     b->order = rb__tensor_add(b, &p->order[family]);
@@ -103,6 +111,10 @@ static int gather(rb_builder *b) {
     rb_op *op = rb__emit(b, RB_OP_GATHER);
     op->in[0] = data, op->in[1] = b->order, op->out[0] = x;
     op->u.normalize.mean = b->spec->mean, op->u.normalize.stddev = b->spec->stddev;
+    const rb_augment *a = &b->spec->augment;
+    if (!b->training) return x;
+    op->u.normalize.hflip = a->hflip, op->u.normalize.vflip = a->vflip, op->u.normalize.crop_pad = a->crop_pad;
+    op->u.normalize.rotate = rb_augment_turn(a);
     return x;
 }
 
@@ -143,11 +155,13 @@ static int forward(rb_builder *b, int x) {
     return x;
 }
 
-/* The loss on logits z; with b->backward it writes dz, else predictions. */
+/* The loss on logits z; with b->backward it writes dz, else predictions. The passes of an attack leave no metrics. */
 static void loss(rb_builder *b, int z, rb_family family) {
     rb_program *p = b->program;
-    int labels = rb__tensor_add(b, &p->data_y), metric = rb__tensor_add(b, &p->metric[family]);
-    bool soft = b->spec->soft_labels && b->weight_grads;
+    const rb_spec *s = b->spec;
+    bool attacks = b->backward && !b->weight_grads, scores = !b->backward && s->scores;
+    int labels = rb__tensor_add(b, &p->data_y), metric = attacks ? -1 : rb__tensor_add(b, &p->metric[family]);
+    bool soft = s->soft_labels && b->weight_grads;
     int soft_labels = soft ? rb__tensor_add(b, &p->soft) : -1;
     uint32_t flags = 0;
     int dz = b->backward ? rb__grad_target(b, z, &flags) : -1;
@@ -155,10 +169,14 @@ static void loss(rb_builder *b, int z, rb_family family) {
     rb_op *op = rb__emit(b, b->spec->regression ? RB_OP_LOSS_MSE : RB_OP_LOSS_CE);
     op->in[0] = z, op->in[1] = labels, op->in[2] = b->order, op->in[3] = soft_labels;
     op->out[0] = metric, op->out[1] = dz, op->out[2] = pred;
+    op->out[3] = scores ? rb__tensor_add(b, &p->scores) : -1;
+    float temperature = attacks ? s->attack_temperature : b->weight_grads ? s->temperature : 0;
+    op->u.loss.temperature = temperature > 0 ? temperature : 1;
 }
 
-static void backward(rb_builder *b, int n_forward) {
-    for (int i = n_forward - 1; i >= 0 && b->status == RB_OK; i--) {
+/* Gradients of the ops from `first` on. */
+static void backward(rb_builder *b, int first, int n_forward) {
+    for (int i = n_forward - 1; i >= first && b->status == RB_OK; i--) {
         const rb_op_def *def = rb_op_definition(b->ops[i].kind);
         b->layer = b->ops[i].layer;
         if (def->backward && rb__grad_of(b, b->ops[i].out[0]) >= 0) def->backward(b, &b->ops[i]);
@@ -194,13 +212,71 @@ static void update(rb_builder *b) {
     op->u.update.beta1 = s->beta1, op->u.update.beta2 = s->beta2, op->u.update.eps = s->eps;
 }
 
+/* The gradient of an input: rows and channels padded as kernels write them, which the input itself, packed as in the
+ * data set, is not. Flat where a linear layer reads it, whose weights lie as its rows do. */
+static void declare_input_gradient(rb_builder *b, int x, rb_op_kind reader) {
+    rb_tensor t = b->tensors[x];
+    bool flat = reader == RB_OP_LINEAR;
+    rb__tensor_form(&t, b->layout, RB_REAL, flat ? RB_FORM_PACKED : RB_FORM_ACTIVATION, b->tensors[x].dims, NULL);
+    if (flat) {
+        int64_t align = b->layout->channel_align, row = (t.stride[0] + align - 1) / align * align;
+        t.stride[0] = row;
+        t.bytes = (size_t)(t.dims[0] * row * b->layout->real_bytes);
+    }
+    snprintf(t.name, sizeof t.name, "d(%.*s)", (int)sizeof t.name - 4, b->tensors[x].name);
+    t.segment = RB_SEG_ACT;
+    t.offset = 0;
+    b->grad[x] = rb__tensor_add(b, &t);
+}
+
+/* One step of an attack on input x around x0, written to `to`: forward as in an evaluation (no dropout, running
+ * statistics), the gradient of the input alone, the step. */
+static void perturb(rb_builder *b, rb_family family, int x, int x0, int to) {
+    rb_program *p = b->program;
+    int first = b->n_ops;
+    b->training = b->weight_grads = false;
+    b->backward = b->wants_grad[x] = true;
+    int z = forward(b, x), n_forward = b->n_ops;
+    if (b->status != RB_OK) return;
+    declare_input_gradient(b, x, b->ops[first].kind);
+    loss(b, z, family);
+    backward(b, first, n_forward);
+    b->wants_grad[x] = false;
+    int strength = rb__tensor_add(b, &p->strength[family]);
+    rb_op *op = rb__emit(b, RB_OP_ATTACK);
+    op->in[0] = x, op->in[1] = rb__grad_of(b, x), op->in[2] = x0, op->in[3] = strength, op->out[0] = to;
+    op->u.normalize.mean = b->spec->mean, op->u.normalize.stddev = b->spec->stddev;
+}
+
+/* What an adversary makes of the batch, with the parameters as they are. */
+static int adversary(rb_builder *b, int x0) {
+    int x = x0;
+    char name[24];
+    for (int k = 0; k < b->spec->adversary_steps && b->status == RB_OK; k++) {
+        snprintf(name, sizeof name, "attack%d.", k + 1);
+        b->pass = rb_arena_string(b->arena, name);
+        if (!b->pass) {
+            b->pass = "";
+            rb__build_error(b, RB_MEMORY, "out of memory while compiling");
+            break;
+        }
+        int to = rb__value(b, "x", RB_REAL, b->spec->C, b->spec->H, b->spec->W);
+        perturb(b, RB_FAMILY_TRAIN, x, x0, to);
+        x = to;
+    }
+    b->pass = "";
+    return x;
+}
+
 static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char *name, int rows) {
     begin(b, p, RB_FAMILY_TRAIN, rows);
+    b->training = true; /* which augments the batch; an adversary then works on what comes of it */
+    int x = adversary(b, gather(b)), first = b->n_ops;
     b->training = b->backward = b->weight_grads = true;
-    int z = forward(b, gather(b)), n_forward = b->n_ops;
+    int z = forward(b, x), n_forward = b->n_ops;
     if (b->status != RB_OK) return;
     loss(b, z, RB_FAMILY_TRAIN);
-    backward(b, n_forward);
+    backward(b, first, n_forward);
     if (kind == RB_VARIANT_TRAIN) { /* the first variant has declared every parameter: the flat views are known now */
         size_t state = p->bytes[RB_SEG_STATE], params = p->bytes[RB_SEG_PARAM];
         p->param_all = flat_view(p, "param[*]", RB_SEG_PARAM, 0, params);
@@ -215,7 +291,7 @@ static void train(rb_builder *b, rb_program *p, rb_variant_kind kind, const char
 }
 
 static void evaluate(rb_builder *b, rb_program *p) {
-    begin(b, p, RB_FAMILY_EVAL, p->spec.batch);
+    begin(b, p, RB_FAMILY_EVAL, p->spec.eval_batch ? p->spec.eval_batch : p->spec.batch);
     int z = forward(b, gather(b));
     if (b->status == RB_OK) loss(b, z, RB_FAMILY_EVAL);
     finish(b, RB_VARIANT_EVAL, "eval", RB_FAMILY_EVAL);
@@ -259,23 +335,14 @@ static void attack(rb_builder *b, rb_program *p) {
     if (b->status != RB_OK) return;
 
     begin(b, p, RB_FAMILY_EVAL, p->spec.batch);
-    b->backward = true;
-    int x = rb__tensor_add(b, &p->input_x);
-    b->wants_grad[x] = true;
-    int z = forward(b, x), n_forward = b->n_ops;
-    if (b->status != RB_OK) return;
-    loss(b, z, RB_FAMILY_EVAL);
-    backward(b, n_forward);
-    int x0 = rb__tensor_add(b, &p->input_x0), schedule = rb__tensor_add(b, &p->schedule);
-    rb_op *op = rb__emit(b, RB_OP_ATTACK);
-    op->in[0] = x, op->in[1] = rb__grad_of(b, x), op->in[2] = x0, op->in[3] = schedule, op->out[0] = x;
-    op->u.normalize.mean = b->spec->mean, op->u.normalize.stddev = b->spec->stddev;
+    int x = rb__tensor_add(b, &p->input_x), x0 = rb__tensor_add(b, &p->input_x0);
+    perturb(b, RB_FAMILY_EVAL, x, x0, x);
     finish(b, RB_VARIANT_ATTACK, "attack", RB_FAMILY_EVAL);
     if (b->status != RB_OK) return;
 
     begin(b, p, RB_FAMILY_EVAL, p->spec.batch);
-    z = forward(b, rb__tensor_add(b, &p->input_x));
-    loss(b, z, RB_FAMILY_EVAL);
+    int z = forward(b, rb__tensor_add(b, &p->input_x));
+    if (b->status == RB_OK) loss(b, z, RB_FAMILY_EVAL);
     finish(b, RB_VARIANT_ATTACK_EVAL, "attack-eval", RB_FAMILY_EVAL);
 }
 
@@ -292,9 +359,11 @@ static rb_status check_spec(const rb_spec *s) {
                        (long long)s->n_train);
     if (s->classes < 1 || s->C < 1 || s->H < 1 || s->W < 1)
         return rb_fail(RB_USAGE, "samples and classes must not be empty");
+    if (s->attack && s->eval_batch && s->eval_batch != s->batch)
+        return rb_fail(RB_INTERNAL, "an attacked program evaluates in training batches");
     if (s->window < 1) return rb_fail(RB_USAGE, "the window between decisions must be at least one step");
     if (s->n_rows > INT32_MAX || s->n_train > INT32_MAX) return rb_fail(RB_USAGE, "more than 2^31 rows");
-    return RB_OK;
+    return rb_augment_check(&s->augment, s->x_dtype, s->C, s->H, s->W);
 }
 
 rb_status rb_program_compile(const rb_spec *spec, const rb_layout *layout, rb_program **out) {

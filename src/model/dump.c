@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 #include "model/builder.h"
+#include "regbench/portable.h"
 
 static void print_dims(const int64_t dims[4], rb_text *text) {
     int last = 3;
@@ -38,6 +39,13 @@ static void print_attributes(const rb_op *op, rb_text *text) {
     case RB_OP_GATHER:
     case RB_OP_ATTACK:
         rb_text_printf(text, " mean %g stddev %g", (double)op->u.normalize.mean, (double)op->u.normalize.stddev);
+        if (rb_op_augments(op))
+            rb_text_printf(text, " hflip %g vflip %g crop-pad %d rotate %g", (double)op->u.normalize.hflip,
+                           (double)op->u.normalize.vflip, op->u.normalize.crop_pad,
+                           op->u.normalize.rotate * 360.0 / RB_TURN);
+        break;
+    case RB_OP_LOSS_CE:
+        if (op->u.loss.temperature != 1) rb_text_printf(text, " temperature %g", (double)op->u.loss.temperature);
         break;
     case RB_OP_DROPOUT:
     case RB_OP_DROPOUT_DX:

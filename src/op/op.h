@@ -44,7 +44,7 @@ static inline const rb_cursor *rb_ref_cursor(const rb_ref_context *x) {
 /* Row of DATA that batch row k of this step stands for, -1 = none; `order` is the address of the order table. */
 static inline int32_t rb_ref_row(const rb_ref_context *x, const int32_t *order, int64_t k) {
     const rb_cursor *c = rb_ref_cursor(x);
-    return order[c->base + (int64_t)(c->slot % c->wrap) * x->program->spec.batch + k];
+    return order[c->base + (int64_t)(c->slot % c->wrap) * rb_variant_batch(x->program, x->variant) + k];
 }
 
 /* Both precisions of reference function `name`, for the definition's f32 and f64. */

@@ -85,26 +85,17 @@ static void keep_text(char *out, size_t size, char *text) {
     snprintf(out, size, "%s", text);
 }
 
-static bool platform_text(cl_platform_id platform, cl_platform_info what, char *out, size_t size) {
+/* Of a device, or where that is NULL of its platform. */
+static bool info_text(cl_platform_id platform, cl_device_id device, cl_uint what, char *out, size_t size) {
     size_t n = 0;
     out[0] = '\0';
-    if (clGetPlatformInfo(platform, what, 0, NULL, &n) != CL_SUCCESS) return false;
-    char *text = calloc(1, n + 1);
-    bool good = text && clGetPlatformInfo(platform, what, n, text, NULL) == CL_SUCCESS;
-    if (good) keep_text(out, size, text);
+    cl_int code = device ? clGetDeviceInfo(device, what, 0, NULL, &n) : clGetPlatformInfo(platform, what, 0, NULL, &n);
+    char *text = code == CL_SUCCESS ? calloc(1, n + 1) : NULL;
+    if (!text) return false;
+    code = device ? clGetDeviceInfo(device, what, n, text, NULL) : clGetPlatformInfo(platform, what, n, text, NULL);
+    if (code == CL_SUCCESS) keep_text(out, size, text);
     free(text);
-    return good;
-}
-
-static bool device_text(cl_device_id device, cl_device_info what, char *out, size_t size) {
-    size_t n = 0;
-    out[0] = '\0';
-    if (clGetDeviceInfo(device, what, 0, NULL, &n) != CL_SUCCESS) return false;
-    char *text = calloc(1, n + 1);
-    bool good = text && clGetDeviceInfo(device, what, n, text, NULL) == CL_SUCCESS;
-    if (good) keep_text(out, size, text);
-    free(text);
-    return good;
+    return code == CL_SUCCESS;
 }
 
 #define READ(what, into) good &= clGetDeviceInfo(l->device, what, sizeof(into), &(into), NULL) == CL_SUCCESS
@@ -154,14 +145,14 @@ static const char *read_limits(cl_platform_id platform, cl_device_id device, rb_
     memset(l, 0, sizeof *l);
     l->platform = platform;
     l->device = device;
-    good &= platform_text(platform, CL_PLATFORM_NAME, l->platform_name, sizeof l->platform_name);
-    good &= platform_text(platform, CL_PLATFORM_VERSION, l->platform_version, sizeof l->platform_version);
-    good &= device_text(device, CL_DEVICE_NAME, l->name, sizeof l->name);
-    good &= device_text(device, CL_DEVICE_VENDOR, l->vendor, sizeof l->vendor);
-    good &= device_text(device, CL_DRIVER_VERSION, l->driver, sizeof l->driver);
-    good &= device_text(device, CL_DEVICE_VERSION, l->version, sizeof l->version);
-    good &= device_text(device, CL_DEVICE_OPENCL_C_VERSION, l->c_version, sizeof l->c_version);
-    good &= device_text(device, CL_DEVICE_EXTENSIONS, l->extensions, sizeof l->extensions);
+    good &= info_text(platform, NULL, CL_PLATFORM_NAME, l->platform_name, sizeof l->platform_name);
+    good &= info_text(platform, NULL, CL_PLATFORM_VERSION, l->platform_version, sizeof l->platform_version);
+    good &= info_text(platform, device, CL_DEVICE_NAME, l->name, sizeof l->name);
+    good &= info_text(platform, device, CL_DEVICE_VENDOR, l->vendor, sizeof l->vendor);
+    good &= info_text(platform, device, CL_DRIVER_VERSION, l->driver, sizeof l->driver);
+    good &= info_text(platform, device, CL_DEVICE_VERSION, l->version, sizeof l->version);
+    good &= info_text(platform, device, CL_DEVICE_OPENCL_C_VERSION, l->c_version, sizeof l->c_version);
+    good &= info_text(platform, device, CL_DEVICE_EXTENSIONS, l->extensions, sizeof l->extensions);
     READ(CL_DEVICE_AVAILABLE, available);
     READ(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     good &= read_numbers(l);
@@ -183,7 +174,7 @@ static void add_platform(cl_platform_id platform, rb__cl_limits *list, int *n, c
     if (code == CL_DEVICE_NOT_FOUND) count = 0;
     if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND) {
         char name[128];
-        platform_text(platform, CL_PLATFORM_NAME, name, sizeof name);
+        info_text(platform, NULL, CL_PLATFORM_NAME, name, sizeof name);
         snprintf(why, 256, "platform %s lists no devices: %s (%d)", name, rb__cl_error_name(code), code);
         return;
     }

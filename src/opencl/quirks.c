@@ -3,23 +3,17 @@
  * Rules are tried in order and each settles only what no earlier one has. The type of device comes first: PoCL and
  * Intel's CPU runtime carry Intel's vendor number as the GPUs do. Then the platform: Mesa's rusticl drives the hardware
  * of many vendors. Values without a source are guesses to start from. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "kernel/quirks.h"
 #include "opencl/device.h"
 
 /* --- the quirks by name ---------------------------------------------------------------------------------------------
  */
 
-typedef struct quirk {
-    const char *name, *words; /* words: NULL for a SIZE */
-    int64_t low;
-} quirk;
-
-static const quirk quirks[RB__QUIRKS] = {
+_Static_assert((int)RB__QUIRKS <= (int)RB__KN_QUIRKS, "room for names");
+static const rb__kn_quirk quirks[RB__QUIRKS] = {
 #define RB_CHOICE(name, words, otherwise, meaning) {#name, words, 0},
 #define RB_SIZE(name, low, otherwise, meaning)     {#name, NULL, low},
 #include "opencl/quirks.def"
@@ -71,77 +65,6 @@ static bool matches(const struct rule *r, const rb__cl_limits *l) {
            (!r->vendor || l->vendor_id == r->vendor);
 }
 
-/* --- NAME=VALUE,.. --------------------------------------------------------------------------------------------------
- */
-
-static rb_status unknown_name(const char *name) {
-    const char *names[RB__QUIRKS];
-    rb_text all = {0};
-    for (int i = 0; i < RB__QUIRKS; i++) {
-        names[i] = quirks[i].name;
-        rb_text_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *near = rb_text_nearest(name, names, RB__QUIRKS);
-    rb_status status = near ? rb_fail(RB_USAGE, "unknown quirk \"%s\"; did you mean \"%s\"?", name, near)
-                            : rb_fail(RB_USAGE, "unknown quirk \"%s\"; known: %s", name, rb_text_string(&all));
-    rb_text_free(&all);
-    return status;
-}
-
-static rb_status read_word(const quirk *q, const char *value, int64_t *out) {
-    char copy[64];
-    const char *words[8];
-    int n = 0;
-    snprintf(copy, sizeof copy, "%s", q->words);
-    for (char *save = NULL, *word = strtok_r(copy, "|", &save); word; word = strtok_r(NULL, "|", &save)) {
-        *out = n;
-        if (strcmp(word, value) == 0) return RB_OK;
-        words[n++] = word;
-    }
-    const char *near = rb_text_nearest(value, words, n);
-    return rb_fail(RB_USAGE, "quirk %s \"%s\": must be one of %s%s%s%s", q->name, value, q->words,
-                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static rb_status read_size(const quirk *q, const char *value, int64_t *out) {
-    char *end;
-    errno = 0;
-    *out = strtoll(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || *out < q->low)
-        return rb_fail(RB_USAGE, "quirk %s \"%s\": must be a whole number, %lld or more", q->name, value,
-                       (long long)q->low);
-    return RB_OK;
-}
-
-/* Settles what `text` names; later words win within one text, earlier texts win over later ones. */
-static rb_status apply(const char *text, const char *source, rb__quirks *out, const char *from[RB__QUIRKS]) {
-    char word[128];
-    bool mine[RB__QUIRKS] = {0};
-    for (const char *at = text;; at++) {
-        size_t length = strcspn(at, ",");
-        snprintf(word, sizeof word, "%.*s", (int)length, at);
-        char *equals = strchr(word, '=');
-        if (length >= sizeof word || !equals || equals == word)
-            return rb_fail(RB_USAGE, "quirk \"%s\": must be NAME=VALUE, as in max_wg=64", word);
-        *equals = '\0';
-        int i = 0;
-        int64_t value = 0;
-        rb_status status;
-        while (i < RB__QUIRKS && strcmp(quirks[i].name, word) != 0) i++;
-        if (i == RB__QUIRKS) return unknown_name(word);
-        status =
-            quirks[i].words ? read_word(&quirks[i], equals + 1, &value) : read_size(&quirks[i], equals + 1, &value);
-        if (status != RB_OK) return status;
-        if (!from[i] || mine[i]) {
-            out->at[i] = value;
-            from[i] = source;
-            mine[i] = true;
-        }
-        at += length;
-        if (!*at) return RB_OK;
-    }
-}
-
 static void limit(rb__quirks *q, const char *from[RB__QUIRKS], int i, size_t most) {
     if (q->at[i] <= 0 || (uint64_t)q->at[i] <= most) return;
     q->at[i] = (int64_t)most;
@@ -155,9 +78,10 @@ rb_status rb__cl_quirks(const rb__cl_limits *l, const char *overrides, rb__quirk
     if (!overrides) overrides = getenv("REGBENCH_QUIRK");
     for (int i = 0; i < RB__QUIRKS; i++) who[i] = NULL;
     set_defaults(l, out);
-    if (overrides && overrides[0]) RB_TRY(apply(overrides, "--quirk", out, who));
+    if (overrides && overrides[0]) RB_TRY(rb__kn_quirks_apply(quirks, RB__QUIRKS, overrides, "--quirk", out->at, who));
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
-        if (matches(&rules[r], l)) RB_TRY(apply(rules[r].settings, rules[r].name, out, who));
+        if (matches(&rules[r], l))
+            RB_TRY(rb__kn_quirks_apply(quirks, RB__QUIRKS, rules[r].settings, rules[r].name, out->at, who));
     for (int i = 0; i < RB__QUIRKS; i++)
         if (!who[i]) who[i] = "default";
     limit(out, who, RB__QUIRK_max_wg, l->max_wg);
@@ -169,12 +93,4 @@ cleanup:
 
 const char *rb__cl_quirk_name(int index) { return quirks[index].name; }
 
-void rb__cl_quirk_value(int index, int64_t value, char out[32]) {
-    const char *word = quirks[index].words;
-    if (!word) {
-        snprintf(out, 32, "%lld", (long long)value);
-        return;
-    }
-    while (value-- > 0) word += strcspn(word, "|") + 1;
-    snprintf(out, 32, "%.*s", (int)strcspn(word, "|"), word);
-}
+void rb__cl_quirk_value(int index, int64_t value, char out[32]) { rb__kn_quirk_value(&quirks[index], value, out); }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <png.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +63,25 @@ void rb_image_text(rb_image *image, int x, int y, int scale, uint32_t color, con
 int rb_image_text_width(int scale, const char *text) {
     int n = (int)strlen(text);
     return n ? (n * RB_FONT_ADVANCE - (RB_FONT_ADVANCE - RB_FONT_WIDTH)) * scale : 0;
+}
+
+enum { MARK = 7 /* dots: a sign is a square of them */, MARK_ADVANCE = MARK + 3 };
+
+int rb_image_verdict_width(int scale, const char *text) {
+    return MARK_ADVANCE * scale + rb_image_text_width(scale, text);
+}
+
+void rb_image_verdict(rb_image *image, int middle, int y, int scale, const char *text, bool right) {
+    static const char *const tick[MARK] = {"......#", ".....##", "....##.", "#..##..", "####...", ".##....", "......."};
+    static const char *const cross[MARK] = {"##...##", "###.###", ".#####.", "..###..",
+                                            ".#####.", "###.###", "##...##"};
+    uint32_t color = right ? RB_IMAGE_RIGHT : RB_IMAGE_WRONG;
+    int x = middle - rb_image_verdict_width(scale, text) / 2;
+    for (int i = 0; i < MARK; i++)
+        for (int j = 0; j < MARK; j++)
+            if ((right ? tick : cross)[i][j] == '#')
+                rb_image_fill(image, x + j * scale, y + i * scale, scale, scale, color);
+    rb_image_text(image, x + MARK_ADVANCE * scale, y, scale, color, text);
 }
 
 rb_status rb_image_write_png(const rb_image *image, const char *path) {

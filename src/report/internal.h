@@ -1,4 +1,4 @@
-/* internal.h: what the files of src/report share. */
+/* internal.h: what the files of src/report share, and src/plot uses. */
 #ifndef RB_REPORT_INTERNAL_H
 #define RB_REPORT_INTERNAL_H
 
@@ -8,6 +8,8 @@
 struct cJSON;
 struct rb_text;
 
+/* Length of the well-formed UTF-8 sequence at s, or 0 (also for overlong forms, surrogates, beyond U+10FFFF). */
+int rb__utf8_length(const unsigned char *s);
 int rb__text_width(const char *s); /* code points of UTF-8: what a column's width counts */
 /* One field as CSV, quoted where it must be; no separator. */
 void rb__csv_field(const char *s, struct rb_text *out);

@@ -117,8 +117,7 @@ void rb_row_real(rb_row *row, int column, double value) {
         cell->u.r = value;
 }
 
-/* Length of the well-formed UTF-8 sequence at s, or 0 (also for overlong forms, surrogates, beyond U+10FFFF). */
-static int utf8_length(const unsigned char *s) {
+int rb__utf8_length(const unsigned char *s) {
     if (s[0] < 0x80) return 1;
     int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
     if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
@@ -137,7 +136,7 @@ void rb_row_text(rb_row *row, int column, const char *value) {
     char *copy = malloc(strlen(value) * 3 + 1), *to = copy;
     if (!copy) return;
     for (const unsigned char *s = (const unsigned char *)value; *s;) {
-        int n = utf8_length(s);
+        int n = rb__utf8_length(s);
         memcpy(to, n ? (const char *)s : "\xef\xbf\xbd", (size_t)(n ? n : 3));
         to += n ? n : 3;
         s += n ? n : 1;

@@ -36,6 +36,8 @@ struct rb_session {
     int last_number; /* highest NNNN of all run_ids */
     char (*env_ids)[65];
     int n_env_ids;
+    char (*trials)[160]; /* trial_key */
+    int n_trials;
     /* while events.jsonl is read */
     char open_run[64];   /* of the line before, where that run has no row of runs yet */
     bool next_damaged;   /* a damaged line came before the next run's first */
@@ -282,6 +284,28 @@ static rb_status remember_env(rb_session *s, const char *env_id) {
     return RB_OK;
 }
 
+/* A run may be a trial of several studies. */
+static void trial_key(const rb_row *row, char key[160]) {
+    snprintf(key, 160, "%.80s %.64s", rb_row_get_text(row, RB_COL(trials, study)),
+             rb_row_get_text(row, RB_COL(trials, run_id)));
+}
+
+bool rb_session_has_trial(const rb_session *s, const rb_row *trial) {
+    char key[160];
+    trial_key(trial, key);
+    for (int i = 0; i < s->n_trials; i++)
+        if (strcmp(s->trials[i], key) == 0) return true;
+    return false;
+}
+
+static rb_status remember_trial(rb_session *s, const rb_row *row) {
+    void *more = realloc(s->trials, (size_t)(s->n_trials + 1) * sizeof *s->trials);
+    if (!more) return rb_fail(RB_MEMORY, "out of memory");
+    s->trials = more;
+    trial_key(row, s->trials[s->n_trials++]);
+    return RB_OK;
+}
+
 /* What later questions need of a row; for new rows and old ones alike. */
 static rb_status remember(rb_session *s, const rb_row *row) {
     int column = rb_column_find(row->table, "run_id");
@@ -289,6 +313,7 @@ static rb_status remember(rb_session *s, const rb_row *row) {
     int number = dash ? atoi(dash + 1) : 0;
     if (number > s->last_number) s->last_number = number;
     if (row->table == RB_TABLE_runs) return remember_run(s, row);
+    if (row->table == RB_TABLE_trials) return remember_trial(s, row);
     if (row->table == RB_TABLE_env) return remember_env(s, rb_row_get_text(row, RB_COL(env, env_id)));
     return RB_OK;
 }
@@ -326,7 +351,8 @@ static bool before_checkpoint(const rb_session *s, const rb_row *row, const char
     return false;
 }
 
-/* Rows of a run that never got its row in runs were left by an interrupted item. */
+/* Rows of a run that never got its row in runs were left by an interrupted item; a run that must be done again is no
+ * trial. */
 static bool is_whole(const void *context, const rb_row *row) {
     const rb_session *s = context;
     int column = rb_column_find(row->table, "run_id");
@@ -334,7 +360,8 @@ static bool is_whole(const void *context, const rb_row *row) {
     if (is_damaged(s, run_id)) return false;
     if (column < 0 || row->table == RB_TABLE_runs) return true;
     for (int i = s->n_runs - 1; i >= 0; i--)
-        if (strcmp(rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id)), run_id) == 0) return true;
+        if (strcmp(rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id)), run_id) == 0)
+            return row->table != RB_TABLE_trials || s->runs[i].done;
     return before_checkpoint(s, row, run_id);
 }
 
@@ -419,6 +446,7 @@ void rb_session_close(rb_session *s) {
     }
     free(s->runs);
     free(s->env_ids);
+    free(s->trials);
     free(s->damaged);
     free(s->dir);
     free(s);

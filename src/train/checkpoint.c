@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "regbench/study.h"
 #include "train/state.h"
 
 enum { GENERATOR = 627 };
@@ -179,8 +180,10 @@ rb_status rb_checkpoint_case(const rb_checkpoint *c, rb_case_edit *edit) {
     rb_status status = RB_OK;
     const rb_case *found;
     char name[sizeof c->head.overrides];
-    RB_TRY(rb_case_find(c->head.case_name, &found));
+    const rb_study *study = rb_study_of_run(c->head.case_name);
+    RB_TRY(rb_case_find(study ? study->base : c->head.case_name, &found));
     RB_TRY(rb_case_edit_begin(edit, found));
+    if (study) RB_TRY(rb_case_edit_rename(edit, c->head.case_name));
     for (const char *at = c->head.overrides; *at; at += *at == ' ') { /* "batch=256 lr=0.5" */
         size_t length = strcspn(at, " ");
         memcpy(name, at, length);

@@ -38,13 +38,17 @@ static bool fits(const rb_backend *backend, rb_device *device, const rb_program 
     return made;
 }
 
-/* The case with this batch, NULL where it does not compile so: batch norm refuses a last batch of one row. */
+/* The case with this batch, in evaluation too; NULL where it does not compile so: batch norm refuses a last batch of
+ * one row. */
 static rb_program *with_batch(const rb_case *c, const rb_dataset *data, const rb_layout *layout, int batch) {
     rb_case other = *c;
     rb_spec spec;
     rb_program *p = NULL;
     other.batch = batch;
-    if (rb_case_spec(&other, data, &spec) == RB_OK) (void)rb_program_compile(&spec, layout, &p);
+    if (rb_case_spec(&other, data, &spec) == RB_OK) {
+        spec.eval_batch = 0;
+        (void)rb_program_compile(&spec, layout, &p);
+    }
     rb_error_clear();
     return p;
 }
@@ -101,22 +105,39 @@ static rb_status refuse(const rb_backend *backend, rb_device *device, const rb_c
     return rb_fail(RB_MEMORY, "case %s with %s on %s%s; %s", c->name, need, key, why, advice);
 }
 
+/* The store, or RB_MEMORY with what the device says against it in `why`. */
+static rb_status attempt(const rb_backend *backend, rb_device *device, const rb_program *p, limits *l,
+                         const rb_device_info *info, char why[512], rb_store **out) {
+    char memory[32], segment[32];
+    if (!within(p, l)) {
+        snprintf(why, 512, ", which has %s%s%s", info->memory ? human(info->memory, memory) : "unknown memory",
+                 info->max_alloc ? ", in one segment at most " : "",
+                 info->max_alloc ? human(info->max_alloc, segment) : "");
+        return RB_MEMORY;
+    }
+    rb_status status = backend->store_new(device, p->bytes, out);
+    if (status != RB_MEMORY) return status;
+    snprintf(why, 512, ", which failed (%.480s)", rb_error_last()->text);
+    rb_error_clear();
+    l->try = true;
+    return status;
+}
+
 rb_status rb__store_fit(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
-                        const rb_program *p, rb_store **out) {
+                        rb_program **program, rb_store **out) {
     rb_device_info info;
-    char why[512] = "", memory[32], segment[32];
+    char why[512] = "";
     *out = NULL;
     backend->info(device, &info);
     limits l = {.memory = info.memory, .segment = info.max_alloc};
-    if (within(p, &l)) {
-        rb_status status = backend->store_new(device, p->bytes, out);
-        if (status != RB_MEMORY) return status;
-        snprintf(why, sizeof why, ", which failed (%.480s)", rb_error_last()->text);
-        rb_error_clear();
-        l.try = true;
-    } else
-        snprintf(why, sizeof why, ", which has %s%s%s", info.memory ? human(info.memory, memory) : "unknown memory",
-                 info.max_alloc ? ", in one segment at most " : "",
-                 info.max_alloc ? human(info.max_alloc, segment) : "");
-    return refuse(backend, device, c, data, p, &l, info.key, why);
+    rb_status status = attempt(backend, device, *program, &l, &info, why, out);
+    if (status == RB_MEMORY && (*program)->spec.eval_batch > (*program)->spec.batch) {
+        rb_program *lean = with_batch(c, data, &(*program)->layout, (*program)->spec.batch);
+        if (!lean) return rb_fail(RB_MEMORY, "out of memory while compiling");
+        rb_program_free(*program);
+        *program = lean;
+        l.try = false;
+        status = attempt(backend, device, lean, &l, &info, why, out);
+    }
+    return status == RB_MEMORY ? refuse(backend, device, c, data, *program, &l, info.key, why) : status;
 }

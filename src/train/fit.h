@@ -4,9 +4,10 @@
 
 #include "regbench/train.h"
 
-/* The store of `program`, which is case c on `data`. RB_MEMORY, in one line: the bytes needed, what the device has, the
+/* The store of *program, which is case c on `data`; where the device is too small for it, *program becomes one that
+ * evaluates in batches no larger than it trains. RB_MEMORY, in one line: the bytes needed, what the device has, the
  * largest batch with which c would fit. Scratch that bind takes outside of the store is not foreseen. */
 rb_status rb__store_fit(const rb_backend *backend, rb_device *device, const rb_case *c, const rb_dataset *data,
-                        const rb_program *program, rb_store **out);
+                        rb_program **program, rb_store **out);
 
 #endif

@@ -19,6 +19,9 @@ typedef struct run {
     int chunk;                /* steps between looks at the clock */
     int64_t steps;            /* whose metrics were looked at */
     double trained;           /* samples, all epochs */
+    bool eval_train;          /* every evaluation takes in the training set */
+    double eval_share;        /* of a window's time, as its last epoch had it */
+    double pass_s;            /* of each evaluation in this window */
 } run;
 
 static bool asked_to_stop(const run *r) { return r->options->stop && *r->options->stop; }
@@ -43,22 +46,46 @@ cleanup:
     return status;
 }
 
-/* Up to `limit` steps of a fresh window. With nobody watching all of them are enqueued at once; otherwise in chunks of
- * about a fifth of a second, found by doubling, so that a bar can move and Ctrl-C is heard. */
+static rb_status begin_evaluation(run *r, int64_t limit) {
+    rb_status status = RB_OK;
+    RB_TRY(rb_trainer_eval_begin(r->t, RB_SPLIT_VALID, limit));
+    if (r->eval_train) RB_TRY(rb_trainer_eval_also(r->t, RB_SPLIT_TRAIN));
+cleanup:
+    return status;
+}
+
+/* The evaluation of the window's last epoch, whose steps took train_s. */
+static rb_status last_pass(run *r, double train_s) {
+    rb_status status = RB_OK;
+    double start = rb_clock_s();
+    RB_TRY(rb_trainer_eval_submit(r->t));
+    RB_TRY(rb_trainer_wait(r->t));
+    double eval_s = rb_clock_s() - start;
+    r->eval_share = eval_s / (train_s + eval_s);
+cleanup:
+    return status;
+}
+
+/* Up to `limit` steps of a fresh window. With nobody watching as many as possible are enqueued at once; otherwise in
+ * chunks of about a fifth of a second, found by doubling, so that a bar can move and Ctrl-C is heard. The last epoch
+ * waits for the others, and its evaluation for its steps: one wait more per window tells training and evaluation apart.
+ */
 static rb_status train_window(run *r, int epoch, int limit, bool passes, int *done) {
     rb_status status = RB_OK;
     bool watched = r->options->on_progress || r->options->stop;
     int per_epoch = rb_trainer_steps_per_epoch(r->t);
-    double start = rb_clock_s(), loss = 0.0, correct = 0.0, rows = 0.0;
+    int alone = passes ? limit - per_epoch : limit; /* first step of the last epoch */
+    double start = rb_clock_s(), loss = 0.0, correct = 0.0, rows = 0.0, last_s = 0.0;
     *done = 0;
     RB_TRY(rb_trainer_begin_window(r->t));
-    if (passes) RB_TRY(rb_trainer_eval_begin(r->t, RB_SPLIT_VALID, 0));
+    if (passes) RB_TRY(begin_evaluation(r, 0));
     while (*done < limit && !asked_to_stop(r)) {
-        int n = !watched || r->chunk > limit - *done ? limit - *done : r->chunk;
+        int left = (*done < alone ? alone : limit) - *done, n = !watched || r->chunk > left ? left : r->chunk;
         double before = rb_clock_s();
-        RB_TRY(enqueue(r, *done, n, passes));
+        RB_TRY(enqueue(r, *done, n, passes && *done < alone));
         RB_TRY(rb_trainer_wait(r->t));
         double now = rb_clock_s();
+        if (*done >= alone) last_s += now - before;
         *done += n;
         if (now - before < 0.1 && r->chunk < 1 << 20)
             r->chunk *= 2;
@@ -71,15 +98,19 @@ static rb_status train_window(run *r, int epoch, int limit, bool passes, int *do
             correct += (double)r->metrics[i].correct;
             rows += r->metrics[i].rows;
         }
-        double seconds = r->result->train_s + now - start, accuracy = r->regression ? (double)NAN : correct / rows;
+        double so_far = r->result->train_s + now - start, accuracy = r->regression ? (double)NAN : correct / rows;
         if (r->options->on_progress(r->options->context, epoch + (*done - 1) / per_epoch, (*done - 1) % per_epoch + 1,
                                     limit < per_epoch ? limit : per_epoch, loss / rows, accuracy,
-                                    seconds > 0 ? (r->trained + rows) / seconds : 0.0)) {
+                                    so_far > 0 ? (r->trained + rows) / so_far : 0.0)) {
             stopped(r, RB_INTERRUPTED, "stopped on request");
             break;
         }
     }
-    r->result->train_s += rb_clock_s() - start;
+    if (passes && *done == limit) RB_TRY(last_pass(r, last_s));
+    int n_passes = passes ? *done / per_epoch : 0;
+    double seconds = rb_clock_s() - start;
+    r->pass_s = n_passes ? r->eval_share * seconds / n_passes : 0.0;
+    r->result->train_s += seconds - n_passes * r->pass_s;
     RB_TRY(rb_trainer_metrics(r->t, 0, *done, r->metrics));
     if (asked_to_stop(r)) stopped(r, RB_INTERRUPTED, "interrupted");
 cleanup:
@@ -124,11 +155,17 @@ cleanup:
 static rb_status evaluate(run *r, int64_t limit, int pass, rb_epoch_result *e) {
     rb_status status = RB_OK;
     double start = rb_clock_s();
-    if (pass < 0)
-        RB_TRY(rb_trainer_eval(r->t, RB_SPLIT_VALID, limit, &e->val_loss, &e->val_acc, NULL));
-    else
-        RB_TRY(rb_trainer_eval_result(r->t, pass, &e->val_loss, &e->val_acc));
+    if (pass < 0) {
+        RB_TRY(begin_evaluation(r, limit));
+        RB_TRY(rb_trainer_eval_submit(r->t));
+    } else {
+        r->result->eval_s += r->pass_s;
+    }
+    RB_TRY(rb_trainer_eval_result(r->t, pass < 0 ? 0 : pass, 0, &e->val_loss, &e->val_acc));
     e->has_val = true;
+    if (r->eval_train)
+        RB_TRY(rb_trainer_eval_result(r->t, pass < 0 ? 0 : pass, 1, &e->train_eval_loss, &e->train_eval_acc));
+    e->has_train_eval = r->eval_train;
     r->result->eval_s += rb_clock_s() - start;
     r->result->val_acc_final = e->val_acc;
     if (isfinite(e->val_acc) && !(e->val_acc <= r->result->val_acc_best)) {
@@ -185,7 +222,13 @@ static rb_status finish_epoch(run *r, int first, int k, int done, double train_s
     rb_run_result *result = r->result;
     int per_epoch = rb_trainer_steps_per_epoch(r->t), from = k * per_epoch;
     int n = done - from < per_epoch ? done - from : per_epoch;
-    rb_epoch_result e = {.epoch = first + k, .lr = (double)r->c->lr, .val_loss = NAN, .val_acc = NAN, .param_l2 = NAN};
+    rb_epoch_result e = {.epoch = first + k,
+                         .lr = (double)r->c->lr,
+                         .val_loss = NAN,
+                         .val_acc = NAN,
+                         .train_eval_loss = NAN,
+                         .train_eval_acc = NAN,
+                         .param_l2 = NAN};
     summarize(r, from, n, &e);
     e.partial = n < per_epoch;
     e.current = from + n == done;
@@ -248,6 +291,7 @@ rb_status rb_train(rb_trainer *t, const rb_run_options *options, rb_run_result *
     *result = (rb_run_result){.val_acc_final = NAN, .val_acc_best = NAN, .test_acc = NAN};
     run r = {.t = t, .c = c, .options = options, .result = result, .chunk = 1};
     r.regression = rb_trainer_program(t)->spec.regression;
+    r.eval_train = c->eval_train && !options->max_steps; /* which promises one evaluation and no other */
     r.metrics = calloc((size_t)window, sizeof *r.metrics);
     if (!r.metrics) {
         status = rb_fail(RB_MEMORY, "out of memory for the metrics of %d steps", window);

@@ -8,6 +8,7 @@
 #include "regbench/rng.h"
 #include "regbench/train.h"
 #include "train/fit.h"
+#include "train/internal.h"
 
 struct rb_trainer {
     const rb_backend *backend;
@@ -25,8 +26,11 @@ struct rb_trainer {
     int steps_per_epoch, full_steps;              /* of which full_steps have the whole batch */
     int position;                                 /* steps submitted in this window */
     int64_t steps_done;                           /* before this window */
-    int64_t eval_rows, eval_batches;              /* of the evaluation begun last */
-    int eval_done;                                /* its passes so far */
+    struct {
+        int64_t rows;
+        int first, batches;               /* of its pass */
+    } part[2];                            /* of the evaluation begun last */
+    int n_parts, eval_batches, eval_done; /* its parts, batches of a pass, passes so far */
 
     int32_t *order;  /* max(n_train, padded n_eval) */
     float *schedule; /* (window, RB_SCHED_COLUMNS) */
@@ -108,6 +112,26 @@ cleanup:
     return status;
 }
 
+/* Until a teacher says otherwise soft labels are the labels. */
+static rb_status upload_soft(rb_trainer *t) {
+    const rb_program *p = t->program;
+    int64_t rows = p->soft.dims[0], classes = p->spec.classes;
+    float *soft = calloc((size_t)(rows * classes), sizeof *soft);
+    if (!soft) return rb_fail(RB_MEMORY, "out of memory for the soft labels of %s", t->data->name);
+    for (int64_t i = 0; i < rows; i++) soft[i * classes + labels_of(t)[i]] = 1.0f;
+    rb_status status = rb_tensor_put(t->backend, t->store, p, &p->soft, soft);
+    free(soft);
+    return status;
+}
+
+rb_status rb__put_strength(rb_trainer *t, rb_family family, double step, double eps) {
+    const rb_program *p = t->program;
+    double unit = 1.0 / (255.0 * (double)p->spec.stddev); /* of a pixel, normalized */
+    float strength[RB_STRENGTH_COLUMNS] = {
+        [RB_STRENGTH_STEP] = (float)(step * unit), [RB_STRENGTH_EPS] = (float)(eps * unit)};
+    return rb_tensor_put(t->backend, t->store, p, &p->strength[family], strength);
+}
+
 static rb_status upload(rb_trainer *t, uint64_t seed) {
     const rb_program *p = t->program;
     rb_status status = RB_OK;
@@ -117,6 +141,9 @@ static rb_status upload(rb_trainer *t, uint64_t seed) {
     RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->data_y,
                          t->data->targets ? (const void *)t->data->targets : labels_of(t)));
     RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->head.offset, sizeof head, &head));
+    if (p->spec.soft_labels) RB_TRY(upload_soft(t));
+    if (p->spec.adversary_steps)
+        RB_TRY(rb__put_strength(t, RB_FAMILY_TRAIN, (double)t->c->adversary.step, (double)t->c->adversary.eps));
 cleanup:
     return status;
 }
@@ -169,6 +196,7 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
     RB_TRY(split_rows(t, &spec, seed));
     RB_TRY(draw_labels(t, seed));
     RB_TRY(compile(t, &spec));
+    RB_TRY(rb__store_fit(backend, device, c, data, &t->program, &t->store));
     const rb_program *p = t->program;
     int64_t rows = p->order[RB_FAMILY_TRAIN].dims[0], padded = p->order[RB_FAMILY_EVAL].dims[0];
     int64_t slots = p->metric[RB_FAMILY_TRAIN].dims[0], slots_eval = p->metric[RB_FAMILY_EVAL].dims[0];
@@ -180,7 +208,6 @@ rb_status rb_trainer_new(const rb_backend *backend, rb_device *device, const rb_
         status = rb_fail(RB_MEMORY, "out of memory while making a trainer");
         goto cleanup;
     }
-    RB_TRY(rb__store_fit(backend, device, c, data, p, &t->store));
     RB_TRY(upload(t, seed));
     RB_TRY(draw(t));
     double bind_start = rb_clock_s();
@@ -215,6 +242,7 @@ const rb_program *rb_trainer_program(const rb_trainer *t) { return t->program; }
 const rb_case *rb_trainer_case(const rb_trainer *t) { return t->c; }
 const rb_backend *rb_trainer_backend(const rb_trainer *t) { return t->backend; }
 const rb_dataset *rb_trainer_data(const rb_trainer *t) { return t->data; }
+rb_device *rb_trainer_device(const rb_trainer *t) { return t->device; }
 rb_store *rb_trainer_store(const rb_trainer *t) { return t->store; }
 rb_mt19937 *rb_trainer_generator(rb_trainer *t) { return &t->generator; }
 rb_bound *rb_trainer_bound(const rb_trainer *t, rb_variant_kind variant) { return t->bound[variant]; }
@@ -225,7 +253,7 @@ int rb_trainer_steps_per_window(const rb_trainer *t) { return t->program->spec.w
 /* --- training -------------------------------------------------------------------------------------------------------
  */
 
-static rb_status put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor) {
+rb_status rb__put_cursor(rb_trainer *t, rb_family family, rb_cursor cursor) {
     size_t at = t->program->head.offset + offsetof(rb_ctrl_head, cursor) + (size_t)family * sizeof cursor;
     return t->backend->put(t->store, RB_SEG_CTRL, at, sizeof cursor, &cursor);
 }
@@ -256,7 +284,7 @@ rb_status rb_trainer_begin_window(rb_trainer *t) {
     }
     RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->order[RB_FAMILY_TRAIN], t->order));
     RB_TRY(rb_tensor_put(t->backend, t->store, p, &p->schedule, t->schedule));
-    RB_TRY(put_cursor(t, RB_FAMILY_TRAIN, (rb_cursor){.wrap = t->steps_per_epoch, .step = (int32_t)t->steps_done}));
+    RB_TRY(rb__put_cursor(t, RB_FAMILY_TRAIN, (rb_cursor){.wrap = t->steps_per_epoch, .step = (int32_t)t->steps_done}));
 cleanup:
     return status;
 }
@@ -337,70 +365,101 @@ void rb_trainer_labels(const rb_trainer *t, rb_split split, int64_t n, int32_t *
     for (int64_t i = 0; i < n && i < all; i++) labels[i] = labels_of(t)[rows[i]];
 }
 
-rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit) {
+/* One more part of each pass, from the batch on that follows the part before. */
+static rb_status add_part(rb_trainer *t, rb_split split, int64_t limit) {
     const rb_program *p = t->program;
+    const rb_tensor *order = &p->order[RB_FAMILY_EVAL];
     rb_status status = RB_OK;
-    int64_t n, batch = p->spec.batch;
+    int64_t n, batch = p->variant[RB_VARIANT_EVAL].rows, before = t->eval_batches * batch;
     const int32_t *rows = split_table(t, split, &n);
     if (limit > 0 && limit < n) n = limit;
     int64_t batches = (n + batch - 1) / batch;
+    if (t->n_parts == 2 || before + batches * batch > order->dims[0])
+        return rb_fail(RB_INTERNAL, "an evaluation pass of more rows than there is room for");
     memcpy(t->order, rows, sizeof *rows * (size_t)n);
     for (int64_t i = n; i < batches * batch; i++) t->order[i] = -1;
-    RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, p->order[RB_FAMILY_EVAL].offset,
+    RB_TRY(t->backend->put(t->store, RB_SEG_CTRL, order->offset + (size_t)before * sizeof *t->order,
                            (size_t)(batches * batch) * sizeof *t->order, t->order));
-    RB_TRY(put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = (int32_t)batches}));
-    t->eval_rows = n;
-    t->eval_batches = batches;
-    t->eval_done = 0;
+    RB_TRY(rb__put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = t->eval_batches + (int32_t)batches}));
+    t->part[t->n_parts].rows = n;
+    t->part[t->n_parts].first = t->eval_batches;
+    t->part[t->n_parts++].batches = (int)batches;
+    t->eval_batches += (int)batches;
 cleanup:
     return status;
 }
+
+rb_status rb_trainer_eval_begin(rb_trainer *t, rb_split split, int64_t limit) {
+    t->n_parts = t->eval_batches = t->eval_done = 0;
+    return add_part(t, split, limit);
+}
+
+rb_status rb_trainer_eval_also(rb_trainer *t, rb_split split) { return add_part(t, split, 0); }
 
 rb_status rb_trainer_eval_submit(rb_trainer *t) {
     if (t->eval_done >= t->program->spec.eval_passes)
         return rb_fail(RB_INTERNAL, "more than %d evaluation passes in one window", t->program->spec.eval_passes);
     t->eval_done++;
-    return t->backend->submit(t->bound[RB_VARIANT_EVAL], (int)t->eval_batches);
+    return t->backend->submit(t->bound[RB_VARIANT_EVAL], t->eval_batches);
 }
 
-rb_status rb_trainer_eval_result(rb_trainer *t, int pass, double *loss, double *accuracy) {
+/* Rows first .. first+n-1 of METRIC, one a batch, over so many rows of the data set. */
+static rb_status sum_batches(rb_trainer *t, int first, int n, int64_t rows, double *loss, double *accuracy) {
     rb_status status = RB_OK;
     double sum = 0.0, correct = 0.0;
-    if (pass < 0 || pass >= t->eval_done)
-        return rb_fail(RB_INTERNAL, "evaluation pass %d asked for, %d were submitted", pass, t->eval_done);
-    RB_TRY(read_metric(t, RB_FAMILY_EVAL, pass * (int)t->eval_batches, (int)t->eval_batches));
-    for (int i = 0; i < t->eval_batches; i++) {
+    RB_TRY(read_metric(t, RB_FAMILY_EVAL, first, n));
+    for (int i = 0; i < n; i++) {
         sum += metric_at(t, i, RB_METRIC_LOSS_SUM);
         correct += metric_at(t, i, RB_METRIC_CORRECT);
     }
-    *loss = sum / (double)t->eval_rows;
-    *accuracy = t->program->spec.regression ? (double)NAN : correct / (double)t->eval_rows;
+    *loss = sum / (double)rows;
+    *accuracy = t->program->spec.regression ? (double)NAN : correct / (double)rows;
 cleanup:
     return status;
+}
+
+rb_status rb_trainer_eval_result(rb_trainer *t, int pass, int part, double *loss, double *accuracy) {
+    if (pass < 0 || pass >= t->eval_done || part < 0 || part >= t->n_parts)
+        return rb_fail(RB_INTERNAL, "part %d of evaluation pass %d asked for, there are %d of %d", part, pass,
+                       t->n_parts, t->eval_done);
+    return sum_batches(t, pass * t->eval_batches + t->part[part].first, t->part[part].batches, t->part[part].rows, loss,
+                       accuracy);
+}
+
+rb_status rb__eval_sums(rb_trainer *t, double *loss, double *accuracy) {
+    return sum_batches(t, 0, t->eval_batches, t->part[0].rows, loss, accuracy);
+}
+
+/* The rows of the evaluation begun last out of a tensor of OUT. */
+static rb_status get_rows(rb_trainer *t, const rb_tensor *from, void *to) {
+    return t->backend->get(t->store, from->segment, from->offset, (size_t)(t->part[0].rows * from->dims[1]) * 4, to);
 }
 
 rb_status rb_trainer_eval(rb_trainer *t, rb_split split, int64_t limit, double *loss, double *accuracy, int32_t *pred) {
-    const rb_tensor *labels = &t->program->pred;
     rb_status status = RB_OK;
     RB_TRY(rb_trainer_eval_begin(t, split, limit));
     RB_TRY(rb_trainer_eval_submit(t));
-    RB_TRY(rb_trainer_eval_result(t, 0, loss, accuracy));
-    if (pred)
-        RB_TRY(t->backend->get(t->store, labels->segment, labels->offset, (size_t)t->eval_rows * sizeof *pred, pred));
+    RB_TRY(rb_trainer_eval_result(t, 0, 0, loss, accuracy));
+    if (pred) RB_TRY(rb__eval_pred(t, pred));
 cleanup:
     return status;
 }
 
+rb_status rb__eval_pred(rb_trainer *t, int32_t *pred) { return get_rows(t, &t->program->pred, pred); }
+
+rb_status rb_trainer_eval_scores(rb_trainer *t, float *scores) {
+    if (!t->program->spec.scores) return rb_fail(RB_INTERNAL, "scores asked for where none are kept");
+    return get_rows(t, &t->program->scores, scores);
+}
+
 rb_status rb_trainer_eval_outputs(rb_trainer *t, float *values) {
-    const rb_tensor *p = &t->program->pred;
     if (!t->program->spec.regression) return rb_fail(RB_INTERNAL, "outputs asked for where there are classes");
-    return t->backend->get(t->store, p->segment, p->offset,
-                           (size_t)(t->eval_rows * t->program->spec.classes) * sizeof *values, values);
+    return get_rows(t, &t->program->pred, values);
 }
 
 rb_status rb_trainer_param_l2(rb_trainer *t, double *out) {
     rb_status status = RB_OK;
-    RB_TRY(put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = 1}));
+    RB_TRY(rb__put_cursor(t, RB_FAMILY_EVAL, (rb_cursor){.wrap = 1}));
     RB_TRY(t->backend->submit(t->bound[RB_VARIANT_NORMS], 1));
     RB_TRY(read_metric(t, RB_FAMILY_EVAL, 0, 1));
     *out = sqrt(metric_at(t, 0, RB_METRIC_PARAM_SQ));

@@ -25,10 +25,10 @@ double RB_KERNEL(fma)(int rounds, float *out);
 
 rb__rows_fn RB_KERNEL(gather), RB_KERNEL(linear), RB_KERNEL(linear_dx), RB_KERNEL(conv), RB_KERNEL(conv_dx),
     RB_KERNEL(conv_dw), RB_KERNEL(max_pool), RB_KERNEL(max_pool_dx), RB_KERNEL(avg_pool), RB_KERNEL(avg_pool_dx),
-    RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(copy), RB_KERNEL(loss_ce), RB_KERNEL(conv_planar),
-    RB_KERNEL(conv_dw_planar), RB_KERNEL(conv_dw_sparse), RB_KERNEL(conv_dx_sparse), RB_KERNEL(dropout),
-    RB_KERNEL(loss_mse), RB_KERNEL(batchnorm_moments), RB_KERNEL(batchnorm), RB_KERNEL(batchnorm_dx_sums),
-    RB_KERNEL(batchnorm_dx), RB_KERNEL(batchnorm_pool_sums), RB_KERNEL(batchnorm_pool_dx);
+    RB_KERNEL(act), RB_KERNEL(act_dx), RB_KERNEL(add), RB_KERNEL(attack), RB_KERNEL(copy), RB_KERNEL(loss_ce),
+    RB_KERNEL(conv_planar), RB_KERNEL(conv_dw_planar), RB_KERNEL(conv_dw_sparse), RB_KERNEL(conv_dx_sparse),
+    RB_KERNEL(dropout), RB_KERNEL(loss_mse), RB_KERNEL(batchnorm_moments), RB_KERNEL(batchnorm),
+    RB_KERNEL(batchnorm_dx_sums), RB_KERNEL(batchnorm_dx), RB_KERNEL(batchnorm_pool_sums), RB_KERNEL(batchnorm_pool_dx);
 rb__unit_fn RB_KERNEL(pack_linear), RB_KERNEL(pack_conv), RB_KERNEL(linear_dw), RB_KERNEL(linear_db),
     RB_KERNEL(sum_partials), RB_KERNEL(loss_total), RB_KERNEL(update), RB_KERNEL(update_total), RB_KERNEL(copy_flat),
     RB_KERNEL(sum_planar), RB_KERNEL(sum_sparse), RB_KERNEL(pack_sparse), RB_KERNEL(batchnorm_settle),

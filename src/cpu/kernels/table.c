@@ -24,6 +24,7 @@ const rb__kernels RB_CAT(rb__kernels, RB_ISA) = {
     .act = RB_KERNEL(act),
     .act_dx = RB_KERNEL(act_dx),
     .add = RB_KERNEL(add),
+    .attack = RB_KERNEL(attack),
     .copy = RB_KERNEL(copy),
     .dropout = RB_KERNEL(dropout),
     .batchnorm_moments = RB_KERNEL(batchnorm_moments),

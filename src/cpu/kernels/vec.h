@@ -175,7 +175,7 @@ RB_INLINE rb_vf rb_derive(rb_act act, float slope, rb_vf dy, rb_vf y) {
 
 /* Row of the data set that row k of this step's batch stands for, -1 = none. */
 RB_INLINE int64_t rb_position(const rb__item *it, const rb__step *s, int k) {
-    return s->cursor->base + (int64_t)(s->slot % s->cursor->wrap) * it->program->spec.batch + k;
+    return s->cursor->base + (int64_t)(s->slot % s->cursor->wrap) * rb_variant_batch(it->program, it->variant) + k;
 }
 
 #endif

@@ -1,0 +1,111 @@
+/* history.c: the verb `history`: recorded sessions in order of time, and the steps in them. */
+#include "compare/history.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/verb.h"
+#include "core/log.h"
+#include "core/text.h"
+
+enum { DEEPEST = 6 }; /* folders below a folder with results: results/<machine>/<session> is two */
+
+typedef struct found {
+    rb_runs **at;
+    int n;
+} found;
+
+static rb_status add_session(found *f, const char *path) {
+    rb_runs **at = realloc(f->at, (size_t)(f->n + 1) * sizeof *at), *runs = calloc(1, sizeof *runs);
+    if (at) f->at = at;
+    rb_status status = at && runs ? rb_runs_read(path, runs) : rb_fail(RB_MEMORY, "out of memory for the sessions");
+    if (status == RB_OK)
+        f->at[f->n++] = runs;
+    else
+        free(runs);
+    return status;
+}
+
+static bool has_runs(const char *folder) {
+    rb_text path = {0};
+    struct stat info;
+    rb_text_printf(&path, "%s/runs.csv", folder);
+    bool yes = !path.failed && stat(path.data, &info) == 0;
+    rb_text_free(&path);
+    return yes;
+}
+
+static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+/* Sessions in the folder and below. Of many sessions one may be damaged, or be written right now: it is left out. */
+static rb_status search(found *f, const char *folder, int depth) {
+    rb_status status = RB_OK;
+    struct dirent **names = NULL;
+    rb_text path = {0};
+    struct stat info;
+    if (has_runs(folder)) {
+        status = add_session(f, folder);
+        if (status != RB_INPUT && status != RB_MISSING) return status;
+        rb_log(RB_LOG_WARN, "left out: %s", rb_error_last()->text);
+        rb_error_clear();
+        return RB_OK;
+    }
+    if (depth == DEEPEST) return RB_OK;
+    int n = scandir(folder, &names, no_dots, alphasort);
+    for (int i = 0; i < n && status == RB_OK; i++) {
+        rb_text_clear(&path);
+        rb_text_printf(&path, "%s/%s", folder, names[i]->d_name);
+        if (!path.failed && lstat(path.data, &info) == 0 && S_ISDIR(info.st_mode))
+            status = search(f, path.data, depth + 1);
+    }
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    rb_text_free(&path);
+    return status;
+}
+
+/* A session or file that was named must be readable; a folder of sessions is searched. */
+static rb_status take(found *f, const char *path) {
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode) && !has_runs(path)) return search(f, path, 0);
+    return add_session(f, path);
+}
+
+rb_status rb_verb_history(const rb_options *o) {
+    static const int columns[] = {
+        RB_COL(history, case),       RB_COL(history, device_key), RB_COL(history, batch_size),
+        RB_COL(history, overrides),  RB_COL(history, series),     RB_COL(history, started_utc),
+        RB_COL(history, commit),     RB_COL(history, n),          RB_COL(history, samples_per_s),
+        RB_COL(history, step_ratio), RB_COL(history, step),       RB_COL(history, changed)};
+    rb_status status = RB_OK;
+    found f = {0};
+    rb_history history = {0};
+    rb_text commands = {0};
+    if (o->names.n == 0) RB_TRY(take(&f, "results"));
+    for (int i = 0; i < o->names.n; i++) RB_TRY(take(&f, o->names.at[i]));
+    RB_TRY(rb_history_of((const rb_runs *const *)f.at, f.n, &history));
+    if (history.n == 0) {
+        status = rb_fail(RB_MISSING, "no sessions with a history in %s: `regbench bench` records some",
+                         o->names.n ? o->names.at[0] : "results");
+        goto cleanup;
+    }
+    if (rb_given(o, RB_FLAG_BISECT)) {
+        rb_history_bisect(&history, &commands);
+        RB_TRY(rb_text_status(&commands));
+        if (commands.length) RB_TRY(rb_print_text(commands.data));
+    } else
+        RB_TRY(rb_print_table(RB_TABLE_history, rb_output_format(o), history.rows, history.n, columns,
+                              sizeof columns / sizeof *columns));
+    rb_log(RB_LOG_INFO, "%d sessions, %d slowdowns", f.n, history.slower);
+cleanup:
+    for (int i = 0; i < f.n; i++) {
+        rb_runs_free(f.at[i]);
+        free(f.at[i]);
+    }
+    free(f.at);
+    rb_history_free(&history);
+    rb_text_free(&commands);
+    return status;
+}

@@ -1,0 +1,339 @@
+/* history.c: series of sessions and the steps in them. */
+#include "compare/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/judge.h"
+#include "core/text.h"
+#include "measure/statistics.h"
+#include "report/internal.h"
+
+/* One run, and the session (with its facts) that it is from. */
+typedef struct entry {
+    const rb_row *row;
+    const rb_runs *from;
+    char *key;   /* what a series has in common */
+    char *point; /* the session and the commit within it */
+} entry;
+
+/* The runs of one session in a series. */
+typedef struct point {
+    const rb_row *row; /* the first */
+    const rb_runs *from;
+    double *values; /* (n) */
+    int n, failed;
+    int series;
+    char changed[256];
+    double step_ratio, step_p; /* NaN: no step */
+    bool confirmed;
+} point;
+
+static rb_status make_entry(const rb_runs *from, const rb_row *row, entry *out) {
+    static const int same[] = {RB_COL(runs, case),      RB_COL(runs, machine),       RB_COL(runs, device_key),
+                               RB_COL(runs, device),    RB_COL(runs, batch_size),    RB_COL(runs, phase),
+                               RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, precision),
+                               RB_COL(runs, provider),  RB_COL(runs, submit),        RB_COL(runs, threads),
+                               RB_COL(runs, isa),       RB_COL(runs, quirks),        RB_COL(runs, schema_version)};
+    rb_text key = {0}, session = {0};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        rb__csv_cell(&row->cells[same[i]], &key);
+        rb_text_append(&key, "\n");
+    }
+    rb_text_printf(&session, "%s\n%s\n%s\n%d", from->path, rb_row_get_text(row, RB_COL(runs, session_id)),
+                   rb_row_get_text(row, RB_COL(runs, commit)), (int)row->cells[RB_COL(runs, dirty)].u.i);
+    *out = (entry){.row = row, .from = from, .key = key.data, .point = session.data};
+    rb_status status = rb_text_status(&key);
+    return status == RB_OK ? rb_text_status(&session) : status;
+}
+
+static int by_key(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    int order = strcmp(x->key, y->key);
+    if (!order) order = strcmp(x->point, y->point);
+    return order ? order
+                 : strcmp(rb_row_get_text(x->row, RB_COL(runs, started_utc)),
+                          rb_row_get_text(y->row, RB_COL(runs, started_utc)));
+}
+
+static int by_time(const void *a, const void *b) {
+    const point *x = a, *y = b;
+    return strcmp(rb_row_get_text(x->row, RB_COL(runs, started_utc)),
+                  rb_row_get_text(y->row, RB_COL(runs, started_utc)));
+}
+
+/* --- series ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Facts about the source are what a history is over; all other stable ones are the instrument. */
+static bool is_instrument(const rb_csv *env, int i) {
+    static const char *const source[] = {"regbench_version", "commit", "dirty"};
+    for (size_t k = 0; k < sizeof source / sizeof *source; k++)
+        if (!strcmp(rb_csv_get(env, i, "name"), source[k])) return false;
+    return !strcmp(rb_csv_get(env, i, "stable"), "1");
+}
+
+static const char *fact(const rb_csv *env, const char *env_id, const char *name) {
+    for (int i = 0; i < env->n_rows; i++)
+        if (!strcmp(rb_csv_get(env, i, "env_id"), env_id) && !strcmp(rb_csv_get(env, i, "name"), name))
+            return rb_csv_get(env, i, "value");
+    return "";
+}
+
+static void note(char *out, size_t size, const char *name, const char *old, const char *now) {
+    size_t length = strlen(out);
+    snprintf(out + length, size - length, "%s%s: %.40s -> %.40s", length ? "; " : "", name, *old ? old : "-",
+             *now ? now : "-");
+}
+
+/* Which facts of the instrument differ; none where a session has no env.csv. */
+static void changes(const point *a, const point *b, char *out, size_t size) {
+    const char *id_a = rb_row_get_text(a->row, RB_COL(runs, env_id));
+    const char *id_b = rb_row_get_text(b->row, RB_COL(runs, env_id));
+    const rb_csv *x = &a->from->env, *y = &b->from->env;
+    bool known_a = false, known_b = false;
+    out[0] = '\0';
+    for (int i = 0; i < x->n_rows; i++) known_a |= !strcmp(rb_csv_get(x, i, "env_id"), id_a);
+    for (int i = 0; i < y->n_rows; i++) known_b |= !strcmp(rb_csv_get(y, i, "env_id"), id_b);
+    if (!known_a || !known_b || !strcmp(id_a, id_b)) return;
+    for (int i = 0; i < y->n_rows; i++) {
+        const char *name = rb_csv_get(y, i, "name"), *now = rb_csv_get(y, i, "value");
+        if (strcmp(rb_csv_get(y, i, "env_id"), id_b) != 0 || !is_instrument(y, i)) continue;
+        if (strcmp(fact(x, id_a, name), now) != 0) note(out, size, name, fact(x, id_a, name), now);
+    }
+    for (int i = 0; i < x->n_rows; i++) { /* what is gone */
+        const char *name = rb_csv_get(x, i, "name");
+        if (strcmp(rb_csv_get(x, i, "env_id"), id_a) != 0 || !is_instrument(x, i)) continue;
+        if (!*fact(y, id_b, name)) note(out, size, name, rb_csv_get(x, i, "value"), "");
+    }
+}
+
+/* --- steps ----------------------------------------------------------------------------------------------------------
+ */
+
+static double threshold_of(const point *p) {
+    bool gpu = !strcmp(rb_row_get_text(p->row, RB_COL(runs, backend)), "cuda");
+    return fmax(gpu ? RB_THRESHOLD_GPU : RB_THRESHOLD_CPU, 2 * p->from->aa_noise);
+}
+
+/* The values of points [from, to), which are appended one after another in one array. */
+static int values_between(const point *points, int from, int to) {
+    int n = 0;
+    for (int i = from; i < to; i++) n += points[i].n;
+    return n;
+}
+
+static rb_status find_steps(point *points, int from, int to) {
+    rb_status status = RB_OK;
+    int best = -1;
+    double best_p = 2, best_ratio = 1;
+    for (int s = from + 1; s < to; s++) {
+        int before = values_between(points, from, s), after = values_between(points, s, to);
+        double p;
+        rb_ratio ratio;
+        if (before == 0 || after == 0) continue;
+        RB_TRY(rb_mann_whitney(points[from].values, before, points[s].values, after, &p));
+        if (p > best_p) continue;
+        RB_TRY(rb_ratio_of(points[from].values, before, points[s].values, after, RB_COMPARE_CONFIDENCE, &ratio));
+        if (p == best_p && fabs(log(ratio.estimate)) <= fabs(log(best_ratio))) continue;
+        best = s;
+        best_p = p;
+        best_ratio = ratio.estimate;
+    }
+    double p = best_p * (to - from - 1);
+    if (best < 0 || p > RB_COMPARE_LEVEL || fabs(log(best_ratio)) < log1p(threshold_of(&points[best]))) return RB_OK;
+    points[best].step_ratio = best_ratio;
+    points[best].step_p = p;
+    RB_TRY(find_steps(points, from, best));
+    RB_TRY(find_steps(points, best, to));
+cleanup:
+    return status;
+}
+
+static bool is_step(const point *p) { return isfinite(p->step_ratio); }
+
+/* `from` .. `to` is a series with its steps marked: do later sessions see each of them too? The ratio is told anew
+ * against the part right before it: while it was looked for, other steps may have stood there. */
+static rb_status confirm_steps(point *points, int from, int to) {
+    rb_status status = RB_OK;
+    for (int s = from + 1, before = from; s < to; s++) {
+        rb_ratio ratio;
+        int end = s + 1, n = values_between(points, before, s);
+        if (!is_step(&points[s])) continue;
+        while (end < to && !is_step(&points[end])) end++;
+        RB_TRY(rb_ratio_of(points[before].values, n, points[s].values, values_between(points, s, end),
+                           RB_COMPARE_CONFIDENCE, &ratio));
+        points[s].step_ratio = ratio.estimate;
+        for (int later = s + 1; later < end; later++) {
+            rb_ratio alone;
+            if (points[later].n == 0) continue;
+            RB_TRY(rb_ratio_of(points[before].values, n, points[later].values, points[later].n, RB_COMPARE_CONFIDENCE,
+                               &alone));
+            double effect = log(alone.estimate) * (ratio.estimate < 1 ? -1 : 1);
+            points[s].confirmed |= effect >= log1p(threshold_of(&points[s]));
+        }
+        before = s;
+    }
+cleanup:
+    return status;
+}
+
+/* --- rows -----------------------------------------------------------------------------------------------------------
+ */
+
+static void put_point(const point *p, rb_row *row) {
+    static const struct {
+        int to, from;
+    } same[] = {{RB_COL(history, case), RB_COL(runs, case)},
+                {RB_COL(history, machine), RB_COL(runs, machine)},
+                {RB_COL(history, device_key), RB_COL(runs, device_key)},
+                {RB_COL(history, device), RB_COL(runs, device)},
+                {RB_COL(history, precision), RB_COL(runs, precision)},
+                {RB_COL(history, provider), RB_COL(runs, provider)},
+                {RB_COL(history, overrides), RB_COL(runs, overrides)},
+                {RB_COL(history, workload_hash), RB_COL(runs, workload_hash)},
+                {RB_COL(history, started_utc), RB_COL(runs, started_utc)},
+                {RB_COL(history, session_id), RB_COL(runs, session_id)}};
+    char commit[80], step[32];
+    rb_row_begin(row, RB_TABLE_history);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        rb_row_text(row, same[i].to, rb_row_get_text(p->row, same[i].from));
+    if (p->row->cells[RB_COL(runs, batch_size)].type == RB_CELL_INT)
+        rb_row_int(row, RB_COL(history, batch_size), p->row->cells[RB_COL(runs, batch_size)].u.i);
+    snprintf(commit, sizeof commit, "%s%s", rb_row_get_text(p->row, RB_COL(runs, commit)),
+             p->row->cells[RB_COL(runs, dirty)].u.i ? "-dirty" : "");
+    rb_row_text(row, RB_COL(history, commit), commit);
+    rb_row_int(row, RB_COL(history, series), p->series);
+    rb_row_text(row, RB_COL(history, changed), p->changed);
+    rb_row_int(row, RB_COL(history, n), p->n);
+    rb_row_int(row, RB_COL(history, failed), p->failed);
+    if (p->n > 0) {
+        rb_row_real(row, RB_COL(history, samples_per_s), rb_median(p->values, p->n));
+        rb_row_real(row, RB_COL(history, samples_per_s_low), rb_percentile(p->values, p->n, 0));
+        rb_row_real(row, RB_COL(history, samples_per_s_high), rb_percentile(p->values, p->n, 1));
+    }
+    if (!is_step(p)) return;
+    rb_row_real(row, RB_COL(history, step_ratio), p->step_ratio);
+    rb_row_real(row, RB_COL(history, step_p), p->step_p);
+    snprintf(step, sizeof step, "%s, %s", p->step_ratio < 1 ? "slower" : "faster",
+             p->confirmed ? "confirmed" : "suspected");
+    rb_row_text(row, RB_COL(history, step), step);
+}
+
+/* Points of one key: their values lie one after another in the order of time, as find_steps wants them. */
+static rb_status one_key(point *points, int n, double *values, rb_history *out) {
+    rb_status status = RB_OK;
+    qsort(points, (size_t)n, sizeof *points, by_time);
+    for (int i = 0; i < n; i++) {
+        if (points[i].n > 0) memcpy(values, points[i].values, (size_t)points[i].n * sizeof *values);
+        points[i].values = values;
+        values += points[i].n;
+        points[i].series = i ? points[i - 1].series : 1;
+        if (i > 0) changes(&points[i - 1], &points[i], points[i].changed, sizeof points[i].changed);
+        if (points[i].changed[0]) points[i].series++;
+    }
+    for (int from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && points[to].series == points[from].series;) to++;
+        RB_TRY(find_steps(points, from, to));
+        RB_TRY(confirm_steps(points, from, to));
+    }
+    for (int i = 0; i < n; i++) {
+        out->slower += is_step(&points[i]) && points[i].step_ratio < 1;
+        put_point(&points[i], &out->rows[out->n++]);
+    }
+cleanup:
+    return status;
+}
+
+/* Points of the entries of one key: one per session and commit. `values` has room for one value per entry. */
+static int make_points(const entry *entries, int n, point *points, double *values) {
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        const rb_row *row = entries[i].row;
+        double speed = rb_run_number(row, RB_COL(runs, samples_per_s));
+        if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0)
+            points[count++] =
+                (point){.row = row, .from = entries[i].from, .values = values, .step_ratio = NAN, .step_p = NAN};
+        point *p = &points[count - 1];
+        if (rb_run_ok(row) && speed > 0)
+            p->n++, *values++ = speed;
+        else
+            p->failed++;
+    }
+    return count;
+}
+
+rb_status rb_history_of(const rb_runs *const *sessions, int n, rb_history *out) {
+    rb_status status = RB_OK;
+    int rows = 0, used = 0;
+    memset(out, 0, sizeof *out);
+    for (int s = 0; s < n; s++) rows += sessions[s]->n;
+    size_t room = (size_t)rows + 1;
+    entry *entries = calloc(room, sizeof *entries);
+    point *points = malloc(room * sizeof *points);
+    double *found = malloc(room * sizeof *found), *sorted = malloc(room * sizeof *sorted);
+    out->rows = calloc(room, sizeof *out->rows);
+    if (!entries || !points || !found || !sorted || !out->rows) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d runs", rows);
+        goto cleanup;
+    }
+    for (int s = 0; s < n; s++)
+        for (int i = 0; i < sessions[s]->n; i++) {
+            const rb_row *row = &sessions[s]->rows[i];
+            if (*rb_row_get_text(row, RB_COL(runs, arm))) continue;
+            /* Failures before the device was open have no hash: they are nobody's history. */
+            if (!*rb_row_get_text(row, RB_COL(runs, workload_hash))) continue;
+            RB_TRY(make_entry(sessions[s], row, &entries[used++]));
+        }
+    qsort(entries, (size_t)used, sizeof *entries, by_key);
+    for (int from = 0, to; from < used; from = to) {
+        for (to = from + 1; to < used && !strcmp(entries[to].key, entries[from].key);) to++;
+        RB_TRY(one_key(points, make_points(entries + from, to - from, points, found), sorted, out));
+    }
+cleanup:
+    for (int i = 0; entries && i < used; i++) {
+        free(entries[i].key);
+        free(entries[i].point);
+    }
+    free(entries);
+    free(points);
+    free(found);
+    free(sorted);
+    if (status != RB_OK) rb_history_free(out);
+    return status;
+}
+
+void rb_history_free(rb_history *history) {
+    for (int i = 0; i < history->n; i++) rb_row_end(&history->rows[i]);
+    free(history->rows);
+    memset(history, 0, sizeof *history);
+}
+
+static bool can_build(const char *commit) { return *commit && !strchr(commit, '-') && strcmp(commit, "unknown") != 0; }
+
+void rb_history_bisect(const rb_history *history, rb_text *out) {
+    for (int i = 1; i < history->n; i++) {
+        const rb_row *row = &history->rows[i], *before = row - 1;
+        const char *step = rb_row_get_text(row, RB_COL(history, step)),
+                   *name = rb_row_get_text(row, RB_COL(history, case));
+        const char *bad = rb_row_get_text(row, RB_COL(history, commit));
+        const char *good = rb_row_get_text(before, RB_COL(history, commit));
+        if (strncmp(step, "slower", 6) != 0) continue;
+        rb_text_printf(out, "# %s on %s, batch %lld: %s, %.3g times as fast\n", name,
+                       rb_row_get_text(row, RB_COL(history, device_key)),
+                       (long long)row->cells[RB_COL(history, batch_size)].u.i, step,
+                       row->cells[RB_COL(history, step_ratio)].u.r);
+        if (!can_build(good) || !can_build(bad) || !strcmp(good, bad)) {
+            rb_text_printf(out, "# no commits to search between %s and %s\n", *good ? good : "unknown",
+                           *bad ? bad : "unknown");
+            continue;
+        }
+        rb_text_printf(
+            out,
+            "git bisect start %s %s && git bisect run sh -c 'regbench compare --build %s --build HEAD %s -d %s "
+            "-B %lld -r 10 --gate slower; c=$?; [ $c -le 1 ] || c=125; exit $c'\n",
+            bad, good, good, name, rb_row_get_text(row, RB_COL(history, device_key)),
+            (long long)row->cells[RB_COL(history, batch_size)].u.i);
+    }
+}

@@ -1,0 +1,30 @@
+/* history.h: one case on one device over commits: where it became faster or slower.
+ *
+ * A series is all sessions that did the same work with the same code path on the same machine, in order of time; it
+ * ends where a stable fact of env.csv other than the source's own version changed: another driver, compiler or kernel
+ * is another instrument, and a step there says nothing about a commit.
+ *
+ * Steps: of all places to split a series the one where the values before and after differ most by Mann and Whitney's
+ * test is a step if p times the number of places is at most RB_COMPARE_LEVEL and the ratio reaches the threshold; then
+ * the same in both halves. A step that only one session has seen is suspected: machines have bad days. It is confirmed
+ * once a later session, by itself, is as far from what came before. */
+#ifndef RB_COMPARE_HISTORY_H
+#define RB_COMPARE_HISTORY_H
+
+#include "compare/runs.h"
+
+struct rb_text;
+
+typedef struct rb_history {
+    rb_row *rows; /* (n) of `history`: by case, device and the like, then by time */
+    int n;
+    int slower; /* steps down */
+} rb_history;
+
+/* Runs of sessions that compared builds (column `arm`) are experiments and left out. */
+rb_status rb_history_of(const rb_runs *const *sessions, int n, rb_history *out);
+void rb_history_free(rb_history *history);
+/* For every step down the command that looks for its commit, one per line, with a comment line before. */
+void rb_history_bisect(const rb_history *history, struct rb_text *out);
+
+#endif

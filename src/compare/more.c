@@ -1,0 +1,56 @@
+/* more.c: the command that gets more data for a comparison. */
+#include "compare/more.h"
+
+#include <string.h>
+
+#include "core/text.h"
+
+/* "lr=0.5 hidden1.units=64" as flags. */
+static void add_overrides(const char *overrides, rb_text *out) {
+    for (const char *at = overrides; *at;) {
+        size_t n = strcspn(at, " "), name = strcspn(at, "= ");
+        if (n > name && memchr(at, '.', name))
+            rb_text_printf(out, " --set %.*s", (int)n, at);
+        else if (n > name)
+            rb_text_printf(out, " --%.*s %.*s", (int)name, at, (int)(n - name - 1), at + name + 1);
+        at += n + (at[n] == ' ');
+    }
+}
+
+/* The commit, where the build can be had again from it. */
+static const char *commit_of(const rb_row *row) {
+    const char *commit = rb_row_get_text(row, RB_COL(runs, commit));
+    return row->cells[RB_COL(runs, dirty)].u.i || !strcmp(commit, "unknown") ? "" : commit;
+}
+
+/* "A: build/old" without the letter. */
+static const char *build_of(const char *label) { return strlen(label) > 3 ? label + 3 : label; }
+
+void rb_more_command(const rb_arms *arms, const rb_entry *a, const rb_entry *b, int repetitions, rb_text *out) {
+    const char *x = commit_of(a->row), *y = commit_of(b->row);
+    const char *device_a = rb_row_get_text(a->row, RB_COL(runs, device_key));
+    const char *device_b = rb_row_get_text(b->row, RB_COL(runs, device_key));
+    const rb_cell *batch = &a->row->cells[RB_COL(runs, batch_size)];
+    const char *name = rb_row_get_text(a->row, RB_COL(runs, case));
+    if (!strcmp(rb_row_get_text(a->row, RB_COL(runs, phase)), "gbench")) {
+        rb_text_printf(out, "run the benchmark %d times, each with --benchmark_out=A/N.json, and compare the folders",
+                       repetitions);
+        return;
+    }
+    if (arms->across == RB_ACROSS_BUILDS) {
+        x = build_of(arms->labels[a->arm]);
+        y = build_of(arms->labels[b->arm]);
+    }
+    bool builds =
+        *x && *y &&
+        (arms->across == RB_ACROSS_BUILDS || arms->across == RB_ACROSS_COMMIT || arms->across == RB_ACROSS_SESSIONS);
+    if (builds)
+        rb_text_printf(out, "regbench compare --build %s --build %s %s", x, y, name);
+    else
+        rb_text_printf(out, "regbench bench %s", name);
+    if (*device_a) rb_text_printf(out, " -d %s", device_a);
+    if (*device_b && strcmp(device_a, device_b) != 0) rb_text_printf(out, ",%s", device_b);
+    if (batch->type == RB_CELL_INT) rb_text_printf(out, " -B %lld", (long long)batch->u.i);
+    add_overrides(rb_row_get_text(a->row, RB_COL(runs, overrides)), out);
+    rb_text_printf(out, " -r %d", repetitions);
+}

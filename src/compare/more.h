@@ -1,0 +1,13 @@
+/* more.h: the command that gets more data for a comparison. */
+#ifndef RB_COMPARE_MORE_H
+#define RB_COMPARE_MORE_H
+
+#include "compare/arms.h"
+
+struct rb_text;
+
+/* Where both builds can be had again the command interleaves them, since what is measured at another time of day is
+ * another machine; else it measures both arms in one session, or says what to repeat. */
+void rb_more_command(const rb_arms *arms, const rb_entry *a, const rb_entry *b, int repetitions, struct rb_text *out);
+
+#endif

@@ -1,0 +1,401 @@
+/* pair.c: pairs arms, has them judged, writes rows of `compare`. */
+#include "compare/pair.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/judge.h"
+#include "compare/more.h"
+#include "core/text.h"
+
+/* Two arms of one thing: ranges of entries, sorted by arm within one key. */
+typedef struct pair {
+    const rb_entry *a, *b; /* first entry of each arm, NULL where it has none */
+    int n_a, n_b;          /* entries, with those that failed */
+    double *values;        /* of a, then of b */
+    rb_contrast contrast;
+    char apart[256]; /* why it is not compared; empty = it is */
+    bool broken;
+} pair;
+
+typedef struct pairing {
+    const rb_arms *arms;
+    double aa_noise;
+    pair *pairs;
+    int n, capacity;
+} pairing;
+
+static double speed_of(const rb_row *row) {
+    double speed = rb_run_number(row, RB_COL(runs, samples_per_s));
+    return rb_run_ok(row) && speed > 0 ? speed : NAN;
+}
+
+/* Entries of one arm from `from` on, within [from, end). They are sorted by key, then file: arms may alternate. */
+static const rb_entry *first_of(const rb_entry *from, const rb_entry *end, int arm, int *count) {
+    const rb_entry *first = NULL;
+    *count = 0;
+    for (const rb_entry *e = from; e < end; e++) {
+        if (e->arm != arm) continue;
+        if (!first) first = e;
+        ++*count;
+    }
+    return first;
+}
+
+static int values_of(const rb_entry *from, const rb_entry *end, int arm, double *values) {
+    int n = 0;
+    for (const rb_entry *e = from; e < end; e++)
+        if (e->arm == arm && isfinite(speed_of(e->row))) values[n++] = speed_of(e->row);
+    return n;
+}
+
+static pair *add_pair(pairing *p) {
+    if (p->n == p->capacity) {
+        int capacity = p->capacity ? 2 * p->capacity : 64;
+        pair *pairs = realloc(p->pairs, (size_t)capacity * sizeof *pairs);
+        if (!pairs) return NULL;
+        p->pairs = pairs;
+        p->capacity = capacity;
+    }
+    memset(&p->pairs[p->n], 0, sizeof *p->pairs);
+    return &p->pairs[p->n++];
+}
+
+/* 2 % where the device is known to be a GPU. Of OpenCL's devices the rows do not tell: the wider threshold. */
+static double threshold_of(const pairing *p, const rb_row *a, const rb_row *b) {
+    bool gpu = !strcmp(rb_row_get_text(a, RB_COL(runs, backend)), "cuda") &&
+               !strcmp(rb_row_get_text(b, RB_COL(runs, backend)), "cuda");
+    return fmax(gpu ? RB_THRESHOLD_GPU : RB_THRESHOLD_CPU, 2 * p->aa_noise);
+}
+
+/* "B: 2 of 7 timeout (ended after 5 s by --timeout)": how an arm's runs of one stem failed; nothing where none did. */
+static void tell_failures(const rb_entry *from, const rb_entry *end, int arm, char name, rb_text *out) {
+    const rb_row *failed = NULL;
+    int n = 0, bad = 0;
+    for (const rb_entry *e = from; e < end; e++) {
+        if (e->arm != arm) continue;
+        n++;
+        if (rb_run_ok(e->row)) continue;
+        bad++;
+        failed = e->row;
+    }
+    if (!bad) return;
+    const char *why = rb_row_get_text(failed, RB_COL(runs, status_reason));
+    rb_text_printf(out, "%s%c: %d of %d %s", out->length ? "; " : "", name, bad, n,
+                   rb_row_get_text(failed, RB_COL(runs, status)));
+    if (*why) rb_text_printf(out, " (%.80s)", why);
+}
+
+/* The end of the entries that begin with the same `length` bytes as `from`. */
+static const rb_entry *block_end(const rb_entry *from, const rb_entry *end, size_t length) {
+    const rb_entry *e = from;
+    while (e < end && !strncmp(e->key, from->key, length)) e++;
+    return e;
+}
+
+/* One pair of arms with equal keys. */
+static rb_status pair_up(pairing *p, const rb_entry *from, const rb_entry *end, int a, int b) {
+    pair *to = add_pair(p);
+    if (!to) return rb_fail(RB_MEMORY, "out of memory for the pairs");
+    rb_contrast *c = &to->contrast;
+    to->a = first_of(from, end, a, &to->n_a);
+    to->b = first_of(from, end, b, &to->n_b);
+    to->values = malloc((size_t)(to->n_a + to->n_b) * sizeof *to->values);
+    if (!to->values) return rb_fail(RB_MEMORY, "out of memory for the values");
+    c->a = to->values;
+    c->n_a = values_of(from, end, a, to->values);
+    c->b = to->values + c->n_a;
+    c->n_b = values_of(from, end, b, to->values + c->n_a);
+    c->threshold = threshold_of(p, to->a->row, to->b->row);
+    const char *names[] = {rb_row_get_text(to->a->row, RB_COL(runs, machine)),
+                           rb_row_get_text(to->b->row, RB_COL(runs, machine))};
+    c->only_ratio = strcmp(names[0], names[1]) != 0 || p->arms->across == RB_ACROSS_REG;
+    return RB_OK;
+}
+
+static rb_status set_apart(pairing *p, const rb_entry *a, const rb_entry *b, const char *why) {
+    pair *to = add_pair(p);
+    if (!to) return rb_fail(RB_MEMORY, "out of memory for the pairs");
+    to->a = a;
+    to->b = b;
+    snprintf(to->apart, sizeof to->apart, "%s", why);
+    return RB_OK;
+}
+
+static bool has_values(const rb_entry *from, const rb_entry *end, int arm) {
+    for (const rb_entry *e = from; e < end; e++)
+        if (e->arm == arm && isfinite(speed_of(e->row))) return true;
+    return false;
+}
+
+/* Runs of another arm that differ from `from` in work alone; NULL where there are none. */
+static const rb_entry *other_work(const rb_entry *base, const rb_entry *base_end, const rb_entry *from, int but) {
+    for (const rb_entry *e = base; e < base_end; e++)
+        if (e->arm != but && strcmp(e->key, from->key) != 0 && isfinite(speed_of(e->row))) return e;
+    return NULL;
+}
+
+static bool is_lonely(const rb_entry *base, const rb_entry *base_end, const rb_entry *of) {
+    for (const rb_entry *e = base; e < base_end; e++)
+        if (e->arm != of->arm && !strcmp(e->key, of->key) && isfinite(speed_of(e->row))) return false;
+    return true;
+}
+
+/* "only in A", and what the other arm has instead where it is nearly the same. */
+static void tell_alone(const rb_arms *arms, const rb_entry *from, const rb_entry *stem, const rb_entry *stem_end,
+                       rb_text *why) {
+    bool lettered = arms->across == RB_ACROSS_SESSIONS || arms->across == RB_ACROSS_BUILDS;
+    if (lettered)
+        rb_text_printf(why, "only in %c", 'A' + from->arm);
+    else
+        rb_text_printf(why, "only in %s", arms->labels[from->arm]);
+    for (const rb_entry *e = stem; e < stem_end; e++) {
+        if (e->arm == from->arm || !isfinite(speed_of(e->row))) continue;
+        rb_text_append(why, "; the other arm differs in ");
+        rb_arms_tell_difference(arms, from->row, e->row, why);
+        return;
+    }
+}
+
+/* Runs of one key with values in one arm only: why they have no partner. `base` .. `base_end` differ in work alone,
+ * `stem` .. `stem_end` also in how it is done. */
+static rb_status tell_lonely(pairing *p, const rb_entry *from, int arm, const rb_entry *base, const rb_entry *base_end,
+                             const rb_entry *stem, const rb_entry *stem_end) {
+    rb_status status = RB_OK;
+    rb_text why = {0};
+    const rb_entry *other = other_work(base, base_end, from, arm);
+    if (other && other < from && is_lonely(base, base_end, other)) {
+        const rb_entry *back = other_work(base, base_end, other, other->arm);
+        if (back && !strcmp(back->key, from->key)) goto cleanup; /* told from its side */
+    }
+    if (other) {
+        const char *schema = from->row->cells[0].u.i == other->row->cells[0].u.i ? NULL : "schema_version";
+        int column = schema ? 0 : RB_COL(runs, workload_hash);
+        const rb_row *a = from->arm < other->arm ? from->row : other->row, *b = a == from->row ? other->row : from->row;
+        if (schema)
+            rb_text_printf(&why, "not compared: another schema_version, %lld and %lld", (long long)a->cells[0].u.i,
+                           (long long)b->cells[0].u.i);
+        else
+            rb_text_printf(&why, "not compared: another workload_hash, %s and %s", rb_row_get_text(a, column),
+                           rb_row_get_text(b, column));
+        RB_TRY(rb_text_status(&why));
+        RB_TRY(from->arm < other->arm ? set_apart(p, from, other, why.data) : set_apart(p, other, from, why.data));
+        goto cleanup;
+    }
+    for (int k = 0; k < p->arms->n_arms; k++)
+        if (k != arm) tell_failures(stem, stem_end, k, (char)('A' + (k > arm)), &why);
+    bool broken = why.length && arm == 0; /* A ran, B did not */
+    if (!why.length) tell_alone(p->arms, from, stem, stem_end, &why);
+    RB_TRY(rb_text_status(&why));
+    RB_TRY(arm == 0 ? set_apart(p, from, NULL, why.data) : set_apart(p, NULL, from, why.data));
+    p->pairs[p->n - 1].broken = broken;
+cleanup:
+    rb_text_free(&why);
+    return status;
+}
+
+/* All entries of one key. */
+static rb_status one_key(pairing *p, const rb_entry *from, const rb_entry *end, const rb_entry *base,
+                         const rb_entry *base_end, const rb_entry *stem, const rb_entry *stem_end) {
+    rb_status status = RB_OK;
+    int first = -1, partners = 0;
+    for (int arm = 0; arm < p->arms->n_arms; arm++) {
+        if (!has_values(from, end, arm)) continue;
+        if (first < 0) {
+            first = arm;
+            continue;
+        }
+        partners++;
+        RB_TRY(pair_up(p, from, end, first, arm));
+        rb_text failures = {0};
+        tell_failures(stem, stem_end, first, 'A', &failures);
+        tell_failures(stem, stem_end, arm, 'B', &failures);
+        snprintf(p->pairs[p->n - 1].apart, sizeof p->pairs->apart, "%s", rb_text_string(&failures));
+        rb_text_free(&failures);
+    }
+    if (first >= 0 && partners == 0) RB_TRY(tell_lonely(p, from, first, base, base_end, stem, stem_end));
+cleanup:
+    return status;
+}
+
+static rb_status one_stem(pairing *p, const rb_entry *stem, const rb_entry *stem_end) {
+    rb_status status = RB_OK;
+    bool any = false;
+    for (const rb_entry *base = stem, *base_end; base < stem_end; base = base_end) {
+        base_end = block_end(base, stem_end, base->base);
+        for (const rb_entry *from = base, *end; from < base_end; from = end) {
+            end = block_end(from, base_end, strlen(from->key) + 1);
+            for (const rb_entry *e = from; e < end; e++) any |= isfinite(speed_of(e->row));
+            RB_TRY(one_key(p, from, end, base, base_end, stem, stem_end));
+        }
+    }
+    if (!any) { /* nothing but failures */
+        rb_text why = {0};
+        for (int k = 0; k < p->arms->n_arms; k++) tell_failures(stem, stem_end, k, (char)('A' + (k > 0)), &why);
+        if (!why.length) rb_text_append(&why, "no samples_per_s in any arm");
+        status = set_apart(p, stem->arm == 0 ? stem : NULL, stem->arm == 0 ? NULL : stem, why.data);
+        rb_text_free(&why);
+    }
+cleanup:
+    return status;
+}
+
+/* --- rows -----------------------------------------------------------------------------------------------------------
+ */
+
+static void cell_words(const rb_row *row, int column, char *out, size_t size) {
+    const rb_cell *cell = &row->cells[column];
+    if (cell->type == RB_CELL_INT)
+        snprintf(out, size, "%lld", (long long)cell->u.i);
+    else
+        snprintf(out, size, "%s", rb_row_get_text(row, column));
+}
+
+/* The value of both arms, "x / y" where they differ. */
+static void put_both(rb_row *row, int to, const pair *p, int column) {
+    char a[256] = "", b[256] = "", both[520];
+    if (p->a) cell_words(p->a->row, column, a, sizeof a);
+    if (p->b) cell_words(p->b->row, column, b, sizeof b);
+    if (!p->a || !p->b || !strcmp(a, b))
+        snprintf(both, sizeof both, "%s", p->a ? a : b);
+    else
+        snprintf(both, sizeof both, "%s / %s", *a ? a : "-", *b ? b : "-");
+    rb_row_text(row, to, both);
+}
+
+static void put_reason(rb_row *row, const pair *p, const rb_arms *arms) {
+    rb_text reason = {0};
+    rb_text_append(&reason, p->contrast.reason);
+    if (p->contrast.n_a > 0 && p->contrast.n_b > 0 && p->contrast.only_ratio)
+        rb_text_append(&reason, arms->across == RB_ACROSS_REG ? "other work: the price of the regularizer, no verdict"
+                                                              : "another machine: no verdict");
+    if (p->apart[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->apart);
+    rb_row_text(row, RB_COL(compare, reason), rb_text_string(&reason));
+    rb_text_free(&reason);
+}
+
+static void put_contrast(rb_row *row, const rb_contrast *c) {
+    rb_row_int(row, RB_COL(compare, n_a), c->n_a);
+    rb_row_int(row, RB_COL(compare, n_b), c->n_b);
+    rb_row_real(row, RB_COL(compare, samples_per_s_a), c->median_a);
+    rb_row_real(row, RB_COL(compare, samples_per_s_b), c->median_b);
+    rb_row_real(row, RB_COL(compare, ratio), c->ratio.estimate);
+    if (c->ratio.bounded) {
+        rb_row_real(row, RB_COL(compare, ratio_low), c->ratio.low);
+        rb_row_real(row, RB_COL(compare, ratio_high), c->ratio.high);
+    }
+    rb_row_real(row, RB_COL(compare, p_value), c->p);
+    rb_row_real(row, RB_COL(compare, q_value), c->q);
+    if (c->verdict != RB_NO_VERDICT) rb_row_real(row, RB_COL(compare, threshold_pct), 100 * c->threshold);
+    rb_row_text(row, RB_COL(compare, verdict), rb_verdict_word(c->verdict));
+}
+
+static void put_pair(const pair *p, const rb_arms *arms, rb_row *row) {
+    static const struct {
+        int to, from;
+    } same[] = {{RB_COL(compare, machine), RB_COL(runs, machine)},
+                {RB_COL(compare, device_key), RB_COL(runs, device_key)},
+                {RB_COL(compare, device), RB_COL(runs, device)},
+                {RB_COL(compare, precision), RB_COL(runs, precision)},
+                {RB_COL(compare, provider), RB_COL(runs, provider)},
+                {RB_COL(compare, submit), RB_COL(runs, submit)},
+                {RB_COL(compare, threads), RB_COL(runs, threads)},
+                {RB_COL(compare, overrides), RB_COL(runs, overrides)},
+                {RB_COL(compare, phase), RB_COL(runs, phase)},
+                {RB_COL(compare, workload_hash), RB_COL(runs, workload_hash)},
+                {RB_COL(compare, commit), RB_COL(runs, commit)}};
+    const rb_row *any = p->a ? p->a->row : p->b->row;
+    rb_text more = {0};
+    rb_row_begin(row, RB_TABLE_compare);
+    rb_row_text(row, RB_COL(compare, case), rb_row_get_text(any, RB_COL(runs, case)));
+    rb_row_text(row, RB_COL(compare, kind), rb_run_kind(any));
+    rb_row_text(row, RB_COL(compare, across), rb_across_word(arms->across));
+    rb_row_text(row, RB_COL(compare, arm_a), p->a ? arms->labels[p->a->arm] : NULL);
+    rb_row_text(row, RB_COL(compare, arm_b), p->b ? arms->labels[p->b->arm] : NULL);
+    if (any->cells[RB_COL(runs, batch_size)].type == RB_CELL_INT)
+        rb_row_int(row, RB_COL(compare, batch_size), any->cells[RB_COL(runs, batch_size)].u.i);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) put_both(row, same[i].to, p, same[i].from);
+    if (p->contrast.n_a > 0 && p->contrast.n_b > 0) put_contrast(row, &p->contrast);
+    put_reason(row, p, arms);
+    if (p->contrast.wanted > 0) {
+        rb_more_command(arms, p->a, p->b, p->contrast.wanted, &more);
+        rb_row_text(row, RB_COL(compare, more), rb_text_string(&more));
+    }
+    rb_text_free(&more);
+}
+
+/* Own against own first: the numbers that tell devices apart, not libraries. */
+static int rank_of(const pair *p) {
+    const char *kind = rb_run_kind(p->a ? p->a->row : p->b->row);
+    return !strcmp(kind, "same algorithm") ? 0 : *kind ? 1 : 2;
+}
+
+static rb_status write_rows(const pairing *p, rb_compared *out) {
+    out->rows = calloc((size_t)p->n + 1, sizeof *out->rows);
+    if (!out->rows) return rb_fail(RB_MEMORY, "out of memory for %d rows", p->n);
+    for (int rank = 0; rank < 3; rank++)
+        for (int i = 0; i < p->n; i++) {
+            const pair *one = &p->pairs[i];
+            if (rank_of(one) != rank) continue;
+            put_pair(one, p->arms, &out->rows[out->n++]);
+            rb_verdict v = one->contrast.verdict;
+            out->judged += v != RB_NO_VERDICT;
+            out->ratios += v == RB_NO_VERDICT && one->contrast.n_a > 0 && one->contrast.n_b > 0;
+            out->apart += !(one->contrast.n_a > 0 && one->contrast.n_b > 0);
+            out->faster += v == RB_FASTER;
+            out->slower += v == RB_SLOWER;
+            out->unclear += v == RB_UNCLEAR;
+            out->broken += one->broken;
+        }
+    return RB_OK;
+}
+
+rb_status rb_compare_runs(const rb_runs *const *sessions, int n, rb_across across, rb_gate gate, rb_compared *out) {
+    rb_status status = RB_OK;
+    rb_arms arms = {0};
+    pairing p = {.arms = &arms};
+    rb_contrast *family = NULL;
+    memset(out, 0, sizeof *out);
+    RB_TRY(rb_arms_of(sessions, n, across, &arms));
+    for (int s = 0; s < n; s++) p.aa_noise = fmax(p.aa_noise, sessions[s]->aa_noise);
+    const rb_entry *last = arms.entries + arms.n;
+    for (const rb_entry *stem = arms.entries, *end; stem < last; stem = end) {
+        end = block_end(stem, last, stem->stem);
+        RB_TRY(one_stem(&p, stem, end));
+    }
+    family = malloc(((size_t)p.n + 1) * sizeof *family);
+    if (!family) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d rows", p.n);
+        goto cleanup;
+    }
+    for (int i = 0; i < p.n; i++) family[i] = p.pairs[i].contrast;
+    RB_TRY(rb_judge(family, p.n, gate != RB_GATE_NONE));
+    for (int i = 0; i < p.n; i++) p.pairs[i].contrast = family[i];
+    RB_TRY(write_rows(&p, out));
+cleanup:
+    for (int i = 0; i < p.n; i++) free(p.pairs[i].values);
+    free(p.pairs);
+    free(family);
+    rb_arms_free(&arms);
+    if (status != RB_OK) rb_compared_free(out);
+    return status;
+}
+
+void rb_compared_free(rb_compared *compared) {
+    for (int i = 0; i < compared->n; i++) rb_row_end(&compared->rows[i]);
+    free(compared->rows);
+    memset(compared, 0, sizeof *compared);
+}
+
+rb_status rb_compared_verdict(const rb_compared *c, rb_gate gate) {
+    int found = c->slower + c->broken + (gate == RB_GATE_UNCLEAR ? c->unclear + c->apart - c->broken : 0);
+    if (gate != RB_GATE_NONE && found > 0)
+        return rb_fail(RB_REGRESSION, "gate: %d slower, %d that run no more in B, %d unclear, %d not compared",
+                       c->slower, c->broken, c->unclear, c->apart - c->broken);
+    if (c->judged + (gate == RB_GATE_NONE ? c->ratios : 0) == 0)
+        return rb_fail(RB_MISMATCH, "none of %d row%s could be %s: %s", c->n, c->n == 1 ? "" : "s",
+                       gate == RB_GATE_NONE ? "compared" : "judged",
+                       c->n ? rb_row_get_text(&c->rows[0], RB_COL(compare, reason)) : "there are no runs");
+    return RB_OK;
+}

@@ -1,0 +1,38 @@
+/* runs.h: recorded sessions read back as rows of `runs`: a session's folder, a runs.csv, JSON of Google Benchmark. */
+#ifndef RB_COMPARE_RUNS_H
+#define RB_COMPARE_RUNS_H
+
+#include "regbench/report.h"
+#include "report/csv_read.h"
+
+typedef struct rb_runs {
+    char *path;
+    rb_row *rows; /* (n) of `runs` */
+    int n, capacity;
+    rb_csv env;      /* env.csv beside them; no rows where there is none */
+    double aa_noise; /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
+} rb_runs;
+
+/* `path`: a session's folder; a runs.csv; a JSON file of Google Benchmark, or a folder of such files, one per process.
+ *
+ * Repetitions inside one process of Google Benchmark are one value, their median: only processes are samples. A
+ * benchmark's value is its counter samples_per_s (or items_per_second), else runs per second of real time; it has no
+ * workload_hash, so its name stands for what it does.
+ *
+ * RB_MISSING: nothing there. RB_INPUT: another table, a number that is none, a session of a newer version, an
+ * events.jsonl that ends in half a line or lacks runs that runs.csv has. Rows of another schema_version among others
+ * are kept: whoever compares looks at it. */
+rb_status rb_runs_read(const char *path, rb_runs *out);
+void rb_runs_free(rb_runs *runs);
+rb_status rb_runs_add(rb_runs *runs, const rb_row *row); /* a copy */
+
+/* Rows of runs.csv alone, for programs whose session is nowhere. */
+rb_status rb_runs_read_csv(const char *path, rb_runs *out);
+/* Adds what a JSON file of Google Benchmark holds. */
+rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
+
+bool rb_run_ok(const rb_row *row); /* its status is ok */
+/* Value of a number's cell; NaN where it is empty. */
+double rb_run_number(const rb_row *row, int column);
+
+#endif

@@ -1,0 +1,177 @@
+/* effects_read.c: the runs of a session with the figures that regularizers change: runs.csv, epochs.csv, layers.csv. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/text.h"
+#include "report/csv_read.h"
+#include "report/effects.h"
+
+static double number(const rb_csv *csv, int row, const char *column) {
+    const char *text = rb_csv_get(csv, row, column);
+    return *text ? strtod(text, NULL) : NAN;
+}
+
+/* FOLDER/NAME.csv; with `optional` an absent file has no rows. */
+static rb_status read_table(const char *folder, const char *name, bool optional, rb_csv *out) {
+    rb_text path = {0};
+    rb_text_printf(&path, "%s/%s.csv", folder, name);
+    rb_status status = rb_text_status(&path);
+    if (status == RB_OK) status = rb_csv_read(rb_text_string(&path), out);
+    if (status == RB_MISSING && optional) {
+        rb_error_clear();
+        status = RB_OK;
+    }
+    rb_text_free(&path);
+    return status;
+}
+
+/* The row of a run's last epoch, or of epoch `wanted`; -1 = none. */
+static int find_epoch(const rb_csv *epochs, const char *run_id, double wanted) {
+    int found = -1;
+    double last = 0;
+    for (int i = 0; i < epochs->n_rows; i++) {
+        double epoch = number(epochs, i, "epoch");
+        if (strcmp(rb_csv_get(epochs, i, "run_id"), run_id) != 0) continue;
+        if (isfinite(wanted) ? epoch == wanted : epoch >= last) last = epoch, found = i;
+    }
+    return found;
+}
+
+/* Of all parameters: the tensors' shares, each counted by its values. */
+static double near_zero(const rb_csv *layers, const char *run_id, double epoch) {
+    double near = 0, all = 0;
+    for (int i = 0; i < layers->n_rows; i++) {
+        if (strcmp(rb_csv_get(layers, i, "run_id"), run_id) != 0 || number(layers, i, "epoch") != epoch) continue;
+        double n = number(layers, i, "n_params");
+        near += n * number(layers, i, "near_zero");
+        all += n;
+    }
+    return all > 0 ? near / all : NAN;
+}
+
+static void read_figures(const rb_csv *runs, int i, const rb_csv *epochs, const rb_csv *layers, rb_effect_run *r) {
+    const char *run_id = rb_csv_get(runs, i, "run_id");
+    int e = find_epoch(epochs, run_id, number(runs, i, "kept_epoch"));
+    for (int f = 0; f < RB_FIGURES; f++) r->figure[f] = NAN;
+    r->running_gap = NAN;
+    r->figure[RB_FIGURE_VAL_ACC_BEST] = number(runs, i, "val_acc_best");
+    if (e < 0) return;
+    double epoch = number(epochs, e, "epoch"), accuracy = number(epochs, e, "val_acc");
+    r->figure[RB_FIGURE_VAL_ACC] = accuracy;
+    r->figure[RB_FIGURE_GAP] = number(epochs, e, "train_eval_acc") - accuracy;
+    r->running_gap = number(epochs, e, "train_acc") - accuracy;
+    r->figure[RB_FIGURE_VAL_LOSS] = number(epochs, e, "val_loss");
+    r->figure[RB_FIGURE_PARAM_L2] = number(epochs, e, "param_l2");
+    r->figure[RB_FIGURE_NEAR_ZERO] = near_zero(layers, run_id, epoch);
+    r->figure[RB_FIGURE_EPOCH_S] = number(epochs, e, "train_s_cum") / epoch;
+}
+
+/* One override, "name=value": is it a regularizer? */
+static bool is_regularizer(const char *name, size_t length) {
+    static const char *const names[] = {"l1", "l2", "weight-decay", "dropout", "hflip", "vflip", "crop-pad", "rotate"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0) return true;
+    return length > 2 && strncmp(name + length - 2, ".p", 2) == 0; /* of a dropout layer */
+}
+
+/* Sorts the overrides "a=1 b=2" into what regularizes and the rest. */
+static void sort_overrides(rb_effect_run *r) {
+    size_t used = 0;
+    r->core[0] = '\0';
+    for (const char *at = r->overrides; *at;) {
+        size_t length = strcspn(at, " "), name = strcspn(at, "= ");
+        if (is_regularizer(at, name)) {
+            if (name < length && strtod(at + name + 1, NULL) != 0) r->regularized = true;
+        } else if (strncmp(at, "train-size=", 11) != 0) {
+            memcpy(r->core + used, at, length);
+            used += length;
+            r->core[used++] = ' ';
+            r->core[used] = '\0';
+        }
+        at += length + (at[length] == ' ');
+    }
+}
+
+static void copy(char *to, size_t size, const rb_csv *csv, int row, const char *column) {
+    snprintf(to, size, "%s", rb_csv_get(csv, row, column));
+}
+
+static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
+    memset(r, 0, sizeof *r);
+    copy(r->case_name, sizeof r->case_name, runs, i, "case");
+    copy(r->overrides, sizeof r->overrides - 1, runs, i, "overrides");
+    copy(r->machine, sizeof r->machine, runs, i, "machine");
+    copy(r->device_key, sizeof r->device_key, runs, i, "device_key");
+    copy(r->dataset, sizeof r->dataset, runs, i, "dataset_sha256");
+    const char *reg = rb_csv_get(runs, i, "reg"), *augment = rb_csv_get(runs, i, "augment");
+    snprintf(r->reg, sizeof r->reg, "%s%s%s", reg, *reg && *augment ? " " : "", augment);
+    copy(r->optimizer, sizeof r->optimizer, runs, i, "optimizer");
+    copy(r->status, sizeof r->status, runs, i, "status");
+    r->seed = strtoll(rb_csv_get(runs, i, "seed"), NULL, 10);
+    r->n_train = strtoll(rb_csv_get(runs, i, "n_train"), NULL, 10);
+    r->lr = number(runs, i, "lr");
+    r->momentum = number(runs, i, "momentum");
+    sort_overrides(r);
+}
+
+static bool same_item(const rb_effect_run *a, const rb_effect_run *b) {
+    return a->seed == b->seed && !strcmp(a->case_name, b->case_name) && !strcmp(a->overrides, b->overrides) &&
+           !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) && !strcmp(a->dataset, b->dataset);
+}
+
+static rb_status add_run(rb_effect_runs *runs, const rb_effect_run *r) {
+    for (int i = 0; i < runs->n; i++)
+        if (same_item(&runs->at[i], r)) {
+            if (strcmp(r->status, "ok") == 0 || strcmp(runs->at[i].status, "ok") != 0) runs->at[i] = *r;
+            return RB_OK;
+        }
+    rb_effect_run *at = realloc(runs->at, (size_t)(runs->n + 1) * sizeof *at);
+    if (!at) return rb_fail(RB_MEMORY, "out of memory for %d runs", runs->n + 1);
+    runs->at = at;
+    runs->at[runs->n++] = *r;
+    return RB_OK;
+}
+
+rb_status rb_effects_read(const char *path, rb_effect_runs *out) {
+    rb_status status = RB_OK;
+    rb_csv runs = {0}, epochs = {0}, layers = {0};
+    rb_effect_run r;
+    char folder[4096];
+    struct stat about;
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return rb_fail(RB_USAGE, "%.60s.. is too long a path", path);
+    char *slash = strrchr(folder, '/');
+    if (stat(path, &about) == 0 && !S_ISDIR(about.st_mode)) {
+        if (strcmp(slash ? slash + 1 : folder, "runs.csv") != 0)
+            return rb_fail(RB_USAGE, "%s is no folder of a session, nor its runs.csv", path);
+        if (slash)
+            *slash = '\0';
+        else
+            snprintf(folder, sizeof folder, ".");
+    }
+    RB_TRY(read_table(folder, "runs", false, &runs));
+    RB_TRY(read_table(folder, "epochs", true, &epochs));
+    RB_TRY(read_table(folder, "layers", true, &layers));
+    if (rb_csv_column(&runs, "run_id") < 0 || rb_csv_column(&runs, "case") < 0) {
+        status = rb_fail(RB_INPUT, "%s/runs.csv is no table of runs: it has no columns run_id and case", folder);
+        goto cleanup;
+    }
+    for (int i = 0; i < runs.n_rows; i++) {
+        if (strcmp(rb_csv_get(&runs, i, "phase"), "run") != 0) continue;
+        read_run(&runs, i, &r);
+        read_figures(&runs, i, &epochs, &layers, &r);
+        RB_TRY(add_run(out, &r));
+    }
+cleanup:
+    rb_csv_free(&runs);
+    rb_csv_free(&epochs);
+    rb_csv_free(&layers);
+    return status;
+}
+
+void rb_effects_free(rb_effect_runs *runs) {
+    free(runs->at);
+    memset(runs, 0, sizeof *runs);
+}

@@ -1,0 +1,217 @@
+/* test_history.c: steps in the speeds of a case over sessions: found where they are, nowhere else, told from a change
+ * of the instrument, confirmed by a second session. */
+#include "report_util.h"
+
+#include "compare/history.h"
+#include "compare/judge.h"
+#include "made_session.h"
+
+enum { MOST = 40 };
+static rb_runs sessions[MOST];
+static int n_sessions;
+
+/* A session in memory: `values` processes around `level`, on day n. */
+static void session_of(made m, const double *speeds, int n, const char *facts) {
+    char path[32], started[32], session[16];
+    rb_runs *s = &sessions[n_sessions++];
+    memset(s, 0, sizeof *s);
+    snprintf(path, sizeof path, "session%d", n_sessions);
+    snprintf(started, sizeof started, "2026-01-%02dT00:00:00Z", n_sessions);
+    snprintf(session, sizeof session, "%06x", n_sessions);
+    s->path = strdup(path);
+    m.started = started;
+    m.session = session;
+    for (int i = 0; i < n; i++) {
+        rb_row row;
+        m.speed = speeds[i];
+        made_row(&m, &row);
+        assert_int_equal(rb_runs_add(s, &row), RB_OK);
+        rb_row_end(&row);
+    }
+    if (facts) {
+        char *folder = util_folder();
+        util_write(folder, "env.csv", "w", facts);
+        char file[600];
+        snprintf(file, sizeof file, "%s/env.csv", folder);
+        assert_int_equal(rb_csv_read(file, &s->env), RB_OK);
+        util_remove(folder);
+    }
+}
+
+static void session_at(made m, double level, int n, const char *facts) {
+    double speeds[64];
+    for (int i = 0; i < n; i++) speeds[i] = made_speed(level, i + n_sessions);
+    session_of(m, speeds, n, facts);
+}
+
+static void forget(void) {
+    for (int i = 0; i < n_sessions; i++) rb_runs_free(&sessions[i]);
+    n_sessions = 0;
+}
+
+static int fresh(void **state) {
+    (void)state;
+    forget(); /* what a failed test left */
+    return 0;
+}
+
+static void history_of(rb_history *out) {
+    const rb_runs *list[MOST];
+    for (int i = 0; i < n_sessions; i++) list[i] = &sessions[i];
+    assert_int_equal(rb_history_of(list, n_sessions, out), RB_OK);
+}
+
+static const char *step_at(const rb_history *h, int i) { return rb_row_get_text(&h->rows[i], RB_COL(history, step)); }
+
+static const char *const commits[] = {"c00000000001", "c00000000002", "c00000000003", "c00000000004",
+                                      "c00000000005", "c00000000006", "c00000000007", "c00000000008"};
+
+static void suspected_then_confirmed(void **state) {
+    rb_history h;
+    rb_text text = {0};
+    (void)state;
+    for (int i = 0; i < 5; i++) session_at((made){.commit = commits[i]}, i < 4 ? 1000 : 940, 7, NULL);
+    history_of(&h);
+    assert_int_equal(h.n, 5);
+    for (int i = 0; i < 4; i++) assert_string_equal(step_at(&h, i), "");
+    assert_string_equal(step_at(&h, 4), "slower, suspected");
+    assert_true(fabs(h.rows[4].cells[RB_COL(history, step_ratio)].u.r - 0.94) < 0.005);
+    assert_int_equal(h.slower, 1);
+    rb_history_free(&h);
+    session_at((made){.commit = commits[5]}, 1000, 7, NULL); /* it was a bad day: nothing is left of the suspicion */
+    history_of(&h);
+    for (int i = 0; i < 6; i++) assert_string_equal(step_at(&h, i), "");
+    rb_history_free(&h);
+    rb_runs_free(&sessions[--n_sessions]);
+    session_at((made){.commit = commits[4]}, 941, 7, NULL); /* the same commit, another day */
+    history_of(&h);
+    assert_string_equal(step_at(&h, 4), "slower, confirmed");
+    rb_history_bisect(&h, &text);
+    if (!strstr(text.data,
+                "git bisect start c00000000005 c00000000004 && git bisect run sh -c 'regbench compare --build "
+                "c00000000004 --build HEAD size/mlp -d cpu -B 512 -r 10 --gate slower;"))
+        fail_msg("%s", text.data);
+    rb_text_free(&text);
+    rb_history_free(&h);
+    forget();
+}
+
+/* Two steps, up and down, each at its session; the order of the files is not that of time. */
+static void several_steps(void **state) {
+    static const double levels[] = {1000, 1000, 1100, 1100, 1100, 1000, 1000, 1000};
+    rb_history h;
+    (void)state;
+    for (int i = 0; i < 8; i++) session_at((made){.commit = commits[i]}, levels[i], 7, NULL);
+    rb_runs first = sessions[0];
+    sessions[0] = sessions[6];
+    sessions[6] = first;
+    history_of(&h);
+    assert_int_equal(h.n, 8);
+    for (int i = 0; i < 8; i++) {
+        assert_string_equal(rb_row_get_text(&h.rows[i], RB_COL(history, commit)), commits[i]);
+        assert_string_equal(step_at(&h, i), i == 2 ? "faster, confirmed" : i == 5 ? "slower, confirmed" : "");
+    }
+    assert_true(fabs(h.rows[2].cells[RB_COL(history, step_ratio)].u.r - 1.1) < 0.005);
+    assert_true(fabs(h.rows[5].cells[RB_COL(history, step_ratio)].u.r - 1 / 1.1) < 0.005);
+    rb_history_free(&h);
+    forget();
+}
+
+/* Another compiler is another instrument: no step across it. Another commit is not. */
+static void another_instrument(void **state) {
+    static const char old[] = "schema_version,env_id,name,value,stable\n1,e1,compiler,GNU 12.2.0,1\n1,e1,commit,c1,1\n"
+                              "1,e1,regbench_version,0.1.0,1\n1,e1,load,0.5,0\n";
+    static const char commit[] =
+        "schema_version,env_id,name,value,stable\n1,e2,compiler,GNU 12.2.0,1\n1,e2,commit,c2,1\n"
+        "1,e2,regbench_version,0.2.0,1\n1,e2,load,3.5,0\n";
+    static const char compiler[] = "schema_version,env_id,name,value,stable\n1,e3,compiler,GNU 14.1.0,1\n"
+                                   "1,e3,commit,c2,1\n1,e3,cuda_driver,570,1\n";
+    rb_history h;
+    (void)state;
+    session_at((made){.commit = commits[0], .env_id = "e1"}, 1000, 7, old);
+    session_at((made){.commit = commits[1], .env_id = "e2"}, 1000, 7, commit);
+    session_at((made){.commit = commits[2], .env_id = "e3"}, 800, 7, compiler);
+    session_at((made){.commit = commits[3], .env_id = "e3"}, 800, 7, compiler);
+    history_of(&h);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(step_at(&h, i), "");
+        assert_int_equal(h.rows[i].cells[RB_COL(history, series)].u.i, i < 2 ? 1 : 2);
+        assert_string_equal(rb_row_get_text(&h.rows[i], RB_COL(history, changed)),
+                            i == 2 ? "compiler: GNU 12.2.0 -> GNU 14.1.0; cuda_driver: - -> 570" : "");
+    }
+    rb_history_free(&h);
+    forget();
+}
+
+/* Cases, devices, batches, machines and workloads have histories of their own; what failed is counted; sessions that
+ * compared builds are not history. */
+static void apart(void **state) {
+    rb_history h;
+    (void)state;
+    session_at((made){0}, 1000, 7, NULL);
+    session_at((made){.name = "size/lenet"}, 500, 7, NULL);
+    session_at((made){.batch = 64}, 300, 7, NULL);
+    session_at((made){.machine = "other"}, 200, 7, NULL);
+    session_at((made){.hash = "222222222222"}, 100, 7, NULL);
+    session_at((made){.device_key = "opencl:0", .backend = "opencl"}, 50, 7, NULL);
+    session_at((made){.arm = "B: build/slow"}, 700, 7, NULL);
+    session_at((made){.status = "timeout"}, 1, 7, NULL);
+    session_at((made){0}, 1000, 7, NULL);
+    history_of(&h);
+    assert_int_equal(h.n, 7);
+    for (int i = 0; i < h.n; i++) {
+        assert_string_equal(step_at(&h, i), "");
+        assert_int_equal(h.rows[i].cells[RB_COL(history, n)].u.i, 7);
+    }
+    rb_history_free(&h);
+    forget();
+}
+
+/* Twelve sessions of seven processes with this noise, 5 % slower from the eighth on or not at all. */
+static void noisy_history(uint64_t seed, double noise, bool step, rb_history *out) {
+    stream s = {seed};
+    for (int i = 0; i < 12; i++) {
+        double speeds[7];
+        for (int k = 0; k < 7; k++) {
+            double u = 1 - stream_unit(&s), v = stream_unit(&s);
+            double normal = sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+            speeds[k] = 1000 * (step && i >= 7 ? 1 / 1.05 : 1) * exp(noise * normal);
+        }
+        session_of((made){.commit = commits[i % 8]}, speeds, 7, NULL);
+    }
+    history_of(out);
+    forget();
+}
+
+/* Sessions that differ by nothing but noise have steps as rarely as the level says, on a machine so noisy that the
+ * threshold does not help; a step of 5 % at 2 % noise is found where it is. */
+static void no_false_steps(void **state) {
+    enum { HISTORIES = 400 };
+    int with_steps = 0, found = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= HISTORIES; seed++) {
+        rb_history h;
+        int steps = 0;
+        noisy_history(seed, 0.1, false, &h);
+        for (int i = 0; i < h.n; i++) steps += *step_at(&h, i) != '\0';
+        with_steps += steps > 0;
+        rb_history_free(&h);
+        if (seed > 40) continue;
+        noisy_history(seed, 0.02, true, &h);
+        steps = 0;
+        for (int i = 0; i < h.n; i++) steps += *step_at(&h, i) != '\0';
+        found += steps == 1 && !strcmp(step_at(&h, 7), "slower, confirmed");
+        rb_history_free(&h);
+    }
+    double most = HISTORIES * RB_COMPARE_LEVEL;
+    print_message("%d of %d histories without a step have one; %d of 40 steps found\n", with_steps, HISTORIES, found);
+    assert_true(with_steps <= most + 3 * sqrt(most));
+    assert_true(found >= 36); /* at the very session; a neighbour is as good, but not counted */
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+    const struct CMUnitTest tests[] = {TEST(suspected_then_confirmed), TEST(several_steps), TEST(another_instrument),
+                                       TEST(apart), TEST(no_false_steps)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,248 @@
+/* test_plot_kinds.c: each kind of chart by itself: what it takes from the tables, and that gnuplot draws it. */
+#include "plot_util.h"
+
+/* Steps: the loss of every one, both norms; step 0 has seen no batch. */
+static void steps(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("", "");
+    util_write(dir, "steps.csv", "w",
+               "run_id,step,train_loss,param_l2,grad_l2\nr1,0,,7,\nr1,1,2.5,8,0.001\nr1,2,2,9,1\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size-mlp.cpu.steps.dat", " 0 NaN\n 1 2.5\n 2 2\n", true);
+    expect_holds("plots/size-mlp.cpu.norms.dat", " 0 7\n 1 8\n 2 9\n", true);
+    expect_holds("plots/size-mlp.cpu.norms.dat", " 0 NaN\n 1 0.001\n 2 1\n", true);
+    expect_holds("plots/size-mlp.cpu.norms.gp",
+                 "set ylabel 'L2 norm of the gradient'\nunset logscale x\nset logscale y\n", true);
+    expect_holds("plots/size-mlp.cpu.norms.gp", " title '", false); /* one line a panel: no legend */
+}
+
+/* Cases of one lab stand in one chart, those of another do not; devices and overrides tell them apart. */
+static void compare(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("r2,size/mlp,opencl:0,lr=2,fashion,run,2021,ok,MLP,sgd,2,0,60000,0.9\n"
+               "r3,toy/x,cpu,,toy,run,2021,ok,Toy,adam,1,0,10,\n",
+               "r2,1,1,0.1,1,0.25,3\nr2,2,1,0.1,1,0.5,4\nr3,1,1,,1,,3\nr3,2,1,,1,,4\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size.compare.gp", "'size: 2 compared'", true);
+    expect_holds("plots/size.compare.gp", "title 'size/mlp, cpu'", true);
+    expect_holds("plots/size.compare.gp", "title 'size/mlp, opencl:0, lr=2'", true);
+    expect_holds("plots/size.compare.dat", "# size/mlp, opencl:0, lr=2\n# x value\n 1 0.25\n 2 0.5\n", true);
+    expect_holds("plots/size.compare.dat", "# size/mlp, opencl:0, lr=2\n# x value\n 1 3\n 2 4\n", true);
+    expect_holds("plots/size.compare.gp", "toy", false);
+    assert_false(there("plots/toy.compare.gp"));
+    assert_true(there("plots/size-mlp.opencl-0.lr=2.curves.gp"));
+}
+
+/* Of several seeds the medians. */
+static void compare_seeds(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs(
+        "r2,size/b,cpu,,fashion,run,1,ok,MLP,sgd,2,0,60000,0.9\nr3,size/b,cpu,,fashion,run,2,ok,MLP,sgd,2,0,9,0.9\n",
+        "r2,1,1,0.1,1,0.25,3\nr2,2,1,0.1,1,0.5,4\nr3,1,1,0.1,1,0.75,3\nr3,2,1,0.1,1,1,4\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size.compare.gp", "'size: 2 compared, medians of 2 seeds'", true);
+    expect_holds("plots/size.compare.gp", "filledcurves", false);
+    expect_holds("plots/size.compare.dat", " 1 0.5 0.25 0.75 0.25 0.75\n 2 0.75 0.5 1 0.5 1\n", true);
+}
+
+/* More lines than a legend can hold: the first, and the title says so. */
+static void many(void **state) {
+    (void)state;
+    char text[200];
+    play_gnuplot("true");
+    two_epochs("", "");
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "m%d,size/m%d,cpu,,fashion,run,1,ok,M%d,sgd,1,0,9,0.9\n", i, i, i);
+        util_write(dir, "runs.csv", "a", text);
+        snprintf(text, sizeof text, "m%d,1,1,0.1,1,0.25,3\nm%d,2,1,0.1,1,0.5,4\n", i, i);
+        util_write(dir, "epochs.csv", "a", text);
+    }
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size.compare.gp", "'size: 21 compared; these are the first 16'", true);
+    expect_holds("plots/size.compare.gp", "dt 3 title 'size/m14'", true);
+    expect_holds("plots/size.compare.gp", "size/m15", false);
+}
+
+static void layers(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("", "");
+    util_write(dir, "layers.csv", "w",
+               "run_id,epoch,tensor,l2,near_zero\nr1,0,0.weight,4,0.01\nr1,0,0.bias,1,0.02\n"
+               "r1,1,0.weight,5,0.5\nr1,1,0.bias,5,0.5\nr1,2,0.weight,2,0.75\nr1,2,0.bias,3,\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/size-mlp.cpu.layers.dat",
+                 "# before training\n# tensor - 0.2, value\n -0.2 4\n 0.8 1\n\n\n"
+                 "# after epoch 2\n# tensor + 0.2, value\n 0.2 2\n 1.2 3\n",
+                 true);
+    expect_holds("plots/size-mlp.cpu.layers.dat", " 0.2 0.75\n 1.2 NaN\n", true);
+    expect_holds("plots/size-mlp.cpu.layers.gp", "norotate font ',11' ('0.weight' 0, '0.bias' 1)", true);
+}
+
+#define RUN(id, name, l1, lr, more) id "," name ",cpu," more ",fashion,run,1,ok,MLP,sgd," lr "," l1 ",9,0." id "\n"
+
+/* Runs along a number: three cases of a lab (two are no line), a zero that no logarithm has, an override of a layer. */
+static void sweep(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    util_write(dir, "runs.csv", "w",
+               RUNS RUN("1", "a/none", "0", "1", "") RUN("2", "a/x", "0.001", "1", "") RUN("3", "a/y", "0.1", "1", "")
+                   RUN("4", "a/slow", "0.1", "0.5", "") RUN("5", "a/x", "0.01", "1", "l1=0.01")
+                       RUN("6", "b/u", "0", "1", "h.units=4") RUN("7", "b/u", "0", "1", "h.units=8")
+                           RUN("8", "b/u", "0", "1", "h.units=6"));
+    util_write(dir, "epochs.csv", "w", EPOCHS);
+    for (int i = 1; i <= 8; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "%d,1,1,0.3,1,0.4,1\n%d,2,1,0.%d5,1,0.4,1%d\n", i, i, i, i);
+        util_write(dir, "epochs.csv", "a", text);
+    }
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a-none.cpu.l1.dat", "# validation\n# value, result\n 0.001 40\n 0.01 40\n 0.1 40\n", true);
+    expect_holds("plots/a-none.cpu.l1.dat", "# validation, at 0\n# value, result at 0\n 0.001 40\n 0.1 40\n", true);
+    expect_holds("plots/a-none.cpu.l1.dat", "# training\n# value, result\n 0.001 25\n 0.01 55\n 0.1 35\n", true);
+    expect_holds("plots/a-none.cpu.l1.dat", " 0.001 12\n 0.01 15\n 0.1 13\n", true);
+    expect_holds("plots/a-none.cpu.l1.gp", "4 runs that differ in the lambda of L1", true);
+    expect_holds("plots/a-none.cpu.l1.gp", "\nset logscale x\n", true);
+    expect_holds("plots/b-u.cpu.h.units.dat", " 4 65\n 6 85\n 8 75\n", true);
+    expect_holds("plots/b-u.cpu.h.units.gp", "\nset logscale x\n", false);
+    assert_false(there("plots/a-slow.cpu.lr.gp") || there("plots/a-y.cpu.lr.gp"));
+}
+
+static void attacks_and_trials(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("r2,size/l2,cpu,,fashion,run,2021,ok,MLP,sgd,1,0,60000,0.75\n", "");
+    util_write(dir, "attacks.csv", "w",
+               "run_id,attack,eps_255,accuracy\nr1,fgsm,0,0.5\nr1,fgsm,8,0.25\nr1,fgsm,2,0.375\nr2,fgsm,0,0.5\n"
+               "r2,fgsm,8,\nr1,pgd,4,0.125\nr1,pgd,4,0.375\n");
+    util_write(dir, "trials.csv", "w",
+               "study,trial,val_acc,best_so_far,seed\na/grid,1,0.5,0.5,1\na/bayes,1,0.25,0.25,1\na/grid,2,0.1,0.1,1\n"
+               "a/bayes,2,0.75,0.75,1\na/one,1,0.1,0.1,1\na/grid,2,,0.5,1\na/bayes,1,0.3,0.3,2\na/bayes,2,0.3,0.3,2\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/attacks.accuracy.dat",
+                 "# size/mlp\n# epsilon in 1/255, mean accuracy\n 0 0.5\n 2 0.375\n 8 0.25\n", true);
+    expect_holds("plots/attacks.accuracy.dat", "# size/l2\n# epsilon in 1/255, mean accuracy\n 0 0.5\n\n", true);
+    expect_holds("plots/attacks.accuracy.dat", " 4 0.25\n", true);
+    expect_holds("plots/attacks.accuracy.gp", "set xlabel 'pgd: epsilon, 1/255'", true);
+    expect_holds("plots/studies.trials.dat",
+                 "# a/grid\n# trial, best so far, its own validation accuracy\n 1 0.5 0.5\n 2 0.5 NaN\n", true);
+    expect_holds("plots/studies.trials.dat", " 1 0.25 0.25\n 2 0.75 0.75\n", true);
+    expect_holds("plots/studies.trials.gp", "title 'a/grid'", true);
+    expect_holds("plots/studies.trials.gp", "title 'a/bayes, seed 1'", true);
+    expect_holds("plots/studies.trials.dat",
+                 "# a/bayes, seed 2\n# trial, best so far, its own validation accuracy\n 1 0.3 0.3\n", true);
+    expect_holds("plots/studies.trials.gp", "a/one", false);
+}
+
+/* A chart per base: arms with their intervals; one pair has none. */
+static void effects(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs("", "");
+    util_write(dir, "effects.csv", "w",
+               "base,arm,machine,device_key,figure,change,low,high\n"
+               "a/none,a/l1,m,cpu,val_acc_best,0.01,-0.02,0.04\na/none,a/l2 'x',m,cpu,val_acc_best,0.25,,\n"
+               "a/none,a/l1,m,cpu,param_l2,-4,-5,-3\na/none,a/l1,m,cpu,near_zero,0.5,0.4,0.6\n"
+               "a/other,a/l3,m,cpu,val_acc_best,0.5,0.25,0.75\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a-none.cpu.effects.dat", " 0 0.01 -0.02 0.04\n 1 0.25 NaN NaN\n", true);
+    expect_holds("plots/a-none.cpu.effects.dat", " 0 -4 -5 -3\n", true);
+    expect_holds("plots/a-none.cpu.effects.dat", "0.5 0.4 0.6", false);
+    expect_holds("plots/a-none.cpu.effects.gp", "('a/l1' 0, 'a/l2 ''x''' 1)", true);
+    expect_holds("plots/a-none.cpu.effects.gp", "1:(100*$2):(100*$3):(100*$4) with yerrorbars", true);
+    expect_holds("plots/a-other.cpu.effects.dat", " 0 0.5 0.25 0.75\n", true);
+}
+
+/* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
+static void searched(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    two_epochs(
+        "r2,size/t,cpu,,fashion,run,1,ok,MLP,sgd,1,0,60000,0.75\nr3,size/g,cpu,,fashion,run,1,ok,MLP,sgd,1,0,9,1\n",
+        "r2,1,1,1,1,1,1\nr2,2,1,1,1,1,1\nr3,1,1,1,1,1,1\nr3,2,1,1,1,1,1\n");
+    util_write(dir, "trials.csv", "w",
+               "study,strategy,run_id,trial,val_acc,best_so_far\na/r,random,r2,1,0.5,0.5\na/r,random,,2,,0.5\n"
+               "a/g,grid,r3,1,0.5,0.5\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    assert_true(there("plots/size-g.cpu.curves.gp") && !there("plots/size-t.cpu.curves.gp"));
+    expect_holds("plots/size.compare.gp", "'size: 2 compared'", true);
+    expect_holds("plots/size.compare.gp", "size/t", false);
+    expect_holds("plots/studies.trials.gp", "a/g", false); /* one run is no line */
+}
+
+/* The toy regression: its ten training points come from the seed; frames are put together and go. */
+static void outputs(void **state) {
+    (void)state;
+    int charts;
+    two_epochs("t1,toy/regression,cpu,,toy,run,2021,ok,Toy,adam,1,0,10,\n", "");
+    util_write(dir, "outputs.csv", "w",
+               "run_id,epoch,sample,x,target,predicted\nt1,1,0,0,0,0.5\nt1,1,1,1,2,0.25\n"
+               "t1,501,0,0,0,1.5\nt1,501,1,1,2,1.25\nt1,1000,0,0,0,-1\nt1,1000,1,1,2,\n");
+    if (!has_gnuplot()) play_gnuplot("true");
+    expect_ok(rb_plot_session(dir, &charts));
+    assert_int_equal(charts, 3);
+    expect_holds("plots/toy-regression.cpu.fit.dat", "# epoch 501\n# x predicted target\n 0 1.5 0\n 1 1.25 2\n", true);
+    expect_holds("plots/toy-regression.cpu.fit.dat", "# epoch 1000\n# x predicted target\n 0 -1 0\n\n", true);
+    expect_holds("plots/toy-regression.cpu.fit.gp", "epochs = '1 501 1000'", true);
+    expect_holds("plots/toy-regression.cpu.fit.gp", "data index 3 using 1:2 with points", true);
+    char *data = util_read(dir, "plots/toy-regression.cpu.fit.dat"), *train = strstr(data, "# training points\n");
+    int points = -2;
+    for (char *c = train; c && *c; c++) points += *c == '\n';
+    assert_int_equal(points, 10);
+    free(data);
+    if (!has_gnuplot()) return;
+    expect_png("plots/toy-regression.cpu.fit.png", 900, 255);
+    expect_png("plots/toy-regression.cpu.fit-animation.png", 640, 440);
+    assert_false(there("plots/toy-regression.cpu.fit-frames-001.png"));
+}
+
+/* All kinds at once through the real gnuplot: every script draws a picture of its size. */
+static void real(void **state) {
+    (void)state;
+    int charts;
+    if (!has_gnuplot()) {
+        print_message("gnuplot is not installed\n");
+        skip();
+    }
+    two_epochs(
+        "r2,size/mlp,cpu,,fashion,run,7,diverged,MLP,sgd,1,0,60000,0.9\n"
+        "r3,size/l,cpu,,fashion,run,7,ok,MLP,sgd,1,1,60000,0.9\nr4,size/m,cpu,,fashion,run,7,ok,MLP,sgd,1,2,60000,\n",
+        "r2,1,2e9,0.1,,0.1,\nr3,1,1,1,1,1,1\nr3,2,1,1,1,1,1\nr4,1,2,0.1,,0.1,\nr4,2,2,0.1,,0.1,\n");
+    util_write(dir, "steps.csv", "w", "run_id,step,train_loss,param_l2,grad_l2\nr1,0,,7,\nr1,1,0,0,0\nr1,2,0,0,0\n");
+    util_write(dir, "layers.csv", "w",
+               "run_id,epoch,tensor,l2,near_zero\nr1,0,0.weight,4,0\nr1,2,0.weight,2,0\nr1,2,1.bias,,\n");
+    util_write(dir, "attacks.csv", "w", "run_id,attack,eps_255,accuracy\nr1,fgsm,0,0.5\nr1,fgsm,8,0.25\n");
+    util_write(dir, "trials.csv", "w", "study,trial,val_acc,best_so_far\na/grid,1,0.5,0.5\na/grid,2,0.5,0.5\n");
+    expect_ok(rb_plot_session(dir, &charts));
+    assert_int_equal(charts, 10);
+    expect_png("plots/size-mlp.cpu.curves.png", 900, 458);
+    expect_png("plots/size-l.cpu.curves.png", 900, 458);
+    expect_png("plots/size-m.cpu.curves.png", 900, 458);
+    expect_png("plots/size-mlp.cpu.steps.png", 900, 440);
+    expect_png("plots/size-mlp.cpu.norms.png", 900, 440);
+    expect_png("plots/size-mlp.cpu.l1.png", 900, 458);
+    expect_png("plots/size.compare.png", 900, 458);
+    expect_png("plots/size-mlp.cpu.layers.png", 900, 458);
+    expect_png("plots/attacks.accuracy.png", 900, 440);
+    expect_png("plots/studies.trials.png", 900, 440);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(steps, begin, finish),
+        cmocka_unit_test_setup_teardown(compare, begin, finish),
+        cmocka_unit_test_setup_teardown(compare_seeds, begin, finish),
+        cmocka_unit_test_setup_teardown(many, begin, finish),
+        cmocka_unit_test_setup_teardown(layers, begin, finish),
+        cmocka_unit_test_setup_teardown(sweep, begin, finish),
+        cmocka_unit_test_setup_teardown(attacks_and_trials, begin, finish),
+        cmocka_unit_test_setup_teardown(effects, begin, finish),
+        cmocka_unit_test_setup_teardown(searched, begin, finish),
+        cmocka_unit_test_setup_teardown(outputs, begin, finish),
+        cmocka_unit_test_setup_teardown(real, begin, finish),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
