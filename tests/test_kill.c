@@ -112,17 +112,20 @@ static void kill_often(const char *arguments, const char *name, int items, int k
 
 static void run(void **state) {
     (void)state;
-    kill_often("run size/mlp -d cpu --train-size 512 --valid-size 256 -B 64 --epochs 2 -s 1-4 --checkpoint-every 1 "
-               "--trajectory",
-               "run", 4, points(8));
+    kill_often(
+        "run size/mlp -d cpu --train-size 512 --valid-size 256 -B 64 --epochs 2 -s 1-4 --no-plots --checkpoint-every 1 "
+        "--trajectory",
+        "run", 4, points(8));
 }
 
 static void sweep(void **state) {
     (void)state;
-    assert_int_equal(shell("echo '{\"cases\": \"size/mlp\", \"flags\": {\"device\": \"cpu\", \"train-size\": 256, "
-                           "\"valid-size\": 256, "
-                           "\"batch\": 64, \"epochs\": 1, \"seed\": \"1-3\", \"lr\": [0.1, 0.5]}}' >six.json"),
-                     0);
+    assert_int_equal(
+        shell(
+            "echo '{\"cases\": \"size/mlp\", \"flags\": {\"device\": \"cpu\", \"no-plots\": true, \"train-size\": 256, "
+            "\"valid-size\": 256, "
+            "\"batch\": 64, \"epochs\": 1, \"seed\": \"1-3\", \"lr\": [0.1, 0.5]}}' >six.json"),
+        0);
     kill_often("sweep --config six.json", "sweep", 6, points(8));
 }
 
