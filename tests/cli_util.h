@@ -24,6 +24,11 @@ static char folder[64];  /* of this test program, removed at the end */
 static rb_text out, err; /* of the last command */
 
 #define SMALL "run size/mlp -d reference --train-size 128 --epochs 1 -B 64"
+/* Two dozen of the pictures that test_data_folder reads. */
+#define PICTURES                                                                                                       \
+    "for c in cat dog wild; do mkdir -p animals/train/$c animals/val/$c; cp " TEST_FOLDER                              \
+    "/images/*.png animals/train/$c; rm -f animals/train/$c/bad*; cp " TEST_FOLDER                                     \
+    "/images/rgb.png animals/val/$c; done"
 
 static inline void slurp(const char *name, rb_text *text) {
     char path[512], bytes[4096];

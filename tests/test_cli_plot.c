@@ -64,9 +64,24 @@ static void plot_again(void **state) {
     assert_int_equal(shell(PLAYED "$R plot s"), 2);
 }
 
+/* Of several seeds the grids of the first. */
+static void an_attack(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    assert_int_equal(shell(PICTURES), 0);
+    assert_int_equal(shell(PLAYED "$R run animals/attack-fgsm-unregularized -d cpu -t 1 --data . --train-size 12 "
+                                  "--valid-size 8 --epochs 1 --verify off -q -s 5,3 -O s && cd s/plots && ls *.png"),
+                     0);
+    assert_string_equal(rb_text_string(&err), "");
+    assert_has(out, "-unregularized.cpu.5.epochs=1_train-size=12_valid-size=8.adversarial.png\n");
+    assert_has(out, "-unregularized.cpu.5.epochs=1_train-size=12_valid-size=8.predictions.png\n");
+    assert_null(strstr(rb_text_string(&out), ".cpu.3."));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(run_draws, begin, end),
+        cmocka_unit_test_setup_teardown(an_attack, begin, end),
         cmocka_unit_test_setup_teardown(nothing_to_draw, begin, end),
         cmocka_unit_test_setup_teardown(never_spoils, begin, end),
         cmocka_unit_test_setup_teardown(plot_again, begin, end),

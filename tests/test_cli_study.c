@@ -4,12 +4,7 @@
 #include "regbench/study.h"
 #include "report/csv_read.h"
 
-#define GRID "$R run cnn/grid -d cpu -t 1 --dataset sample --train-size 200 --valid-size 100 --epochs 1 --verify off "
-/* Two dozen of the pictures that test_data_folder reads. */
-#define PICTURES                                                                                                       \
-    "for c in cat dog wild; do mkdir -p animals/train/$c animals/val/$c; cp " TEST_FOLDER                              \
-    "/images/*.png animals/train/$c; rm -f animals/train/$c/bad*; cp " TEST_FOLDER                                     \
-    "/images/rgb.png animals/val/$c; done"
+#define GRID    "$R run cnn/grid -d cpu -t 1 --dataset sample --train-size 200 --valid-size 100 --epochs 1 --verify off "
 #define ANIMALS "$R run %s -d cpu -t 1 --data . --train-size 12 --valid-size 8 --verify off -q -o csv --epochs "
 
 static rb_csv table(const char *name) {

@@ -115,9 +115,10 @@ static void attacks_and_trials(void **state) {
     (void)state;
     play_gnuplot("true");
     two_epochs("r2,size/l2,cpu,,fashion,run,2021,ok,MLP,sgd,1,0,60000,0.75\n", "");
-    util_write(dir, "attacks.csv", "w",
-               "run_id,attack,eps_255,accuracy\nr1,fgsm,0,0.5\nr1,fgsm,8,0.25\nr1,fgsm,2,0.375\nr2,fgsm,0,0.5\n"
-               "r2,fgsm,8,\nr1,pgd,4,0.125\nr1,pgd,4,0.375\n");
+    util_write(
+        dir, "attacks.csv", "w",
+        "run_id,attack,eps_255,accuracy,detector_tpr,detector_fpr\nr1,fgsm,0,0.5,,\nr1,fgsm,8,0.25,,\n"
+        "r1,fgsm,2,0.375,,\nr2,fgsm,0,0.5,,0.0625\nr2,fgsm,8,,0.75,0.0625\nr1,pgd,4,0.125,,\nr1,pgd,4,0.375,,\n");
     util_write(dir, "trials.csv", "w",
                "study,trial,val_acc,best_so_far,seed\na/grid,1,0.5,0.5,1\na/bayes,1,0.25,0.25,1\na/grid,2,0.1,0.1,1\n"
                "a/bayes,2,0.75,0.75,1\na/one,1,0.1,0.1,1\na/grid,2,,0.5,1\na/bayes,1,0.3,0.3,2\na/bayes,2,0.3,0.3,2\n");
@@ -127,6 +128,11 @@ static void attacks_and_trials(void **state) {
     expect_holds("plots/attacks.accuracy.dat", "# size/l2\n# epsilon in 1/255, mean accuracy\n 0 0.5\n\n", true);
     expect_holds("plots/attacks.accuracy.dat", " 4 0.25\n", true);
     expect_holds("plots/attacks.accuracy.gp", "set xlabel 'pgd: epsilon, 1/255'", true);
+    expect_holds("plots/attacks.detector.dat",
+                 "# size/l2: of the images that fool\n# epsilon in 1/255, mean detector_tpr\n 8 0.75\n", true);
+    expect_holds("plots/attacks.detector.dat", "mean detector_fpr\n 0 0.0625\n 8 0.0625\n", true);
+    expect_holds("plots/attacks.detector.dat", "size/mlp", false);
+    expect_holds("plots/attacks.detector.gp", "pgd", false);
     expect_holds("plots/studies.trials.dat",
                  "# a/grid\n# trial, best so far, its own validation accuracy\n 1 0.5 0.5\n 2 0.5 NaN\n", true);
     expect_holds("plots/studies.trials.dat", " 1 0.25 0.25\n 2 0.75 0.75\n", true);
