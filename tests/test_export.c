@@ -133,8 +133,8 @@ static void what_cannot_be_read_is_refused(void **state) {
 
 static void columns_are_documented(void **state) {
     (void)state;
-    assert_int_equal(shell("$R columns -o md >columns.md; cmp columns.md " TEST_FOLDER "/../docs/columns.md || {\n"
-                           "echo 'run: regbench columns -o md >docs/columns.md' >&2; exit 1; }"),
+    assert_int_equal(shell("$R columns -o md >columns.md; cmp columns.md " TEST_FOLDER "/../results/columns.md || {\n"
+                           "echo 'run: regbench columns -o md >results/columns.md' >&2; exit 1; }"),
                      0);
     assert_int_equal(shell("$R columns -o csv runs windows"), 0);
     assert_int_equal(lines(rb_text_string(&out)),

@@ -43,13 +43,13 @@ static void shards_are_the_whole(void **state) {
     assert_int_equal(shell("wc -l <part/2/runs.csv"), 0);
     assert_int_equal(atoi(rb_text_string(&out)), 1 + 2);
     assert_int_equal(shell("$R sweep --config five.json --shard 9/9 -O part/9 -o csv"), 0); /* nothing is left for it */
-    assert_int_equal(shell("sh -n " TEST_FOLDER "/../docs/examples/sweep.slurm"), 0);
-    assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../docs/examples/sweep.json -d cpu --dry-run -o csv"), 0);
+    assert_int_equal(shell("sh -n " TEST_FOLDER "/../bench/sweep.slurm"), 0);
+    assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../bench/sweep.json -d cpu --dry-run -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 1 + 3 * 2 * 3 * 2);
     /* The example script, without Slurm. */
     assert_int_equal(
         shell("for i in 1 2; do REGBENCH=$R SLURM_ARRAY_TASK_ID=$i SLURM_ARRAY_TASK_COUNT=2 sh " TEST_FOLDER
-              "/../docs/examples/sweep.slurm five.json array >/dev/null || exit 1; done\n"
+              "/../bench/sweep.slurm five.json array >/dev/null || exit 1; done\n"
               "$R export -o csv array | wc -l"),
         0);
     assert_int_equal(atoi(rb_text_string(&out)), 1 + 5);

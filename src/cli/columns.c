@@ -1,4 +1,4 @@
-/* columns.c: the verb `columns`: what the results' columns mean, from columns.def; docs/columns.md is its output. */
+/* columns.c: the verb `columns`: what the results' columns mean, from columns.def; results/columns.md is its output. */
 #include <stdlib.h>
 #include <string.h>
 
