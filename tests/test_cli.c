@@ -189,6 +189,7 @@ static void a_run_writes_its_files(void **state) {
     }
     slurp("files/env.csv", &out);
     assert_true(lines(rb_text_string(&out)) > 3);
+    assert_has(out, ",reference.device,");
     slurp("files/run.log", &out);
     assert_has(out, "size/mlp on reference");
 }
@@ -338,6 +339,62 @@ static void data_shows_a_picture(void **state) {
     assert_string_equal(rb_text_string(&out), "PNG");
 }
 
+static double value(const char *name) {
+    const char *text = cell(name);
+    return text && *text ? atof(text) : -1;
+}
+
+static void the_doctor_tells(void **state) {
+    (void)state;
+    assert_int_equal(shell("XDG_CACHE_HOME=$PWD/dr $R doctor -d cpu -o csv"), 0);
+    assert_has(out, ",installed,compiler,");
+    assert_has(out, ",devices,cpu,");
+    assert_has(out, ",data,sample,(in the program),");
+    assert_has(out, ",disturbs,load,");
+    assert_has(out, ",A/A noise of cpu,never measured,");
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/dr; $R doctor --aa -r 2 -d cpu -O noise -o csv"), 0);
+    assert_has(out, ",A/A noise of cpu,");
+    assert_null(strstr(rb_text_string(&out), "never measured"));
+    slurp("noise/runs.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 4);
+    /* Later sessions carry it, for compare. */
+    assert_int_equal(shell("export XDG_CACHE_HOME=$PWD/dr; $R run size/mlp -d cpu --max-steps 1 -O after -o csv"), 0);
+    slurp("after/env.csv", &out);
+    assert_has(out, ",aa_noise_pct,");
+    static const char *const refused[] = {"doctor size/mlp", "doctor -r 3", "doctor --aa -r 11", "doctor --aa -r 1",
+                                          "doctor -d cpuu"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (shell("$R %s", refused[i]) != 2) fail_msg("regbench %s is not refused", refused[i]);
+    assert_int_equal(shell("$R doctor -d cpu:9 -o csv"), 0); /* to say that it is not there is what it is for */
+    assert_has(out, ",cpu:9,absent,");
+}
+
+static void bench_has_modes(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R bench size/mlp -d cpu -B 32 --train-size 600 --quick -r 1 -O modes -o csv"), 0);
+    assert_string_equal(cell("phase"), "bench");
+    double train = value("model_mflop_per_sample");
+    assert_true(value("peak_gflops") > 0 && value("pct_peak_flops") > 0 && value("pct_roofline") > 0);
+    /* The device's peak at the session's begin and at its end, with what changed meanwhile. */
+    slurp("modes/peaks.csv", &out);
+    assert_int_equal(lines(rb_text_string(&out)), 3);
+    assert_has(out, ",begin,");
+    assert_has(out, ",end,");
+    assert_int_equal(
+        shell("$R bench size/mlp -d cpu -B 32 --train-size 600 --quick -r 1 --mode inference -O forward -o csv"), 0);
+    assert_string_equal(cell("phase"), "inference");
+    /* Forward only: a third of a training step's FLOPs, and a little more, since that leaves out the first dx. */
+    assert_true(value("model_mflop_per_sample") > 0.3 * train && value("model_mflop_per_sample") < 0.55 * train);
+    assert_true(value("samples_per_s") > 0);
+    assert_int_equal(shell("$R bench size/mlp -d cpu --train-size 600 -B 50 --mode largest-batch -O most -o csv"), 0);
+    assert_string_equal(cell("phase"), "largest-batch");
+    assert_string_equal(cell("batch_size"), "600");
+    assert_string_equal(cell("stop_reason"), "all samples");
+    assert_int_equal(shell("$R bench size/mlp --mode forward"), 2);
+    assert_int_equal(shell("$R bench size/mlp --mode inference --profile"), 2);
+    assert_has(err, "--profile");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usage_errors_name_what_and_suggest),
@@ -356,6 +413,8 @@ int main(void) {
         cmocka_unit_test(list_tells_expected_times),
         cmocka_unit_test(summary_and_plan_need_no_device),
         cmocka_unit_test(data_shows_a_picture),
+        cmocka_unit_test(bench_has_modes),
+        cmocka_unit_test(the_doctor_tells),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

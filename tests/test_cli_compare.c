@@ -118,6 +118,16 @@ static void damaged_sessions_are_refused(void **state) {
     assert_int_equal(shell("$R compare a b/runs.csv -q"), 0);
     assert_int_equal(shell("$R history b"), 2);
     assert_has(err, "ends in half a line");
+    /* Another version, another workload, another table. */
+    made_write(folder, "a", "session.json", "{\"schema_version\": 2}");
+    assert_int_equal(shell("$R compare a b/runs.csv"), 2);
+    assert_has(err, "a is the session of a newer regbench");
+    assert_int_equal(shell("rm a/session.json"), 0);
+    assert_int_equal(shell("sed s/aaaaaaaaaaaa/bbbbbbbbbbbb/ a/runs.csv >other.csv; $R compare a other.csv -o csv"), 2);
+    assert_has(err, "none of 2 rows could be compared: another workload_hash");
+    assert_int_equal(lines(rb_text_string(&out)), 3); /* row by row */
+    assert_int_equal(shell("printf 'schema_version,run_id,epoch\\n1,x,1\\n' >epochs.csv; $R compare a epochs.csv"), 2);
+    assert_has(err, "it is no runs.csv of regbench");
     /* Of many sessions one may be damaged, or be written right now: told, and left out. */
     assert_int_equal(shell("rm -rf all; mkdir all; cp -r a b all; $R history all"), 0);
     assert_has(err, "left out: all/b/events.jsonl");

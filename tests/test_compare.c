@@ -188,11 +188,13 @@ static void not_compared(void **state) {
     keep("p");
     made_begin(dir, "q", &csv);
     made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, (made){.status = "timeout"}, 1, 1); /* it runs, so it is not broken */
     keep("q");
     assert_int_equal(compare("p", "q", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
     assert_int_equal(c.n, 2);
     assert_text(&c, 0, reason, "only in B; the other arm differs in provider");
     assert_text(&c, 1, reason, "only in A; the other arm differs in provider");
+    assert_int_equal(c.broken, 0);
     rb_compared_free(&c);
     /* Nothing at all that may be compared is no success, with or without a gate. */
     made_begin(dir, "x", &csv);

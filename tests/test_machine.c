@@ -1,14 +1,17 @@
 /* test_machine.c: facts about machine and build, their id, and their way into a session. */
+#include <sys/stat.h>
+
 #include "report_util.h"
 
 #include "measure/build.h"
 #include "measure/machine.h"
+#include "measure/system.h"
 #include "report/csv_read.h"
 
 static void facts(void **state) {
-    static const char *const always[] = {"regbench_version", "commit", "build_type", "compiler", "zlib",
-                                         "libpng",           "cjson",  "openssl",    "kernel",   "memory_mib",
-                                         "cpus_usable"};
+    static const char *const always[] = {"regbench_version", "commit",  "build_type", "compiler", "zlib",
+                                         "libpng",           "cjson",   "openssl",    "kernel",   "memory_mib",
+                                         "cpus_usable",      "affinity"};
     rb_env env;
     (void)state;
     setenv("OMP_REGBENCH_TEST", "a,\"b\"", 1);
@@ -16,6 +19,10 @@ static void facts(void **state) {
     assert_int_equal(rb_env_collect(&env), RB_OK);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (!*rb_env_get(&env, always[i])) fail_msg("no fact %s", always[i]);
+    if (*rb_env_get(&env, "hwloc_api")) { /* this build has hwloc */
+        assert_true(atoi(rb_env_get(&env, "cores")) >= 1);
+        assert_true(atoi(rb_env_get(&env, "hardware_threads")) >= atoi(rb_env_get(&env, "cpus_usable")));
+    }
     assert_string_equal(rb_env_get(&env, "OMP_REGBENCH_TEST"), "a,\"b\"");
     assert_string_equal(rb_env_get(&env, "SLURM_JWT"), ""); /* secrets stay out of published files */
     assert_string_equal(rb_env_get(&env, "commit"), rb_build_commit());
@@ -67,7 +74,53 @@ static void recorded(void **state) {
     util_remove(folder);
 }
 
+/* Another machine, played from a folder: facts come from its files, and what it does not tell is absent. */
+static void played(void **state) {
+    static const struct {
+        const char *path, *text, *fact, *value;
+    } files[] = {
+        {"/etc/os-release", "NAME=\"X\"\nPRETTY_NAME=\"Debian 12\"\n", "os", "Debian 12"},
+        {"/proc/cpuinfo", "model name\t: Ryzen\ncpu MHz\t\t: 2100.5\n", "cpu", "Ryzen"},
+        {"/proc/driver/nvidia/version", "NVRM version: NVIDIA 550.1\nGCC\n", "nvidia_driver", "NVIDIA 550.1"},
+        {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n", "governor", "powersave"},
+        {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "2100000\n", "cpu_khz", "2100000"},
+        {"/sys/devices/system/cpu/smt/active", "1\n", "smt", "on"},
+        {"/sys/devices/system/cpu/cpufreq/boost", "0\n", "turbo", "off"},
+        {"/sys/fs/cgroup/cpu.max", "150000 100000\n", "cgroup_quota", "1.5 cpus"},
+        {"/proc/1/cgroup", "0::/docker/abc\n", "container", "docker"},
+        {"/proc/loadavg", "0.5 0.4 0.3 1/100 7\n", "load", "0.5 0.4 0.3 1/100 7"},
+    };
+    char *folder = util_folder(), path[900];
+    rb_env env;
+    (void)state;
+    unsetenv("container");
+    rb_system_root = folder;
+    assert_int_equal(rb_env_collect(&env), RB_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) assert_string_equal(rb_env_get(&env, files[i].fact), "");
+    rb_env_free(&env);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, files[i].path);
+        for (char *at = path + strlen(folder) + 1; (at = strchr(at, '/')); *at++ = '/') {
+            *at = '\0';
+            mkdir(path, 0700);
+        }
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs(files[i].text, file);
+        fclose(file);
+    }
+    assert_int_equal(rb_env_collect(&env), RB_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        assert_string_equal(rb_env_get(&env, files[i].fact), files[i].value);
+    assert_string_equal(rb_env_get(&env, "cpu_mhz"), "2100.5");
+    assert_string_equal(rb_env_get(&env, "energy_preference"), "");
+    rb_env_free(&env);
+    rb_system_root = "";
+    util_remove(folder);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(facts), cmocka_unit_test(id), cmocka_unit_test(recorded)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(facts), cmocka_unit_test(id), cmocka_unit_test(recorded),
+                                       cmocka_unit_test(played)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

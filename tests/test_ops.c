@@ -38,6 +38,12 @@ static void opencl(void **state) {
     check_device("opencl", options);
 }
 
+static void cuda(void **state) {
+    (void)state;
+    (void)found_device("cuda");
+    check_device("cuda", NULL);
+}
+
 static void cpu(void **state) { check_device("cpu", *state); }
 
 /* Each instruction set of this machine, forced in turn. */
@@ -94,6 +100,7 @@ int main(void) {
         {.name = "cpu, automatic", .test_func = cpu, .initial_state = &automatic},
         {.name = "opencl", .test_func = opencl},
         {.name = "opencl, CLBlast", .test_func = opencl, .initial_state = &clblast},
+        cmocka_unit_test(cuda),
         {.name = "cpu, baseline", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "baseline"},
         {.name = "cpu, avx2", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx2"},
         {.name = "cpu, avx512", .test_func = cpu_isa, .initial_state = (void *)(uintptr_t) "avx512"},

@@ -51,7 +51,12 @@ static void headers(void **state) {
         {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
         {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
         {RB_TABLE_peaks,
-         "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"},
+         "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
+         "session_id,moment,utc,drift_pct,drifted\n"},
+        {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
+                       "tta_train_s,tta_total_s\n"},
+        {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
+        {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
         {RB_TABLE_trials,
          "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
          "seed,overrides,duration_s\n"},

@@ -123,6 +123,8 @@ rb_status rb_session_row(rb_session *s, const rb_row *row);
  * again, because it ended by itself: ok, diverged or unexpected. NULL where there is none; valid until the next
  * rb_session_row. */
 const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run);
+/* The same, for who does an item several times: the n-th such row, from 0, in order of time. */
+const rb_row *rb_session_past_run(const rb_session *s, const rb_row *run, int n);
 /* True if trials.csv already holds this run as a trial of this study. */
 bool rb_session_has_trial(const rb_session *s, const rb_row *trial);
 /* True if env.csv already holds the facts of this env_id. */

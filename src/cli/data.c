@@ -33,12 +33,11 @@ static void where(const rb_options *o, const char *name, char *path, size_t size
 
 static rb_status list(const rb_options *o) {
     rb_status status = RB_OK;
-    const char *value = rb_value(o, RB_FLAG_OUTPUT);
     char path[2048];
     rb_row rows[32];
     int n = 0;
-    if (value && strcmp(value, "md") != 0 && strcmp(value, "csv") != 0 && strcmp(value, "json") != 0)
-        return rb_fail(RB_USAGE, "--output \"%s\": must be one of md|csv|json", value);
+    status = rb_output_choice(o, "md|csv|json");
+    if (status != RB_OK) return status;
     for (const rb_dataset_entry *d = rb_dataset_registry(); d->name && n < 32; d++) {
         rb_row *row = &rows[n++];
         where(o, d->name, path, sizeof path);

@@ -1,6 +1,7 @@
 /* devices.c: the verb `devices`, and the choice of devices for run, bench, check. */
 #include "cli/devices.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "cli/verb.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "measure/machine.h"
+#include "measure/noise.h"
 #include "regbench/backend.h"
 
 /* --- in the child ---------------------------------------------------------------------------------------------------
@@ -155,11 +158,50 @@ void rb_device_rows_free(rb_row *rows, int n) {
     free(rows);
 }
 
+/* What the drivers of the devices last chosen said: asking costs their start, and a process asks only once. */
+static rb_env chosen;
+
+static void note_device(const rb_row *row) {
+    static const int columns[] = {RB_COL(devices, device), RB_COL(devices, driver), RB_COL(devices, platform),
+                                  RB_COL(devices, vendor), RB_COL(devices, version)};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s.%s", rb_row_get_text(row, RB_COL(devices, device_key)),
+                 rb_column_name(RB_TABLE_devices, columns[i]));
+        rb__env_note(&chosen, name, rb_row_get_text(row, columns[i]), true);
+    }
+}
+
+/* The largest of these devices': one number for the session. */
+static rb_status add_noise(rb_env *env) {
+    double most = NAN;
+    char text[32];
+    for (int i = 0; i < chosen.n; i++) {
+        const char *dot = strrchr(chosen.facts[i].name, '.');
+        char key[96];
+        if (!dot || strcmp(dot, ".device") != 0) continue;
+        snprintf(key, sizeof key, "%.*s", (int)(dot - chosen.facts[i].name), chosen.facts[i].name);
+        most = fmax(most, rb_noise_find(key, chosen.facts[i].value));
+    }
+    if (!isfinite(most)) return RB_OK;
+    snprintf(text, sizeof text, "%.4g", most);
+    return rb_env_add(env, "aa_noise_pct", text, false);
+}
+
+rb_status rb_devices_facts(rb_env *env) {
+    rb_status status = add_noise(env);
+    for (int i = 0; i < chosen.n && status == RB_OK; i++)
+        status = rb_env_add(env, chosen.facts[i].name, chosen.facts[i].value, chosen.facts[i].stable);
+    return status;
+}
+
 rb_status rb_devices_chosen(const rb_options *o, rb_words *selectors) {
     rb_status status = RB_OK;
     rb_row *rows = NULL;
     int n = 0;
     RB_TRY(rb_device_rows(o, &rows, &n));
+    rb_env_free(&chosen);
+    for (int i = 0; i < n; i++) note_device(&rows[i]);
     for (int i = 0; i < n; i++) {
         const char *key = rows[i].cells[RB_COL(devices, device_key)].u.s;
         RB_TRY(rb_words_add(selectors, key, strlen(key)));

@@ -38,6 +38,8 @@ extern const rb_flag_entry rb__flags[RB_FLAGS];
 /* One argument of a flag, a comma list for MANY: checked, ranges expanded, each value once. `source` is "--batch" or
  * "REGBENCH_BATCH", for messages. */
 rb_status rb__add_value(const char *source, rb_flag flag, const char *text, rb_words *words);
+/* RB_USAGE where `choices`, "a|b|c", does not hold the word, with the nearest that it does. */
+rb_status rb__check_choice(const char *source, const char *choices, const char *word);
 /* A word of the command line as a shell takes it. */
 rb_status rb__command_add(rb_words *command, const char *word);
 

@@ -6,6 +6,7 @@
 
 #include "cli/devices.h"
 #include "cli/foresee.h"
+#include "cli/shard.h"
 #include "cli/study.h"
 
 /* A product beyond this is a typing error. */
@@ -186,6 +187,7 @@ rb_status rb_matrix_build(const rb_options *o, rb_matrix *out) {
                 out->items[out->n++] = item;
             }
     }
+    RB_TRY(rb_shard_keep(o, out));
     if (!rb_given(o, RB_FLAG_DRY_RUN)) RB_TRY(rb_foresee_devices(o, &out->devices));
 cleanup:
     rb_cases_free(&cases);

@@ -29,6 +29,7 @@ static const char *const verb_names[RB_VERBS] = {
 
 const char *rb_verb_name(rb_verb verb) { return verb_names[verb]; }
 const char *rb_flag_name(rb_flag flag) { return rb__flags[flag].name; }
+bool rb_flag_is_switch(rb_flag flag) { return rb__flags[flag].rule == RULE_SWITCH; }
 
 rb_status rb_words_add(rb_words *w, const char *word, size_t length) {
     char **at = realloc(w->at, (size_t)(w->n + 1) * sizeof *at);
@@ -87,6 +88,11 @@ static rb_status wrong_verb(rb_verb verb, rb_flag flag) {
     return status;
 }
 
+/* Verbs whose -o takes other words than the rest, or a file (`data show`): they check it by rb_output_choice. */
+static bool own_output(rb_verb verb) {
+    return verb == RB_VERB_data || verb == RB_VERB_export || verb == RB_VERB_columns;
+}
+
 /* Reads the flag at argv[*i], with its argument there or in argv[*i + 1]. */
 static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_words given[RB_FLAGS]) {
     const char *word = argv[*i], *value = NULL;
@@ -121,8 +127,7 @@ static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_word
         value = next;
         ++*i;
     }
-    /* `data show -o FILE` is the one place where -o names a file; data.c checks the formats of `data list`. */
-    if (flag == RB_FLAG_OUTPUT && o->verb == RB_VERB_data && value[0]) {
+    if (flag == RB_FLAG_OUTPUT && own_output(o->verb) && value[0]) {
         rb_words_free(&given[flag]);
         return rb_words_add(&given[flag], value, strlen(value));
     }
@@ -140,8 +145,8 @@ static rb_status read_environment(rb_options *o) {
         const char *value = getenv(name);
         if (!value || !value[0]) continue;
         if (rb__flags[f].rule != RULE_SWITCH) {
-            /* -o of `data show` is a file: a general wish for csv does not concern it. */
-            if (!(f == RB_FLAG_OUTPUT && o->verb == RB_VERB_data))
+            /* A general wish for csv does not concern those. */
+            if (!(f == RB_FLAG_OUTPUT && own_output(o->verb)))
                 RB_TRY(rb__add_value(name, (rb_flag)f, value, &o->flag[f]));
         } else if (!strcmp(value, "1")) {
             RB_TRY(rb_words_add(&o->flag[f], "1", 1));
@@ -242,6 +247,11 @@ int64_t rb_value_int(const rb_options *o, rb_flag flag, int64_t otherwise) {
 
 double rb_value_real(const rb_options *o, rb_flag flag, double otherwise) {
     return rb_given(o, flag) ? strtod(rb_value(o, flag), NULL) : otherwise;
+}
+
+rb_status rb_output_choice(const rb_options *o, const char *choices) {
+    const char *value = rb_value(o, RB_FLAG_OUTPUT);
+    return value ? rb__check_choice("--output", choices, value) : RB_OK;
 }
 
 rb_format rb_output_format(const rb_options *o) {

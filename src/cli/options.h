@@ -53,12 +53,16 @@ double rb_value_real(const rb_options *o, rb_flag flag, double otherwise);
 /* -o, else md on a terminal and csv in a pipe. */
 rb_format rb_output_format(const rb_options *o);
 
+/* For verbs whose -o is not md|csv|json: RB_USAGE where it is none of `choices`. */
+rb_status rb_output_choice(const rb_options *o, const char *choices);
+
 struct rb_text;
 /* The command line, fit to be pasted; `more` (may be NULL) comes right after the verb. */
 void rb_command_line(const rb_options *o, const char *more, struct rb_text *out);
 void rb_shell_quote(const char *word, struct rb_text *out);
 
 const char *rb_flag_name(rb_flag flag); /* "batch" */
+bool rb_flag_is_switch(rb_flag flag);   /* takes no argument */
 
 /* What the flags of a verb look like to a user. */
 void rb_help(FILE *to);

@@ -1,4 +1,6 @@
 /* peak.c: the verb `peak`: what each device can do at most, measured. */
+#include "cli/peak.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,16 +11,11 @@
 #include "core/log.h"
 #include "measure/peak.h"
 
-typedef struct peak_work {
-    const rb_options *o;
-    const char *selector;
-} peak_work;
-
 /* --- in the child ---------------------------------------------------------------------------------------------------
  */
 
-static rb_status work(void *context, FILE *to) {
-    peak_work *w = context;
+rb_status rb_peak_send(void *context, FILE *to) {
+    const rb_peak_work *w = context;
     rb_status status = RB_OK;
     rb_place place = {0};
     rb_peak peak;
@@ -26,7 +23,7 @@ static rb_status work(void *context, FILE *to) {
     rb_row_begin(&about, RB_TABLE_runs);
     rb_row_begin(&row, RB_TABLE_peaks);
     RB_TRY(rb_place_device(&place, w->o, w->selector, &about));
-    RB_TRY(rb_peak_measure(place.id.backend, place.device, 1.0, &peak));
+    RB_TRY(rb_peak_measure(place.id.backend, place.device, w->seconds, &peak));
     rb_row_text(&row, RB_COL(peaks, device_key), w->selector);
     rb_row_text(&row, RB_COL(peaks, device), place.info.name);
     rb_row_text(&row, RB_COL(peaks, isa), place.info.isa);
@@ -67,8 +64,8 @@ rb_status rb_verb_peak(const rb_options *o) {
     for (int i = 0; i < selectors.n; i++) {
         rb_child_end end;
         rb_child_hooks hooks = {.context = list, .row = keep_row};
-        peak_work w = {.o = o, .selector = selectors.at[i]};
-        RB_TRY(rb_child_run(work, &w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
+        rb_peak_work w = {.o = o, .selector = selectors.at[i], .seconds = 1};
+        RB_TRY(rb_child_run(rb_peak_send, &w, &hooks, rb_value_real(o, RB_FLAG_TIMEOUT, 0), &end));
         if (end.status == RB_UNSUPPORTED && !rb_given(o, RB_FLAG_DEVICE)) {
             rb_log(RB_LOG_WARN, "%s: %s", selectors.at[i], end.text); /* nobody asked for it by name */
             continue;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cli/checkpoints.h"
+#include "cli/devices.h"
 #include "cli/verb.h"
 #include "core/log.h"
 #include "measure/build.h"
@@ -85,7 +86,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
                                   .resume = rb_given(o, RB_FLAG_RESUME),
                                   .kept = kept,
                                   .n_kept = n_kept,
-                                  .can_resume = o->verb == RB_VERB_run};
+                                  .can_resume = true};
     r->o = o;
     rb_bar_open(&r->bar, rb_given(o, RB_FLAG_QUIET));
     RB_TRY(rb_session_open(&options, &r->session));
@@ -97,6 +98,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
         goto cleanup;
     }
     RB_TRY(rb_env_collect(&env));
+    RB_TRY(rb_devices_facts(&env));
     snprintf(r->env_id, sizeof r->env_id, "%s", env.id);
     RB_TRY(rb_env_record(&env, r->session));
 cleanup:

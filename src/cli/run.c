@@ -11,7 +11,9 @@
 #include "cli/place.h"
 #include "cli/recorder.h"
 #include "cli/run.h"
+#include "cli/share.h"
 #include "cli/study.h"
+#include "cli/target.h"
 #include "cli/verb.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -35,6 +37,7 @@ typedef struct run_work {
     char lineage[2048];   /* of the run, see checkpoint.h */
     const char *resumed;  /* the file with which the run began; NULL once the first row has said so */
     bool layers;
+    rb_target target;
     double spoken;  /* when progress was last sent */
     rb_status sent; /* first failure to send */
 } run_work;
@@ -116,6 +119,7 @@ static void note_events(run_work *w, const rb_epoch_result *e, bool checkpoint, 
 
 static int on_epoch(void *context, const rb_epoch_result *e) {
     run_work *w = context;
+    rb_target_see(&w->target, e);
     bool checkpoint = wants_checkpoint(w, e);
     rb_row row;
     if (w->layers && e->current && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
@@ -247,6 +251,7 @@ static rb_status work(void *context, FILE *to) {
     RB_TRY(rb_place_trainer(&place, w->item, &row));
     w->trainer = place.trainer;
     RB_TRY(resume(w, &at, &row));
+    RB_TRY(rb_target_begin(&w->target, w->o, place.data->labels != NULL, w->resumed ? &at : NULL));
     RB_TRY(rb_learn_from_teacher(w->trainer, (uint64_t)w->item->seed));
     rb_run_options options = {.seed = (uint64_t)w->item->seed,
                               .max_steps = rb_value_int(w->o, RB_FLAG_MAX_STEPS, 0),
@@ -269,6 +274,7 @@ static rb_status work(void *context, FILE *to) {
     RB_TRY(rb_train(place.trainer, &options, &result));
     RB_TRY(w->sent);
     note_result(&row, &result, &options);
+    rb_target_note(&w->target, &row);
     /* --max-steps promises one evaluation and no other. */
     if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0 && place.data->labels)
         RB_TRY(rb_send_classes(to, place.trainer, place.data, w->run_id));
@@ -294,6 +300,7 @@ static rb_status print_results(const rb_recorder *r, rb_format format) {
                                   RB_COL(runs, test_acc),   RB_COL(runs, samples_per_s), RB_COL(runs, duration_s)};
     rb_status status = RB_OK;
     RB_TRY(rb_print_table(RB_TABLE_runs, format, r->rows, r->n, columns, sizeof columns / sizeof *columns));
+    if (format == RB_FORMAT_MD) RB_TRY(rb_target_print(r));
     if (r->text.length && !rb_given(r->o, RB_FLAG_QUIET))
         fprintf(format == RB_FORMAT_MD ? stdout : stderr, "\n%s\n%s", r->text_label, rb_text_string(&r->text));
 cleanup:
@@ -394,7 +401,7 @@ rb_status rb_verb_run(const rb_options *o) {
     status = run_all(&recorder, &matrix, &studies);
     if (status == RB_DISK || rb_recorder_stopped(&recorder)) print_how_to_resume(&recorder);
     if (status != RB_OK) goto cleanup;
-    RB_TRY(print_results(&recorder, rb_output_format(o)));
+    RB_TRY(rb_given(o, RB_FLAG_SHARE) ? rb_share_print(&recorder) : print_results(&recorder, rb_output_format(o)));
     if (rb_output_format(o) == RB_FORMAT_MD) RB_TRY(rb_study_print(&studies));
     if (!rb_recorder_stopped(&recorder)) rb_pictures_of_session(o, rb_session_dir(recorder.session));
     rb_log(RB_LOG_INFO, "results in %s", rb_session_dir(recorder.session));

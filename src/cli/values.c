@@ -53,7 +53,7 @@ static rb_status read_number(const char *source, rb_rule rule, const char *text,
 }
 
 /* `a|b|c` holds `word`? */
-static rb_status check_choice(const char *source, const char *choices, const char *word) {
+rb_status rb__check_choice(const char *source, const char *choices, const char *word) {
     char copy[128];
     const char *names[16];
     int n = 0;
@@ -73,7 +73,7 @@ static rb_status check_text(const char *source, rb_flag flag, const char *text) 
     int64_t whole;
     if (f->rule >= RULE_SEED) return read_number(source, f->rule, text, &real, &whole);
     if (text[0] == '\0') return rb_fail(RB_USAGE, "%s: the value is empty; it takes %s", source, f->argument);
-    if (f->rule == RULE_CHOICE) return check_choice(source, f->argument, text);
+    if (f->rule == RULE_CHOICE) return rb__check_choice(source, f->argument, text);
     if (f->rule == RULE_WORD && strpbrk(text, " \t,/"))
         return rb_fail(RB_USAGE, "%s \"%s\": must be a word without blanks, commas and slashes", source, text);
     if (f->rule == RULE_NAME) {

@@ -16,6 +16,8 @@ rb_status rb_no_names(const rb_options *o);
 /* Rows of `table` on stdout: the given columns for people, all of them for machines, and their header where n = 0. */
 rb_status rb_print_table(rb_table table, rb_format format, const rb_row *rows, int n, const int *columns,
                          int n_columns);
+/* The table of that name. RB_USAGE with the nearest one. */
+rb_status rb_table_named(const char *name, rb_table *out);
 /* `status` of printing on stdout, or RB_OK where it failed only because the reader has seen enough (`| head`). */
 rb_status rb_unless_reader_left(rb_status status);
 /* A whole text on stdout. RB_DISK, RB_OUTPUT. */

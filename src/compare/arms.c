@@ -56,7 +56,7 @@ static rb_status make_key(const rb_row *row, unsigned differs, rb_entry *entry) 
         rb_text_append(&key, "\n");
         if (!(base[i].differs & differs)) rb__csv_cell(&row->cells[base[i].column], &key);
     }
-    entry->base = key.length;
+    entry->base = key.length + 1; /* with the end of the line that comes next */
     for (size_t i = 0; i < sizeof work / sizeof *work; i++) {
         rb_text_append(&key, "\n");
         if (!(work[i].differs & differs)) rb__csv_cell(&row->cells[work[i].column], &key);

@@ -170,21 +170,20 @@ static rb_status tell_lonely(pairing *p, const rb_entry *from, int arm, const rb
         if (back && !strcmp(back->key, from->key)) goto cleanup; /* told from its side */
     }
     if (other) {
-        const char *schema = from->row->cells[0].u.i == other->row->cells[0].u.i ? NULL : "schema_version";
-        int column = schema ? 0 : RB_COL(runs, workload_hash);
         const rb_row *a = from->arm < other->arm ? from->row : other->row, *b = a == from->row ? other->row : from->row;
-        if (schema)
-            rb_text_printf(&why, "not compared: another schema_version, %lld and %lld", (long long)a->cells[0].u.i,
+        if (a->cells[0].u.i != b->cells[0].u.i)
+            rb_text_printf(&why, "another schema_version, %lld and %lld: not compared", (long long)a->cells[0].u.i,
                            (long long)b->cells[0].u.i);
         else
-            rb_text_printf(&why, "not compared: another workload_hash, %s and %s", rb_row_get_text(a, column),
-                           rb_row_get_text(b, column));
+            rb_text_printf(&why, "another workload_hash, %s and %s: not compared",
+                           rb_row_get_text(a, RB_COL(runs, workload_hash)),
+                           rb_row_get_text(b, RB_COL(runs, workload_hash)));
         RB_TRY(rb_text_status(&why));
         RB_TRY(from->arm < other->arm ? set_apart(p, from, other, why.data) : set_apart(p, other, from, why.data));
         goto cleanup;
     }
     for (int k = 0; k < p->arms->n_arms; k++)
-        if (k != arm) tell_failures(stem, stem_end, k, (char)('A' + (k > arm)), &why);
+        if (k != arm && !has_values(stem, stem_end, k)) tell_failures(stem, stem_end, k, (char)('A' + (k > arm)), &why);
     bool broken = why.length && arm == 0; /* A ran, B did not */
     if (!why.length) tell_alone(p->arms, from, stem, stem_end, &why);
     RB_TRY(rb_text_status(&why));

@@ -2,21 +2,38 @@
 #include "measure/machine.h"
 
 #include <cjson/cJSON.h>
-#include <ctype.h>
+#ifdef REGBENCH_HAVE_CURL
+#include <curl/curl.h>
+#endif
 #include <openssl/crypto.h>
 #include <png.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <zlib.h>
+#ifdef REGBENCH_HAVE_SQLITE
+#include <sqlite3.h>
+#endif
+#ifdef REGBENCH_HAVE_JPEG
+#include <jpeglib.h> /* wants <stdio.h> before it */
+#endif
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 #include "core/sha256.h"
 #include "core/text.h"
 #include "measure/build.h"
+#include "measure/system.h"
+#ifdef REGBENCH_HAVE_HWLOC
+#include "measure/topology.h"
+#endif
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
 
 static rb_status update_id(rb_env *env) {
     rb_text all = {0};
@@ -30,8 +47,7 @@ static rb_status update_id(rb_env *env) {
     return status;
 }
 
-/* Adds without a new id; out of memory leaves the fact out. */
-static void add(rb_env *env, const char *name, const char *value, bool stable) {
+void rb__env_note(rb_env *env, const char *name, const char *value, bool stable) {
     if (!value || !*value) return;
     rb_fact *facts = realloc(env->facts, (size_t)(env->n + 1) * sizeof *facts);
     if (!facts) return;
@@ -44,7 +60,7 @@ static void add(rb_env *env, const char *name, const char *value, bool stable) {
 }
 
 rb_status rb_env_add(rb_env *env, const char *name, const char *value, bool stable) {
-    add(env, name, value, stable);
+    rb__env_note(env, name, value, stable);
     return update_id(env);
 }
 
@@ -63,69 +79,70 @@ const char *rb_env_get(const rb_env *env, const char *name) {
     return "";
 }
 
-/* First line of a small file, without blanks at its end; false where it cannot be read or is empty. */
-static bool first_line(char *out, size_t size, const char *fmt, ...) RB_PRINTF(3, 4);
-static bool first_line(char *out, size_t size, const char *fmt, ...) {
-    char path[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(path, sizeof path, fmt, args);
-    va_end(args);
-    FILE *file = fopen(path, "r");
-    out[0] = '\0';
-    if (!file) return false;
-    if (!fgets(out, (int)size, file)) out[0] = '\0';
-    fclose(file);
-    for (size_t n = strlen(out); n > 0 && isspace((unsigned char)out[n - 1]); n--) out[n - 1] = '\0';
-    return out[0] != '\0';
-}
-
-/* Value behind `key` and `separator` on the first such line of a file ("model name : X", NAME="X"). */
-static bool entry(char *out, size_t size, const char *path, const char *key, char separator) {
-    FILE *file = fopen(path, "r");
-    char line[8192];
-    bool found = false;
-    out[0] = '\0';
-    while (file && !found && fgets(line, sizeof line, file)) {
-        size_t n = strlen(key);
-        if (strncmp(line, key, n) != 0) continue;
-        char *at = line + n;
-        while (*at == ' ' || *at == '\t') at++;
-        if (*at++ != separator) continue;
-        while (*at == ' ' || *at == '\t' || *at == '"') at++;
-        size_t end = strlen(at);
-        while (end > 0 && (isspace((unsigned char)at[end - 1]) || at[end - 1] == '"')) end--;
-        snprintf(out, size, "%.*s", (int)end, at);
-        found = true;
-    }
-    if (file) fclose(file);
-    return found && *out;
-}
-
 static void add_build(rb_env *env) {
-    add(env, "regbench_version", rb_build_version(), true);
-    add(env, "commit", rb_build_commit(), true);
-    add(env, "dirty", rb_build_dirty() ? "1" : "0", true);
-    add(env, "build_type", rb_build_type(), true);
-    add(env, "compiler", rb_build_compiler(), true);
-    add(env, "compiler_flags", rb_build_flags(), true);
-    add(env, "zlib", zlibVersion(), true);
-    add(env, "libpng", png_get_libpng_ver(NULL), true);
-    add(env, "cjson", cJSON_Version(), true);
-    add(env, "openssl", OpenSSL_version(OPENSSL_VERSION), true);
+    rb__env_note(env, "regbench_version", rb_build_version(), true);
+    rb__env_note(env, "commit", rb_build_commit(), true);
+    rb__env_note(env, "dirty", rb_build_dirty() ? "1" : "0", true);
+    rb__env_note(env, "build_type", rb_build_type(), true);
+    rb__env_note(env, "compiler", rb_build_compiler(), true);
+    rb__env_note(env, "compiler_flags", rb_build_flags(), true);
+    rb__env_note(env, "zlib", zlibVersion(), true);
+    rb__env_note(env, "libpng", png_get_libpng_ver(NULL), true);
+    rb__env_note(env, "cjson", cJSON_Version(), true);
+    rb__env_note(env, "openssl", OpenSSL_version(OPENSSL_VERSION), true);
+#ifdef REGBENCH_HAVE_CURL
+    rb__env_note(env, "curl", curl_version_info(CURLVERSION_NOW)->version, true);
+#endif
+#ifdef REGBENCH_HAVE_SQLITE
+    rb__env_note(env, "sqlite", sqlite3_libversion(), true);
+#endif
+#ifdef REGBENCH_HAVE_JPEG
+#ifdef LIBJPEG_TURBO_VERSION
+    rb__env_note(env, "libjpeg", "turbo " TEXT_OF(LIBJPEG_TURBO_VERSION), true);
+#else
+    rb__env_note(env, "libjpeg", TEXT_OF(JPEG_LIB_VERSION), true);
+#endif
+#endif
+#ifdef __GLIBC__
+    rb__env_note(env, "glibc", gnu_get_libc_version(), true);
+#endif
+}
+
+/* The container this process runs in as it shows itself; NULL where nothing says that there is one. */
+static const char *container(void) {
+    static const char *const kinds[] = {"kubepods", "docker", "containerd", "libpod", "lxc"};
+    char line[4096];
+    const char *named = getenv("container"); /* set by systemd-nspawn, podman, lxc */
+    if (getenv("KUBERNETES_SERVICE_HOST")) return "kubernetes";
+    if (getenv("APPTAINER_CONTAINER") || getenv("SINGULARITY_CONTAINER")) return "apptainer";
+    if (rb_system_there("/.dockerenv")) return "docker";
+    if (rb_system_there("/run/.containerenv")) return "podman";
+    if (named && *named) return named;
+    if (!rb_system_line(line, sizeof line, "/proc/1/cgroup")) return NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strstr(line, kinds[i])) return kinds[i];
+    return NULL;
 }
 
 static void add_system(rb_env *env) {
     char value[512];
     struct utsname name;
-    if (entry(value, sizeof value, "/etc/os-release", "PRETTY_NAME", '=')) add(env, "os", value, true);
+    if (rb_system_entry(value, sizeof value, "/etc/os-release", "PRETTY_NAME", '='))
+        rb__env_note(env, "os", value, true);
     if (uname(&name) == 0) {
         snprintf(value, sizeof value, "%s %s", name.sysname, name.release);
-        add(env, "kernel", value, true);
-        add(env, "architecture", name.machine, true);
-        add(env, "host", name.nodename, false); /* a container's name changes with every start */
+        rb__env_note(env, "kernel", value, true);
+        rb__env_note(env, "architecture", name.machine, true);
+        rb__env_note(env, "host", name.nodename, false); /* a container's name changes with every start */
     }
-    if (first_line(value, sizeof value, "/sys/class/dmi/id/product_name")) add(env, "product", value, true);
+    if (rb_system_line(value, sizeof value, "/sys/class/dmi/id/product_name"))
+        rb__env_note(env, "product", value, true);
+    /* Versions of drivers that need no device to be opened. */
+    if (rb_system_entry(value, sizeof value, "/proc/driver/nvidia/version", "NVRM version", ':'))
+        rb__env_note(env, "nvidia_driver", value, true);
+    if (rb_system_line(value, sizeof value, "/sys/module/amdgpu/version"))
+        rb__env_note(env, "amdgpu_driver", value, true);
+    rb__env_note(env, "container", container(), true);
 }
 
 /* Of the hundred or so instruction sets those on which the choice of kernels depends. */
@@ -133,7 +150,7 @@ static void add_features(rb_env *env) {
     static const char *const wanted[] = {"sse4_2",  "avx",         "f16c",     "fma",      "avx2",
                                          "avx512f", "avx512_bf16", "avx_vnni", "amx_tile", "hypervisor"};
     char all[8192] = " ", have[128] = "", word[32];
-    if (!entry(all + 1, sizeof all - 2, "/proc/cpuinfo", "flags", ':')) return;
+    if (!rb_system_entry(all + 1, sizeof all - 2, "/proc/cpuinfo", "flags", ':')) return;
     strcat(all, " ");
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         snprintf(word, sizeof word, " %s ", wanted[i]);
@@ -141,60 +158,94 @@ static void add_features(rb_env *env) {
         if (*have) strcat(have, " ");
         strcat(have, wanted[i]);
     }
-    add(env, "cpu_features", have, true);
+    rb__env_note(env, "cpu_features", have, true);
 }
 
 static void add_caches(rb_env *env) {
     char level[16], kind[32], size[32], name[32];
     for (int i = 0; i < 8; i++) {
-        if (!first_line(level, sizeof level, "/sys/devices/system/cpu/cpu0/cache/index%d/level", i) ||
-            !first_line(kind, sizeof kind, "/sys/devices/system/cpu/cpu0/cache/index%d/type", i) ||
-            !first_line(size, sizeof size, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i))
+        if (!rb_system_line(level, sizeof level, "/sys/devices/system/cpu/cpu0/cache/index%d/level", i) ||
+            !rb_system_line(kind, sizeof kind, "/sys/devices/system/cpu/cpu0/cache/index%d/type", i) ||
+            !rb_system_line(size, sizeof size, "/sys/devices/system/cpu/cpu0/cache/index%d/size", i))
             continue;
         const char *letter = strcmp(kind, "Data") == 0 ? "d" : strcmp(kind, "Instruction") == 0 ? "i" : "";
         snprintf(name, sizeof name, "cache_l%s%s", level, letter);
-        add(env, name, size, true);
+        rb__env_note(env, name, size, true);
     }
+}
+
+/* "0-3,8": the processors this process is pinned to. */
+static void cpu_list(const cpu_set_t *set, char *out, size_t size) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < CPU_SETSIZE && n < size; i++) {
+        int last = i;
+        if (!CPU_ISSET(i, set)) continue;
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set)) last++;
+        n += (size_t)snprintf(out + n, size - n, last > i ? "%s%d-%d" : "%s%d", n ? "," : "", i, last);
+        i = last;
+    }
+}
+
+static void add_clocks(rb_env *env) {
+    static const struct {
+        const char *fact, *file;
+        bool stable;
+    } files[] = {{"governor", "scaling_governor", true},
+                 {"cpu_driver", "scaling_driver", true},
+                 {"energy_preference", "energy_performance_preference", true},
+                 {"cpu_min_khz", "scaling_min_freq", true},
+                 {"cpu_max_khz", "scaling_max_freq", true},
+                 {"cpu_hardware_max_khz", "cpuinfo_max_freq", true},
+                 {"cpu_khz", "scaling_cur_freq", false}};
+    char value[512];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (rb_system_line(value, sizeof value, "/sys/devices/system/cpu/cpu0/cpufreq/%s", files[i].file))
+            rb__env_note(env, files[i].fact, value, files[i].stable);
+    if (rb_system_entry(value, sizeof value, "/proc/cpuinfo", "cpu MHz", ':'))
+        rb__env_note(env, "cpu_mhz", value, false);
+    if (rb_system_line(value, sizeof value, "/sys/devices/system/cpu/intel_pstate/no_turbo"))
+        rb__env_note(env, "turbo", strcmp(value, "0") == 0 ? "on" : "off", true);
+    else if (rb_system_line(value, sizeof value, "/sys/devices/system/cpu/cpufreq/boost"))
+        rb__env_note(env, "turbo", strcmp(value, "1") == 0 ? "on" : "off", true);
+    if (rb_system_line(value, sizeof value, "/sys/devices/system/clocksource/clocksource0/current_clocksource"))
+        rb__env_note(env, "clocksource", value, true);
 }
 
 static void add_cpu(rb_env *env) {
     char value[512];
     cpu_set_t set;
-    if (entry(value, sizeof value, "/proc/cpuinfo", "model name", ':') ||
-        entry(value, sizeof value, "/proc/cpuinfo", "Hardware", ':') ||
-        first_line(value, sizeof value, "/proc/device-tree/model"))
-        add(env, "cpu", value, true);
-    if (entry(value, sizeof value, "/proc/cpuinfo", "microcode", ':')) add(env, "cpu_microcode", value, true);
+    if (rb_system_entry(value, sizeof value, "/proc/cpuinfo", "model name", ':') ||
+        rb_system_entry(value, sizeof value, "/proc/cpuinfo", "Hardware", ':') ||
+        rb_system_line(value, sizeof value, "/proc/device-tree/model"))
+        rb__env_note(env, "cpu", value, true);
+    if (rb_system_entry(value, sizeof value, "/proc/cpuinfo", "microcode", ':'))
+        rb__env_note(env, "cpu_microcode", value, true);
     add_features(env);
     snprintf(value, sizeof value, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-    add(env, "cpus_online", value, true);
+    rb__env_note(env, "cpus_online", value, true);
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         snprintf(value, sizeof value, "%d", CPU_COUNT(&set));
-        add(env, "cpus_usable", value, true);
+        rb__env_note(env, "cpus_usable", value, true);
+        cpu_list(&set, value, sizeof value);
+        rb__env_note(env, "affinity", value, true);
     }
     add_caches(env);
-    if (first_line(value, sizeof value, "/sys/devices/system/cpu/smt/active"))
-        add(env, "smt", strcmp(value, "1") == 0 ? "on" : "off", true);
-    if (first_line(value, sizeof value, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
-        add(env, "governor", value, true);
-    if (first_line(value, sizeof value, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq"))
-        add(env, "cpu_max_khz", value, true);
-    if (first_line(value, sizeof value, "/sys/devices/system/cpu/intel_pstate/no_turbo"))
-        add(env, "turbo", strcmp(value, "0") == 0 ? "on" : "off", true);
-    else if (first_line(value, sizeof value, "/sys/devices/system/cpu/cpufreq/boost"))
-        add(env, "turbo", strcmp(value, "1") == 0 ? "on" : "off", true);
-    if (first_line(value, sizeof value, "/sys/kernel/mm/transparent_hugepage/enabled"))
-        add(env, "hugepages", value, true);
+    if (rb_system_line(value, sizeof value, "/sys/devices/system/cpu/smt/active"))
+        rb__env_note(env, "smt", strcmp(value, "1") == 0 ? "on" : "off", true);
+    add_clocks(env);
+    if (rb_system_line(value, sizeof value, "/sys/kernel/mm/transparent_hugepage/enabled"))
+        rb__env_note(env, "hugepages", value, true);
 }
 
 /* cgroup 2 has "MAX PERIOD" in one file, cgroup 1 two files; a container sees its own group as the root. */
 static void add_quota(rb_env *env) {
     char value[64], other[64];
     double max = 0, period = 0;
-    if (first_line(value, sizeof value, "/sys/fs/cgroup/cpu.max")) {
+    if (rb_system_line(value, sizeof value, "/sys/fs/cgroup/cpu.max")) {
         if (sscanf(value, "%lf %lf", &max, &period) != 2) max = 0; /* "max 100000": no quota */
-    } else if (first_line(value, sizeof value, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") &&
-               first_line(other, sizeof other, "/sys/fs/cgroup/cpu/cpu.cfs_period_us")) {
+    } else if (rb_system_line(value, sizeof value, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") &&
+               rb_system_line(other, sizeof other, "/sys/fs/cgroup/cpu/cpu.cfs_period_us")) {
         max = atof(value);
         period = atof(other);
     } else
@@ -203,22 +254,24 @@ static void add_quota(rb_env *env) {
         snprintf(value, sizeof value, "%.3g cpus", max / period);
     else
         strcpy(value, "none");
-    add(env, "cgroup_quota", value, true);
-    if (first_line(value, sizeof value, "/sys/fs/cgroup/memory.max")) add(env, "cgroup_memory", value, true);
+    rb__env_note(env, "cgroup_quota", value, true);
+    if (rb_system_line(value, sizeof value, "/sys/fs/cgroup/memory.max"))
+        rb__env_note(env, "cgroup_memory", value, true);
 }
 
 static void add_memory(rb_env *env) {
     char value[64];
     long long kib;
-    if (entry(value, sizeof value, "/proc/meminfo", "MemTotal", ':') && sscanf(value, "%lld", &kib) == 1) {
+    if (rb_system_entry(value, sizeof value, "/proc/meminfo", "MemTotal", ':') && sscanf(value, "%lld", &kib) == 1) {
         snprintf(value, sizeof value, "%lld", kib / 1024);
-        add(env, "memory_mib", value, true);
+        rb__env_note(env, "memory_mib", value, true);
     }
-    if (entry(value, sizeof value, "/proc/meminfo", "MemAvailable", ':') && sscanf(value, "%lld", &kib) == 1) {
+    if (rb_system_entry(value, sizeof value, "/proc/meminfo", "MemAvailable", ':') &&
+        sscanf(value, "%lld", &kib) == 1) {
         snprintf(value, sizeof value, "%lld", kib / 1024);
-        add(env, "memory_available_mib", value, false);
+        rb__env_note(env, "memory_available_mib", value, false);
     }
-    if (first_line(value, sizeof value, "/proc/loadavg")) add(env, "load", value, false);
+    if (rb_system_line(value, sizeof value, "/proc/loadavg")) rb__env_note(env, "load", value, false);
 }
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -244,7 +297,7 @@ static void add_variables(rb_env *env) {
             /* Slurm hands tokens and addresses to its jobs: those are nobody's business. */
             if (strstr(sorted[i], "TOKEN") || strstr(sorted[i], "JWT") || strstr(sorted[i], "KEY")) continue;
             snprintf(name, sizeof name, "%.*s", (int)(equals - sorted[i]), sorted[i]);
-            add(env, name, equals + 1, wanted[k].stable);
+            rb__env_note(env, name, equals + 1, wanted[k].stable);
         }
     free(sorted);
 }
@@ -254,6 +307,9 @@ rb_status rb_env_collect(rb_env *out) {
     add_build(out);
     add_system(out);
     add_cpu(out);
+#ifdef REGBENCH_HAVE_HWLOC
+    rb__env_topology(out);
+#endif
     add_quota(out);
     add_memory(out);
     add_variables(out);

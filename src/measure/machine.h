@@ -21,6 +21,8 @@ typedef struct rb_env {
 rb_status rb_env_collect(rb_env *out);
 /* Another fact (a library's version, a driver's); the id follows. An empty or NULL value is left out. */
 rb_status rb_env_add(rb_env *env, const char *name, const char *value, bool stable);
+/* The same for those who add many: the id is that of before, out of memory leaves the fact out. */
+void rb__env_note(rb_env *env, const char *name, const char *value, bool stable);
 void rb_env_free(rb_env *env);
 const char *rb_env_get(const rb_env *env, const char *name); /* "" where there is none */
 /* Writes the facts to the session's env.csv, once per id. */

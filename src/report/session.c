@@ -416,6 +416,17 @@ const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run) {
     return found;
 }
 
+const rb_row *rb_session_past_run(const rb_session *s, const rb_row *run, int n) {
+    char *key = run_key(run);
+    const rb_row *found = NULL;
+    for (int i = 0; key && i < s->n_runs && !found; i++)
+        if (s->runs[i].done && strcmp(s->runs[i].key, key) == 0 &&
+            !is_damaged(s, rb_row_get_text(&s->runs[i].row, RB_COL(runs, run_id))) && n-- == 0)
+            found = &s->runs[i].row;
+    free(key);
+    return found;
+}
+
 bool rb_session_has_env(const rb_session *s, const char *env_id) {
     for (int i = 0; i < s->n_env_ids; i++)
         if (strcmp(s->env_ids[i], env_id) == 0) return true;
