@@ -18,7 +18,7 @@ typedef struct rb_check_shape {
     int batch, n_train, n_eval; /* n_train % batch gives the tail */
     float mean, stddev;         /* of u8 data */
     float momentum, weight_decay, l1, l2;
-    uint32_t flags;     /* RB_SHAPE_* */
+    uint32_t flags; /* RB_SHAPE_* */
     rb_augment augment;
 } rb_check_shape;
 

@@ -15,8 +15,8 @@ rb_status rb_checkpoint_folder(const char *session_dir);
 /* The runs that the checkpoints of a session continue, each up to where the next went on: rows to keep, although those
  * runs were killed. Files that are no checkpoints are passed over. *out is freed by the caller. */
 rb_status rb_checkpoints_kept(const char *session_dir, rb_kept_run **out, int *n);
-/* Removes what processes left that were killed while they wrote a checkpoint. The session must be open: no other process
- * is writing to it. */
+/* Removes what processes left that were killed while they wrote a checkpoint. The session must be open: no other
+ * process is writing to it. */
 void rb_checkpoints_sweep(const char *session_dir);
 /* Restores `t` from the item's own checkpoint `own` (NULL: not asked for), else from `from` (NULL: none) and sets *at,
  * the lineage of what follows, and *used to the file. An own checkpoint that is unusable is told and left alone; a bad
