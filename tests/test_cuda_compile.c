@@ -1,8 +1,8 @@
-/* test_cuda_compile.c: the cases' CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, and what
- * ptxas says about registers.
+/* test_cuda_compile.c: the cases' CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, and
+ * what ptxas says about registers.
  *
- * usage: test_cuda_compile [all]: some cases, or all, for the oldest and the newest target. Sources come from the backend
- * itself over the stand-ins of tests/cuda, which leave them in a folder. */
+ * usage: test_cuda_compile [all]: some cases, or all, for the oldest and the newest target. Sources come from the
+ * backend itself over the stand-ins of tests/cuda, which leave them in a folder. */
 #include "cli_util.h"
 
 #include <dirent.h>

@@ -85,7 +85,7 @@ static void disturbances(void **state) {
                                    {NULL, NULL}});
     if (wrong) fail_msg("%s", said);
     assert_non_null(strstr(said, "governor=performance\n"));
-    judge((const char *const[][2]){{"load", "3.02 0.10 0.20 5/300 77"},
+    judge((const char *const[][2]){{"load", "3.02 0.10 0.20 1/300 77"},
                                    {"governor", "powersave"},
                                    {"smt", "on"},
                                    {"cgroup_quota", "1.5 cpus"},
