@@ -128,6 +128,8 @@ static void attacks_and_trials(void **state) {
     expect_holds("plots/attacks.accuracy.dat", "# size/l2\n# epsilon in 1/255, mean accuracy\n 0 0.5\n\n", true);
     expect_holds("plots/attacks.accuracy.dat", " 4 0.25\n", true);
     expect_holds("plots/attacks.accuracy.gp", "set xlabel 'pgd: epsilon, 1/255'", true);
+    expect_holds("plots/attacks.accuracy.gp",
+                 "index 2 using 1:(100*$2) with linespoints lw 2 pt 7 ps 0.8 lc rgb '#009e73'", true);
     expect_holds("plots/attacks.detector.dat",
                  "# size/l2: of the images that fool\n# epsilon in 1/255, mean detector_tpr\n 8 0.75\n", true);
     expect_holds("plots/attacks.detector.dat", "mean detector_fpr\n 0 0.0625\n 8 0.0625\n", true);

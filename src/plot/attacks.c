@@ -64,13 +64,12 @@ cleanup:
 static rb_status draw(rb_plots *p, const char *name, const measure *measures, const char *y, const char *title) {
     rb_status status = RB_OK;
     const rb_csv *csv = &p->session.csv[RB_FROM_ATTACKS];
-    int attack = rb_csv_column(csv, "attack");
+    int attack = rb_csv_column(csv, "attack"), n = 0; /* the panels share one legend: no stroke stands for two cases */
     rb_chart chart;
     rb_chart_begin(&chart, "attacks", name);
     for (int i = 0; i < csv->n_rows; i++) {
         const char *kind = rb_csv_at(csv, i, attack);
         char strength[96];
-        int n = 0;
         bool seen = false;
         for (int k = 0; k < i; k++) seen = seen || !strcmp(rb_csv_at(csv, k, attack), kind);
         for (int g = 0; !seen && g < p->session.n_groups; g++)
