@@ -170,6 +170,18 @@ static void not_compared(void **state) {
     assert_int_equal(c.broken, 1);
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_REGRESSION, "1 that run no more in B");
     rb_compared_free(&c);
+    /* One value among six crashes judges nothing, and is no way through a gate. */
+    made_begin(dir, "m", &csv);
+    made_arm(&csv, (made){.name = "e/partly"}, 1000, 7);
+    keep("m");
+    made_begin(dir, "n", &csv);
+    made_arm(&csv, (made){.name = "e/partly"}, 1000, 1);
+    made_arm(&csv, (made){.name = "e/partly", .status = "crash"}, 1, 6);
+    keep("n");
+    assert_int_equal(compare("m", "n", RB_ACROSS_SESSIONS, RB_GATE_SLOWER, &c), RB_OK);
+    assert_int_equal(c.failing, 1);
+    assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_REGRESSION, "1 that run no more in B");
+    rb_compared_free(&c);
     /* A number beside a failed check is none. */
     rb_row bad;
     made_begin(dir, "p", &csv);
@@ -428,7 +440,8 @@ static const char gbench[] =
     "  {\"name\": \"mlp/cpu/512_mean\", \"run_name\": \"mlp/cpu/512\", \"run_type\": \"aggregate\",\n"
     "   \"aggregate_name\": \"mean\", \"real_time\": 8, \"cpu_time\": 9.0, \"time_unit\": \"ms\"},\n"
     "  {\"name\": \"lenet\", \"run_name\": \"lenet\", \"run_type\": \"iteration\", \"real_time\": 1e6,\n"
-    "   \"time_unit\": \"ns\", \"samples_per_s\": 75600.5},\n"
+    "   \"time_unit\": \"ns\", \"samples_per_s\": 75600.5,\n"
+    "   \"label\": \"workload_hash=0011223344aa verify=quick provider=own onednn\"},\n"
     "  {\"name\": \"broken\", \"run_name\": \"broken\", \"run_type\": \"iteration\", \"error_occurred\": true,\n"
     "   \"error_message\": \"no such device\", \"real_time\": 0, \"time_unit\": \"ns\"}\n"
     " ]}\n";
@@ -445,6 +458,10 @@ static void google_benchmark(void **state) {
     assert_string_equal(rb_row_get_text(&r.rows[0], RB_COL(runs, case)), "mlp/cpu/512");
     assert_true(fabs(rb_run_number(&r.rows[0], RB_COL(runs, samples_per_s)) - 400) < 1e-9); /* 1 / median 2.5 ms */
     assert_true(rb_run_number(&r.rows[1], RB_COL(runs, samples_per_s)) == 75600.5);
+    assert_string_equal(rb_row_get_text(&r.rows[0], RB_COL(runs, workload_hash)), "");
+    assert_string_equal(rb_row_get_text(&r.rows[1], RB_COL(runs, workload_hash)), "0011223344aa");
+    assert_string_equal(rb_row_get_text(&r.rows[1], RB_COL(runs, verify)), "quick");
+    assert_string_equal(rb_row_get_text(&r.rows[1], RB_COL(runs, provider)), "own onednn");
     assert_false(rb_run_ok(&r.rows[2]));
     assert_string_equal(rb_row_get_text(&r.rows[2], RB_COL(runs, status_reason)), "no such device");
     rb_runs_free(&r);

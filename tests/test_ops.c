@@ -1,7 +1,9 @@
 /* test_ops.c: every op of every device against the reference in double, and the comparator's own tests.
  *
  * With REGBENCH_QUICK=1 (mutations, sanitizers) only one run per provider. REGBENCH_DEVICE: only tests whose names
- * begin so; REGBENCH_SHAPE: only shapes with this in their names (src/check/shapes.c). */
+ * begin so; without it OpenCL's are left out, which compile kernels for minutes (whole steps of the same shapes are in
+ * test_steps; entries of label slow run them). REGBENCH_SHAPE: only shapes with this in their names
+ * (src/check/shapes.c). */
 #include "golden_run.h"
 #include "regbench/check.h"
 
@@ -115,6 +117,7 @@ int main(void) {
         bool take = !flag || !*flag || strcmp(flag, "0") == 0;
         for (size_t k = 0; k < sizeof quick / sizeof *quick; k++) take |= strcmp(tests[i].name, quick[k]) == 0;
         if (device && strncmp(tests[i].name, device, strlen(device))) take = false;
+        if (!device && strncmp(tests[i].name, "opencl", 6) == 0) take = false;
         if (take) chosen[n++] = tests[i];
     }
     return _cmocka_run_group_tests("ops", chosen, n, NULL, NULL);

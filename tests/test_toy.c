@@ -212,7 +212,11 @@ static void stops_within_a_window(void **state) {
     assert_int_equal(few->epochs, 150);
     assert_true(few->val[149] == whole->val[149] && few->n_outputs == 0);
     assert_int_equal(r.steps, 150);
-    free(whole), free(cut), free(hook), free(few);
+    told *longer = calloc(1, sizeof *longer);
+    longer->once = true;
+    train(toy_case(3, 2, 10), longer, (rb_run_options){.max_steps = 10}, &r); /* beyond the case's epochs */
+    assert_int_equal(r.steps, 10);
+    free(whole), free(cut), free(hook), free(few), free(longer);
 }
 
 /* Both cases train on the same points; the parameters of the second are drawn from the seed anew (torch: 19.5458062).

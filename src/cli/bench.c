@@ -15,6 +15,7 @@
 #include "cli/verb.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "measure/build.h"
 #include "measure/meter.h"
 #include "measure/statistics.h"
 #include "measure/windows.h"
@@ -336,16 +337,27 @@ static void begin_row(const rb_options *o, const rb_item *item, rb_row *row) {
     rb_item_row(item, strcmp(mode, "train") ? mode : "bench", row);
 }
 
+/* A median of two builds' values would speak of neither. */
+static bool of_this_build(const rb_row *row) {
+    return !strcmp(rb_row_get_text(row, RB_COL(runs, commit)), rb_build_commit()) &&
+           row->cells[RB_COL(runs, dirty)].u.i == rb_build_dirty();
+}
+
 /* Processes of earlier calls for this session, for --resume. */
 static rb_status take_earlier(rb_recorder *r, const rb_matrix *m, bench_result *results, int repetitions) {
     rb_status status = RB_OK;
-    int done = 0;
+    int done = 0, others = 0;
     for (int i = 0; i < m->n; i++) {
         const rb_row *earlier;
         rb_row row;
         begin_row(r->o, &m->items[i], &row);
-        while (status == RB_OK && results[i].n < repetitions &&
-               (earlier = rb_session_past_run(r->session, &row, results[i].n))) {
+        for (int k = 0;
+             status == RB_OK && results[i].n < repetitions && (earlier = rb_session_past_run(r->session, &row, k));
+             k++) {
+            if (!of_this_build(earlier)) {
+                others++;
+                continue;
+            }
             status = rb_recorder_earlier(r, earlier);
             results[i].rows[results[i].n++] = r->n - 1;
             results[i].verified = rb_verified_by(earlier);
@@ -355,6 +367,8 @@ static rb_status take_earlier(rb_recorder *r, const rb_matrix *m, bench_result *
         RB_TRY(status);
     }
     rb_log(RB_LOG_INFO, "%d of %d processes were done before", done, m->n * repetitions);
+    if (others)
+        rb_log(RB_LOG_WARN, "%d processes of other builds are left out: `regbench compare` compares builds", others);
 cleanup:
     return status;
 }

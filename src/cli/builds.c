@@ -81,8 +81,8 @@ static rb_status build_commit(const char *commit, const char *folder) {
         goto cleanup;
     }
     unlink(log);
-    RB_TRY(step(checkout, log, what));
-    status = step(configure, log, what);
+    status = step(checkout, log, what);
+    if (status == RB_OK) status = step(configure, log, what);
     if (status == RB_OK) status = step(make, log, what);
     rb_process_run(forget, log, log, &ignored); /* the user's repository is as before, whatever happened */
     /* Of two that built the same commit at once the second finds it in place. */
@@ -176,6 +176,7 @@ static rb_status adopt_env(work *w, const char *folder) {
     for (int i = 0; i < env.n_rows && status == RB_OK; i++) {
         const char *id = rb_csv_get(&env, i, "env_id");
         rb_row row;
+        rb_runs_note_fact(w->out, rb_csv_get(&env, i, "name"), rb_csv_get(&env, i, "value"));
         if (strcmp(id, fresh) != 0 && rb_session_has_env(w->recorder->session, id)) continue;
         snprintf(fresh, sizeof fresh, "%s", id); /* its first fact makes it known */
         rb_row_begin(&row, RB_TABLE_env);

@@ -23,6 +23,7 @@ rb_status rb_peak_send(void *context, FILE *to) {
     rb_row_begin(&about, RB_TABLE_runs);
     rb_row_begin(&row, RB_TABLE_peaks);
     RB_TRY(rb_place_device(&place, w->o, w->selector, &about));
+    if (w->not_only_named && rb_backend_only_named(place.id.backend)) goto cleanup;
     RB_TRY(rb_peak_measure(place.id.backend, place.device, w->seconds, &peak));
     rb_row_text(&row, RB_COL(peaks, device_key), w->selector);
     rb_row_text(&row, RB_COL(peaks, device), place.info.name);

@@ -168,7 +168,9 @@ static void judge(rb_recorder *r, rb_status status, const char *why, double seco
 /* What `list` tells the time of a whole run from: cases as they are, without overrides. */
 static void note_rate(const rb_row *row) {
     const rb_cell *rate = &row->cells[RB_COL(runs, samples_per_s)], *batch = &row->cells[RB_COL(runs, batch_size)];
+    const char *phase = rb_row_get_text(row, RB_COL(runs, phase));
     if (rb_row_get_text(row, RB_COL(runs, overrides))[0] || rate->type != RB_CELL_REAL) return;
+    if (strcmp(phase, "run") != 0 && strcmp(phase, "bench") != 0) return; /* inference is no training */
     rb_rate_remember(rb_row_get_text(row, RB_COL(runs, device_key)), rb_row_get_text(row, RB_COL(runs, case)),
                      batch->u.i, rate->u.r);
 }

@@ -39,11 +39,9 @@ static rb_status measure(rb_recorder *r, const char *selector, one_row *one) {
     rb_status status = RB_OK;
     rb_child_end end;
     rb_child_hooks hooks = {.context = one, .row = keep_row};
-    rb_peak_work work = {.o = r->o, .selector = selector, .seconds = rb_given(r->o, RB_FLAG_QUICK) ? 0.05 : 0.3};
-    rb_device_id id;
-    one->got = false;
-    RB_TRY(rb_device_select(selector, &id));
-    if (rb_backend_only_named(id.backend)) goto cleanup;
+    rb_peak_work work = {
+        .o = r->o, .selector = selector, .seconds = rb_given(r->o, RB_FLAG_QUICK) ? 0.05 : 0.3, .not_only_named = true};
+    one->got = false; /* no driver is touched in this process: CUDA's does not survive a fork */
     RB_TRY(rb_child_run(rb_peak_send, &work, &hooks, rb_value_real(r->o, RB_FLAG_TIMEOUT, 120), &end));
     if (end.status != RB_OK && end.status != RB_INTERRUPTED)
         rb_log(RB_LOG_WARN, "the peak of %s cannot be measured: %s", selector, end.text);

@@ -32,9 +32,11 @@ static rb_status text_of(const translation *t, const cJSON *value, const char *n
             if (plain) RB_TRY(text_of(t, one, name, out));
         }
         plain &= value->child != NULL;
-    } else if (cJSON_IsNumber(value))
-        rb_text_printf(out, "%.9g", value->valuedouble);
-    else if (cJSON_IsString(value) && value->valuestring[0])
+    } else if (cJSON_IsNumber(value)) {
+        char *digits = cJSON_PrintUnformatted(value); /* as many as the number has */
+        rb_text_append(out, digits ? digits : "");
+        cJSON_free(digits);
+    } else if (cJSON_IsString(value) && value->valuestring[0])
         rb_text_append(out, value->valuestring);
     else
         plain = false;

@@ -41,6 +41,25 @@ static double rate_of(const cJSON *benchmark) {
     return NAN;
 }
 
+/* "workload_hash=HASH verify=WORD provider=WORDS", the label of this project's own benchmarks. */
+static void put_label(const cJSON *benchmark, rb_row *row) {
+    static const struct {
+        const char *word;
+        int column;
+    } words[] = {{"workload_hash=", RB_COL(runs, workload_hash)},
+                 {"verify=", RB_COL(runs, verify)},
+                 {"provider=", RB_COL(runs, provider)}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char value[128];
+        const char *at = strstr(text_of(benchmark, "label"), words[i].word);
+        if (!at) continue;
+        at += strlen(words[i].word);
+        size_t length = i == 2 ? strlen(at) : strcspn(at, " "); /* several providers: to the end */
+        snprintf(value, sizeof value, "%.*s", (int)length, at);
+        if (*value) rb_row_text(row, words[i].column, value);
+    }
+}
+
 /* Means, medians, deviations: Google Benchmark's own summaries of the repetitions. */
 static bool is_summary(const cJSON *benchmark) { return !strcmp(text_of(benchmark, "run_type"), "aggregate"); }
 
@@ -66,6 +85,7 @@ static rb_status add_benchmark(const cJSON *first, const char *host, const char 
     rb_row_begin(&row, RB_TABLE_runs);
     rb_row_text(&row, RB_COL(runs, case), name);
     rb_row_text(&row, RB_COL(runs, phase), "gbench");
+    put_label(first, &row);
     rb_row_text(&row, RB_COL(runs, machine), host);
     rb_row_text(&row, RB_COL(runs, started_utc), date);
     rb_row_text(&row, RB_COL(runs, status), rb_status_word(failed ? RB_UNEXPECTED : RB_OK));

@@ -16,7 +16,7 @@ typedef struct pair {
     double *values;        /* of a, then of b */
     rb_contrast contrast;
     char apart[256]; /* why it is not compared; empty = it is */
-    bool broken;
+    bool broken, failing;
 } pair;
 
 typedef struct pairing {
@@ -69,18 +69,23 @@ static double threshold_of(const pairing *p, const rb_row *a, const rb_row *b) {
     return fmax(gpu ? RB_THRESHOLD_GPU : RB_THRESHOLD_CPU, 2 * p->aa_noise);
 }
 
+static void count_failures(const rb_entry *from, const rb_entry *end, int arm, int *n, int *bad) {
+    *n = *bad = 0;
+    for (const rb_entry *e = from; e < end; e++) {
+        if (e->arm != arm) continue;
+        ++*n;
+        *bad += !rb_run_ok(e->row);
+    }
+}
+
 /* "B: 2 of 7 timeout (ended after 5 s by --timeout)": how an arm's runs of one stem failed; nothing where none did. */
 static void tell_failures(const rb_entry *from, const rb_entry *end, int arm, char name, rb_text *out) {
     const rb_row *failed = NULL;
-    int n = 0, bad = 0;
-    for (const rb_entry *e = from; e < end; e++) {
-        if (e->arm != arm) continue;
-        n++;
-        if (rb_run_ok(e->row)) continue;
-        bad++;
-        failed = e->row;
-    }
+    int n, bad;
+    count_failures(from, end, arm, &n, &bad);
     if (!bad) return;
+    for (const rb_entry *e = from; e < end; e++)
+        if (e->arm == arm && !rb_run_ok(e->row)) failed = e->row;
     const char *why = rb_row_get_text(failed, RB_COL(runs, status_reason));
     rb_text_printf(out, "%s%c: %d of %d %s", out->length ? "; " : "", name, bad, n,
                    rb_row_get_text(failed, RB_COL(runs, status)));
@@ -212,6 +217,10 @@ static rb_status one_key(pairing *p, const rb_entry *from, const rb_entry *end, 
         tell_failures(stem, stem_end, arm, 'B', &failures);
         snprintf(p->pairs[p->n - 1].apart, sizeof p->pairs->apart, "%s", rb_text_string(&failures));
         rb_text_free(&failures);
+        int n_a, n_b, bad_a, bad_b;
+        count_failures(stem, stem_end, first, &n_a, &bad_a);
+        count_failures(stem, stem_end, arm, &n_b, &bad_b);
+        p->pairs[p->n - 1].failing = bad_a == 0 && 2 * bad_b > n_b;
     }
     if (first >= 0 && partners == 0) RB_TRY(tell_lonely(p, from, first, base, base_end, stem, stem_end));
 cleanup:
@@ -346,6 +355,7 @@ static rb_status write_rows(const pairing *p, rb_compared *out) {
             out->slower += v == RB_SLOWER;
             out->unclear += v == RB_UNCLEAR;
             out->broken += one->broken;
+            out->failing += one->failing;
         }
     return RB_OK;
 }
@@ -388,10 +398,10 @@ void rb_compared_free(rb_compared *compared) {
 }
 
 rb_status rb_compared_verdict(const rb_compared *c, rb_gate gate) {
-    int found = c->slower + c->broken + (gate == RB_GATE_UNCLEAR ? c->unclear + c->apart - c->broken : 0);
+    int found = c->slower + c->broken + c->failing + (gate == RB_GATE_UNCLEAR ? c->unclear + c->apart - c->broken : 0);
     if (gate != RB_GATE_NONE && found > 0)
         return rb_fail(RB_REGRESSION, "gate: %d slower, %d that run no more in B, %d unclear, %d not compared",
-                       c->slower, c->broken, c->unclear, c->apart - c->broken);
+                       c->slower, c->broken + c->failing, c->unclear, c->apart - c->broken);
     if (c->judged + (gate == RB_GATE_NONE ? c->ratios : 0) == 0)
         return rb_fail(RB_MISMATCH, "none of %d row%s could be %s: %s", c->n, c->n == 1 ? "" : "s",
                        gate == RB_GATE_NONE ? "compared" : "judged",

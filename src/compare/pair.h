@@ -12,8 +12,9 @@ typedef struct rb_compared {
     int judged; /* rows with values in both arms and a verdict */
     int ratios; /* rows with a ratio but no verdict: other machine, other work */
     int faster, slower, unclear;
-    int broken; /* rows whose arm A ended well and whose arm B never did */
-    int apart;  /* rows that were not compared */
+    int broken;  /* rows whose arm A ended well and whose arm B never did */
+    int failing; /* rows whose arm A always ended well and whose arm B mostly did not */
+    int apart;   /* rows that were not compared */
 } rb_compared;
 
 /* RB_MISMATCH where there are fewer than two arms. Rows that have no partner, or only one with another workload_hash or

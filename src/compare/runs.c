@@ -167,11 +167,14 @@ static rb_status read_env(const char *dir, rb_runs *out) {
     if (!exists(dir, "env.csv", path, sizeof path)) return RB_OK;
     RB_TRY(rb_csv_read(path, &out->env));
     for (int i = 0; i < out->env.n_rows; i++)
-        if (!strcmp(rb_csv_get(&out->env, i, "name"), "aa_noise_pct"))
-            out->aa_noise = strtod(rb_csv_get(&out->env, i, "value"), NULL) / 100;
-    if (!(out->aa_noise >= 0 && out->aa_noise < 1)) out->aa_noise = 0;
+        rb_runs_note_fact(out, rb_csv_get(&out->env, i, "name"), rb_csv_get(&out->env, i, "value"));
 cleanup:
     return status;
+}
+
+void rb_runs_note_fact(rb_runs *runs, const char *name, const char *value) {
+    double noise = strtod(value, NULL) / 100;
+    if (strcmp(name, "aa_noise_pct") == 0 && noise > runs->aa_noise && noise < 1) runs->aa_noise = noise;
 }
 
 static rb_status read_folder(const char *dir, rb_runs *out) {

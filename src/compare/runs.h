@@ -16,8 +16,8 @@ typedef struct rb_runs {
 /* `path`: a session's folder; a runs.csv; a JSON file of Google Benchmark, or a folder of such files, one per process.
  *
  * Repetitions inside one process of Google Benchmark are one value, their median: only processes are samples. A
- * benchmark's value is its counter samples_per_s (or items_per_second), else runs per second of real time; it has no
- * workload_hash, so its name stands for what it does.
+ * benchmark's value is its counter samples_per_s (or items_per_second), else runs per second of real time; of
+ * another project's benchmarks there is no workload_hash, their name stands for what they do.
  *
  * RB_MISSING: nothing there. RB_INPUT: another table, a number that is none, a session of a newer version, an
  * events.jsonl that ends in half a line or lacks runs that runs.csv has. Rows of another schema_version among others
@@ -25,6 +25,8 @@ typedef struct rb_runs {
 rb_status rb_runs_read(const char *path, rb_runs *out);
 void rb_runs_free(rb_runs *runs);
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row); /* a copy */
+/* Takes in a fact of env.csv that comparing depends on: the machine's noise, the largest that any says. */
+void rb_runs_note_fact(rb_runs *runs, const char *name, const char *value);
 
 /* Rows of runs.csv alone, for programs whose session is nowhere. */
 rb_status rb_runs_read_csv(const char *path, rb_runs *out);

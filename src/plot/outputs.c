@@ -84,10 +84,10 @@ static void read_fit(const rb_recorded *s, int group, fit *f) {
 /* One epoch, number i of gnuplot's loop. */
 static void plot_epoch(const fit *f, bool titles, rb_text *out) {
     rb_text_printf(out,
-                   "    plot data index i-1 using 1:3 smooth unique with lines lw 1.5 dt 2 lc rgb '#%06x' %s%s, \\\n"
-                   "         data index i-1 using 1:2 smooth unique with lines lw 2.5 lc rgb '#%06x' %s%s",
-                   (unsigned)rb_colors[RB_BLACK], titles ? "title 'true line'" : "notitle", "",
-                   (unsigned)rb_colors[RB_VERMILLION], titles ? "title 'prediction'" : "notitle", "");
+                   "    plot data index i-1 using 1:3 smooth unique with lines lw 1.5 dt 2 lc rgb '#%06x' %s, \\\n"
+                   "         data index i-1 using 1:2 smooth unique with lines lw 2.5 lc rgb '#%06x' %s",
+                   (unsigned)rb_colors[RB_BLACK], titles ? "title 'true line'" : "notitle",
+                   (unsigned)rb_colors[RB_VERMILLION], titles ? "title 'prediction'" : "notitle");
     if (f->train)
         rb_text_printf(out, ", \\\n         data index %d using 1:2 with points pt 7 ps %s lc rgb '#%06x' %s", f->n,
                        titles ? "1" : "0.6", (unsigned)rb_colors[RB_BLUE],

@@ -85,9 +85,12 @@ static bool note_unlike(const pair *p, rb_text *note) {
     const struct {
         const char *name;
         double arm, base;
-    } conditions[] = {{"n_train", (double)a->n_train, (double)b->n_train},
-                      {"lr", a->lr, b->lr},
-                      {"momentum", a->momentum, b->momentum}};
+    } conditions[] = {
+        {"n_train", (double)a->n_train, (double)b->n_train},
+        {"batch", (double)a->batch, (double)b->batch},
+        {"epochs", a->epochs && b->epochs ? (double)a->epochs : 0, a->epochs && b->epochs ? (double)b->epochs : 0},
+        {"lr", a->lr, b->lr},
+        {"momentum", a->momentum, b->momentum}};
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
         if (conditions[i].arm != conditions[i].base && (isfinite(conditions[i].arm) || isfinite(conditions[i].base)))
             rb_text_printf(note, "%s%s %g against %g", note->length ? "; " : "", conditions[i].name, conditions[i].arm,
@@ -242,6 +245,7 @@ static bool same_text(const rb_row *a, const rb_row *b, int column) {
 static bool rivals(const rb_row *a, const rb_row *b) {
     return same_text(a, b, RB_COL(effects, base)) && same_text(a, b, RB_COL(effects, figure)) &&
            same_text(a, b, RB_COL(effects, machine)) && same_text(a, b, RB_COL(effects, device_key)) &&
+           a->cells[RB_COL(effects, pairs)].u.i == b->cells[RB_COL(effects, pairs)].u.i &&
            strcmp(rb_row_get_text(b, RB_COL(effects, verdict)), "unlike") != 0;
 }
 

@@ -22,7 +22,7 @@ typedef struct rb_effect_run {
     char core[640];   /* overrides but for regularizers and the number of training images */
     bool regularized; /* by an override */
     char machine[128], device_key[32], dataset[80], reg[192], optimizer[16], status[32];
-    int64_t seed, n_train;
+    int64_t seed, n_train, batch, epochs; /* epochs: 0 where a rule ended the run */
     double lr, momentum;
     double figure[RB_FIGURES]; /* NaN: not recorded */
     double running_gap;        /* with the running mean of training accuracy: where the other run has no better one */

@@ -111,6 +111,8 @@ static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
     copy(r->status, sizeof r->status, runs, i, "status");
     r->seed = strtoll(rb_csv_get(runs, i, "seed"), NULL, 10);
     r->n_train = strtoll(rb_csv_get(runs, i, "n_train"), NULL, 10);
+    r->batch = strtoll(rb_csv_get(runs, i, "batch_size"), NULL, 10);
+    if (!*rb_csv_get(runs, i, "stop_epoch")) r->epochs = strtoll(rb_csv_get(runs, i, "epochs_run"), NULL, 10);
     r->lr = number(runs, i, "lr");
     r->momentum = number(runs, i, "momentum");
     sort_overrides(r);

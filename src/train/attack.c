@@ -34,7 +34,7 @@ static void look(const rb_trainer *t, const batch *b, int64_t first, int64_t n, 
         double most = 0.0, squares = 0.0;
         for (int64_t k = 0; k < b->values; k++) {
             double change = fabs(((double)x[k] - (double)x0[k]) * b->unit);
-            if (!(change <= most)) most = change; /* a NaN shows */
+            if (change > most || isnan(change)) most = change; /* nothing is larger than a NaN: it stays */
             squares += change * change;
         }
         out->linf += 255 * most;

@@ -204,7 +204,7 @@ static void judge(run *r) {
 /* Epochs decided at once from `epoch` on, where a window begins: the first alone, then W at a time, then the rest. */
 static int epochs_at_once(const rb_case *c, int epoch) {
     int left = c->epochs - epoch + 1;
-    if (c->window_epochs <= 1 || epoch == 1) return 1;
+    if (c->window_epochs <= 1 || epoch == 1 || left < 1) return 1; /* --max-steps may go beyond the case's epochs */
     return c->window_epochs < left ? c->window_epochs : left;
 }
 

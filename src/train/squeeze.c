@@ -74,7 +74,7 @@ rb_status rb_squeeze_score(rb_trainer *t, rb_split split, int64_t n, const float
         RB_TRY(rb_attack_images(t, split, n, squeezed, &(rb_attack_outputs){.scores = answer}, &result));
         for (int64_t i = 0; i < n; i++) {
             float moved = (float)rb_softmax_distance(scores + i * s->classes, answer + i * s->classes, s->classes);
-            if (!(moved <= distance[i])) distance[i] = moved;
+            if (moved > distance[i] || isnan(moved)) distance[i] = moved; /* nothing is larger than a NaN: it stays */
         }
     }
 cleanup:
@@ -84,8 +84,8 @@ cleanup:
 }
 
 static int ascending(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
+    float x = *(const float *)a, y = *(const float *)b; /* NaN last */
+    return isnan(x) || isnan(y) ? !!isnan(x) - !!isnan(y) : (x > y) - (x < y);
 }
 
 rb_status rb_detector_threshold(const float *distance, int64_t n, double share, float *threshold) {
@@ -105,7 +105,7 @@ double rb_detector_rate(const float *distance, int64_t n, float threshold, const
     for (int64_t i = 0; i < n; i++) {
         if (chosen && !chosen[i]) continue;
         asked++;
-        above += distance[i] > threshold;
+        above += !(distance[i] <= threshold); /* a NaN is refused */
     }
     if (chosen_n) *chosen_n = asked;
     return asked ? (double)above / (double)asked : (double)NAN;
