@@ -475,7 +475,10 @@ static void pytorch(const char *selector) {
     const rb_case *found;
     rb_device_id id = found_device(selector);
     rb_device *device;
-    if (getenv("REGBENCH_QUICK")) skip();
+    if (getenv("REGBENCH_QUICK")) {
+        print_message("left out by REGBENCH_QUICK\n");
+        skip();
+    }
     rb_dataset *data = golden_data("animals");
     if (!data || !golden_files(data)) skip();
     assert_ok(rb_csv_read(TEST_FOLDER "/goldens/attacks.csv", &csv));
