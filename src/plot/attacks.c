@@ -45,6 +45,7 @@ static rb_status line(const rb_plots *p, int group, const char *name, const meas
             found++;
         }
         if (found == 0) continue;
+        if (set < 0 && !rb_chart_takes(chart, rb_text_string(&label))) break;
         if (set < 0) set = rb_chart_set(chart, rb_text_string(&label), rb_text_string(&columns));
         rb_chart_row(chart, 2, (double[]){at, sum / found});
     }

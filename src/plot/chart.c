@@ -99,10 +99,20 @@ void rb_chart_row(rb_chart *c, int n, const double *values) {
 
 enum { LEGEND_LETTERS = 88 }; /* as many as fit beside a sample */
 
-static void note_legend(rb_chart *c, const char *title, const char *with, rb_stroke stroke) {
+static bool in_legend(const rb_chart *c, const char *title) {
     for (int i = 0; i < c->entries; i++)
-        if (strcmp(rb_text_string(&c->keys[i]), title) == 0) return;
-    if (c->entries == RB_CHART_LEGEND) return;
+        if (strcmp(rb_text_string(&c->keys[i]), title) == 0) return true;
+    return false;
+}
+
+bool rb_chart_takes(rb_chart *c, const char *title) {
+    bool takes = c->entries < RB_CHART_LEGEND || in_legend(c, title);
+    c->full |= !takes;
+    return takes;
+}
+
+static void note_legend(rb_chart *c, const char *title, const char *with, rb_stroke stroke) {
+    if (in_legend(c, title) || c->entries == RB_CHART_LEGEND) return;
     rb_text_append(&c->keys[c->entries], title);
     rb_text *t = &c->legend[c->entries++];
     rb_text_printf(t, "NaN with %s lc rgb '#%06x' dt %d title ", with, (unsigned)rb_colors[stroke.color], stroke.dash);
@@ -125,7 +135,7 @@ bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, bool b
     enum { FEW = 40 };
     char using[48];
     bool one = curves->n_seeds == 1;
-    if (curves->points == 0) return false;
+    if (curves->points == 0 || !rb_chart_takes(c, title)) return false;
     int set = rb_chart_set(c, title, one ? "x value" : "x median lowest highest, then every seed's");
     for (int i = 0; i < curves->n; i++) {
         const double *y = curves->y + (size_t)i * (size_t)curves->n_seeds;
@@ -224,13 +234,16 @@ static void write_legend(const rb_chart *c, int columns, rb_text *out) {
 
 rb_status rb_chart_end(rb_chart *c, const char *title, const char *folder, rb_text *drawn) {
     rb_status status = RB_OK;
-    rb_text script = {0};
+    rb_text script = {0}, whole = {0};
     if (c->panels == 0) goto cleanup;
+    rb_text_append(&whole, title);
+    if (c->full) rb_text_printf(&whole, "; these are the first %d", RB_CHART_LEGEND);
+    RB_TRY(rb_text_status(&whole));
     int columns = legend_columns(c), rows = c->most > 1 ? (c->entries + columns - 1) / columns : 0;
     int height = HEIGHT + rows * LEGEND_ROW + c->room;
     double bottom = (rows * LEGEND_ROW + c->room + 74.0) / height, top = 1 - 48.0 / height;
     double left = 96.0 / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
-    write_head(c, title, height, &script);
+    write_head(c, whole.data, height, &script);
     for (int i = 0; i < c->panels; i++) {
         rb_text_printf(&script,
                        "\n%sset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n"
@@ -246,6 +259,7 @@ rb_status rb_chart_end(rb_chart *c, const char *title, const char *folder, rb_te
     rb_text_printf(drawn, "%s.gp\n", c->name);
 cleanup:
     rb_text_free(&script);
+    rb_text_free(&whole);
     rb_chart_free(c);
     return status;
 }

@@ -22,6 +22,7 @@ typedef struct rb_chart {
     rb_text legend[RB_CHART_LEGEND]; /* each line's title once, with its style */
     rb_text keys[RB_CHART_LEGEND];   /* the titles alone */
     int sets, panels, entries;
+    bool full; /* lines were left out, because the legend could not have named them */
     int titled, most; /* lines with a title in the open panel; most of them in one: a single one needs no legend */
     int room;         /* pixels between the panels and their names below, for long names of tics */
 } rb_chart;
@@ -45,10 +46,13 @@ void rb_chart_begin(rb_chart *c, const char *base, const char *kind);
 /* A new set of data rows, told apart by gnuplot's `index`, which is returned. `columns`: their names, for people. */
 int rb_chart_set(rb_chart *c, const char *title, const char *columns);
 void rb_chart_row(rb_chart *c, int n, const double *values); /* NaN is a gap */
+/* Whether the legend names a line of this title, or has room to. Where it has none, the line is to be left out, and the
+ * chart's title says that only the first are there. */
+bool rb_chart_takes(rb_chart *c, const char *title);
 /* A line `'FILE' index SET using USING with WITH`; colour and dash follow. title NULL: not in the legend. */
 void rb_chart_line(rb_chart *c, int set, const char *using, const char *with, rb_stroke stroke, const char *title);
 /* The curves as a line of their own; several seeds: their median, and with `band` an area from lowest to highest.
- * Values are multiplied by `factor` (100: percent). False where nothing is known. */
+ * Values are multiplied by `factor` (100: percent). False where nothing is known, or the chart does not take it. */
 bool rb_chart_curves(rb_chart *c, const rb_curves *curves, double factor, bool band, rb_stroke stroke,
                      const char *title);
 /* `more`: further commands of gnuplot for this panel, may be "". */

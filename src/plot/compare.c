@@ -22,7 +22,7 @@ static rb_status panel(const rb_plots *p, int first, const char *column, const c
         if (*n == 0 || c.low < low) low = c.low;
         if (*n == 0 || c.high > high) high = c.high;
         if (c.x[c.n - 1] > last) last = c.x[c.n - 1];
-        if (*n < RB_CHART_LEGEND) rb_chart_curves(chart, &c, factor, false, rb_stroke_of(*n), s->groups[g].label);
+        rb_chart_curves(chart, &c, factor, false, rb_stroke_of(*n), s->groups[g].label);
         if (c.n_seeds > *seeds) *seeds = c.n_seeds;
         ++*n;
     }
@@ -47,7 +47,6 @@ static rb_status draw(rb_plots *p, int first) {
     RB_TRY(panel(p, first, "param_l2", "L2 norm of all parameters", 1, &chart, &norms, &seeds));
     rb_text_printf(&title, "%s: %d compared", lab, n);
     if (seeds > 1) rb_text_printf(&title, ", medians of %d seeds", seeds);
-    if (n > RB_CHART_LEGEND) rb_text_printf(&title, "; these are the first %d", RB_CHART_LEGEND);
     RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
 cleanup:
     rb_chart_free(&chart);

@@ -77,18 +77,27 @@ static void key_of(const rb_csv *runs, const rb_group *g, const knob *k, rb_text
     rb_text_free(&others);
 }
 
-/* A number of a group, the median of its seeds, of the last epoch that has it. */
+/* A number of a group: the median of what its seeds end with, whose runs may end at different epochs. */
 static rb_status result_of(const rb_recorded *s, int group, const char *column, double *out) {
     rb_status status = RB_OK;
     rb_curves c = {0};
-    double spread[3];
+    double *last = NULL;
+    int n = 0;
     *out = (double)NAN;
     RB_TRY(rb_curves_read(s, group, RB_FROM_EPOCHS, "epoch", column, &c));
-    for (int i = 0; i < c.n; i++) {
-        rb_curves_spread(&c, i, spread);
-        if (isfinite(spread[1])) *out = spread[1];
+    last = malloc(((size_t)c.n_seeds + 1) * sizeof *last);
+    if (!last) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d seeds", c.n_seeds);
+        goto cleanup;
     }
+    for (int seed = 0; seed < c.n_seeds; seed++) {
+        int i = c.n - 1;
+        while (i >= 0 && !isfinite(c.y[i * c.n_seeds + seed])) i--;
+        if (i >= 0) last[n++] = c.y[i * c.n_seeds + seed];
+    }
+    if (n) *out = rb_median(last, n);
 cleanup:
+    free(last);
     rb_curves_free(&c);
     return status;
 }

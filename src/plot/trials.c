@@ -64,7 +64,7 @@ rb_status rb_plot_trials(rb_plots *p) {
         rb_text_clear(&name);
         name_of(csv, i, &name);
         RB_TRY(rb_text_status(&name));
-        add_line(csv, i, rb_text_string(&name), &n, &chart);
+        if (rb_chart_takes(&chart, rb_text_string(&name))) add_line(csv, i, rb_text_string(&name), &n, &chart);
     }
     rb_chart_panel(&chart, "runs spent", "validation accuracy, %", RB_AXIS_LINEAR, "");
     RB_TRY(rb_chart_end(&chart, "best validation accuracy so far against runs spent (dots: each run by itself)",
