@@ -14,6 +14,9 @@
 
 enum { RB_SCHEMA_VERSION = 1, RB_MAX_COLUMNS = 96 };
 
+/* Begins the status_reason of an item that ended otherwise than well, as its case foresees: nothing failed. */
+#define RB_FORESEEN "as foreseen: "
+
 typedef enum rb_table {
 #define RB_TABLE(table, doc) RB_TABLE_##table,
 #define RB_COLUMN(table, name, type, doc)
