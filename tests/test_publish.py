@@ -117,7 +117,7 @@ def test_publish(top, data):
           (lambda r: r[0] == 2 and "cmake --preset release" in r[1])(publish("--regbench", top / "none")))
     check("no time for anything of this: exit 2", publish("--minutes", 0)[0] == 2)
 
-    for events, group in ((200, True), (900, False), (1500, True)):
+    for events, group in ((300, True), (1300, False)):
         code, out = killed(publish, events, group)
         check(f"killed after {events} events", code == -signal.SIGKILL, out)
     with open(publish.work / "journal.csv", "a", encoding="utf-8") as file:

@@ -162,8 +162,8 @@ def readme(options, made, rows, left, journal, work):
          if loads else ""),
     ]
     windows = "short windows (`--quick`): first impressions" if options.quick else "windows by the whole protocol"
-    lines = [f"# {made.name}", "", f"Made by `bench/publish`; {windows}, {options.rounds} processes per value where nothing else is "
-             "said, one rotation through all devices and the peer (A B C C B A).", "", "| | |", "|---|---|"]
+    lines = [f"# {made.name}", "", f"Made by `bench/publish`; {windows}, {options.rounds} processes per value where nothing else "
+             "is said, one rotation through all devices and the peer (A B C C B A).", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in about if value]
     lines += ["", "The commands, WORK being the folder that `bench/publish -O` names, stand in the README of each folder.", ""]
     if left:
