@@ -113,9 +113,10 @@ class Page:
             self.browser.events.append(self.browser.receive(deadline))
 
     def open(self, path, fragment=""):
-        self.forget()
-        self.call("Page.navigate", url="file://" + os.path.abspath(path) + fragment)
-        self.wait_event("Page.loadEventFired")
+        for url in ("about:blank", "file://" + os.path.abspath(path) + fragment):  # by way of blank: another fragment alone loads nothing
+            self.forget()
+            self.call("Page.navigate", url=url)
+            self.wait_event("Page.loadEventFired")
         self.settle()
 
     def forget(self):

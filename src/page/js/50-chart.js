@@ -89,7 +89,7 @@ function makeFigure(spec) {
   }
   figure.element = make('figure', { id: `figure-${spec.id}`, class: spec.wide ? 'wide' : null, tabindex: '-1' },
     make('h3', {}, spec.title), make('p', { class: 'finding' }, spec.finding), canDraw ? makeLegend(figure) : null,
-    canDraw ? figure.plot : null, make('figcaption', {}, spec.caption, spec.note ? [' ', spec.note] : null), table);
+    canDraw ? figure.plot : null, make('figcaption', {}, spec.caption, spec.note ? [' ', spec.note].flat() : null), table);
   figures.push(figure);
   if (canDraw) watcher.observe(figure.element);
   return figure.element;

@@ -4,6 +4,14 @@
 const OWN = ['reference', 'cpu', 'opencl', 'cuda'];
 const runnerName = (row) => (!present(row.backend) || OWN.includes(row.backend) ? deviceName(row) : `${row.backend} on ${deviceName(row)}`);
 
+const MODES = { train: 'training steps', run: 'whole runs' };
+
+/** Whole runs are timed less exactly: they are drawn where nothing better is. */
+function bestMeasured(rows) {
+  const exact = rows.filter((row) => row.mode !== 'run');
+  return exact.length ? exact : rows;
+}
+
 /** Names of rows of speeds: the case, and what else tells rows of the case apart. */
 function speedGroups(rows) {
   const base = (row) => [row.case, row.batch_size, row.precision, row.mode, row.overrides].join('\n');
@@ -19,7 +27,7 @@ function speedGroups(rows) {
   const differs = (row, column) => new Set(cases.get(row.case).map((other) => String(other[column] ?? ''))).size > 1;
   const label = (row) => {
     const more = [differs(row, 'batch_size') && `batch ${row.batch_size}`, differs(row, 'precision') && row.precision,
-      differs(row, 'mode') && row.mode, differs(row, 'overrides') && row.overrides !== `batch=${row.batch_size}` && row.overrides,
+      differs(row, 'mode') && (MODES[row.mode] || row.mode), differs(row, 'overrides') && row.overrides !== `batch=${row.batch_size}` && row.overrides,
       several.has(base(row)) && row.provider, several.has(base(row)) && differs(row, 'threads') && `${row.threads} threads`].filter((part) => part && present(part));
     return more.length ? `${row.case} \u00b7 ${more.join(', ')}` : String(row.case);
   };
@@ -51,7 +59,7 @@ const SPEED_COLUMNS = ['case', 'device_key', 'machine', 'batch_size', 'samples_p
   'commit', 'repeat'].filter((column) => column !== 'machine' || severalMachines);
 
 function speedFigure(id, rows, column, texts, axis, again) {
-  const known = rows.filter((row) => isNumber(row[column]));
+  const known = bestMeasured(rows).filter((row) => isNumber(row[column]));
   if (!known.length) return null;
   const runners = distinct([...usedDevices(known).filter((name) => known.some((row) => runnerName(row) === name)), ...known.map(runnerName)]);
   const series = runners.map((name) => ({ label: name, style: deviceNames.includes(name) ? deviceLook(name) : { ...look(deviceNames.length + otherRunners.indexOf(name)), hollow: true } }));
@@ -62,6 +70,9 @@ function speedFigure(id, rows, column, texts, axis, again) {
       tip: [`${runnerName(row)}: ${formatOf(column)(row[column])} ${texts.unit}`, `batch ${row.batch_size}, ${row.provider || 'provider unknown'}, n = ${row.n}`] })),
   })).sort((a, b) => Math.max(...b.points.map((p) => p.value)) - Math.max(...a.points.map((p) => p.value)));
   const { shown, note } = firstRows(id, all, again);
+  const measured = new Set(known.map((row) => row.case));
+  const rough = new Set(rows.filter((row) => isNumber(row[column]) && !measured.has(row.case)).map((row) => row.case)).size;
+  const notes = [note, rough > 0 && ` ${count(rough, 'case')} timed in whole runs only: see the table below.`].filter(Boolean);
   const won = winners(all, series);
   const top = all[0], last = all[all.length - 1];
   const best = (row) => Math.max(...row.points.map((p) => p.value));
@@ -70,7 +81,7 @@ function speedFigure(id, rows, column, texts, axis, again) {
     : `${top.label}: ${formatOf(column)(best(top))} ${texts.unit}.`;
   const caption = column === 'samples_per_s' ? `Marks: medians over processes, n = ${spanOf(known, 'n')}; ${intervalWords(known)}. Logarithmic where the axis spans more than a decade.`
     : `Medians over processes, n = ${spanOf(known, 'n')}; ${texts.caption}`;
-  return makeFigure({ id, title: texts.title, finding, legend: deviceLegend(series), caption, note, ...dotPlot(shown, series, axis),
+  return makeFigure({ id, title: texts.title, finding, legend: deviceLegend(series), caption, note: notes, ...dotPlot(shown, series, axis),
     table: { rows: known, columns: ['case', 'device_key', 'batch_size', 'provider', 'n', 'samples_per_s', 'samples_per_s_low', 'samples_per_s_high', 'gflop_per_s', 'pct_peak_flops'], caption: texts.title, table: tables.speeds } });
 }
 
@@ -107,6 +118,7 @@ function compareFigure(rows, again) {
   const perCase = groupBy(known, (row) => row.case);
   const all = known.map((row) => ({
     label: [row.case, perCase.get(row.case).some((other) => other.batch_size !== row.batch_size) && `batch ${row.batch_size}`,
+      ...['phase', 'kind', 'overrides'].map((column) => perCase.get(row.case).some((other) => other[column] !== row[column]) && row[column]),
       arms.length > 1 && `${row.arm_b} / ${row.arm_a}`].filter(Boolean).join(' \u00b7 '),
     value: row.ratio, low: row.ratio_low, high: row.ratio_high, verdict: row.verdict,
     text: `${times(row.ratio)} ${row.verdict || ''}`,

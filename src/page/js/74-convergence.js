@@ -6,7 +6,8 @@ const severalIn = (rows) => new Set(rows.map(deviceName)).size > 1;
 function curveLines(rows, valid, train, band) {
   const named = severalIn(rows);
   const groups = [...groupBy(rows, (row) => `${withOverrides(row)}\n${deviceName(row)}`).values()];
-  groups.sort((a, b) => Number(studyOf.has(a[0].case)) - Number(studyOf.has(b[0].case)));
+  const rank = ([row]) => 1000 * Number(studyOf.has(row.case)) + deviceNames.indexOf(deviceName(row)); // devices agree: first of each
+  groups.sort((a, b) => rank(a) - rank(b));
   const across = view.x === 'seconds' ? 'train_s' : 'epoch';
   return groups.map((group, i) => {
     const name = `${withOverrides(group[0]).replace(`${group[0].lab}/`, '')}${named ? ` on ${deviceName(group[0])}` : ''}`;

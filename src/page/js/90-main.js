@@ -161,7 +161,8 @@ function makeSummary() {
   const runs = tables.speeds.rows.length + tables.outcomes.rows.length;
   const notes = report.notes || [];
   return make('section', { id: 'summary', class: 'summary', 'aria-labelledby': 'h-summary' }, make('h2', { id: 'h-summary', tabindex: '-1', class: 'unseen' }, 'In short'),
-    make('div', { class: 'columns' }, make('div', { class: 'words' }, sentences.map((sentence, i) => make('p', { class: i ? null : 'lead' }, sentence)),
+    make('div', { class: 'columns' }, make('div', { class: 'words' }, sentences.length > 0 && make('p', { class: 'lead' }, sentences[0]),
+      sentences.length > 1 && make('ul', {}, sentences.slice(1).map((sentence) => make('li', {}, sentence))),
       !runs && make('div', { class: 'alert' }, make('p', {}, 'There are no results to show yet. These make some:'), codeBlock('regbench bench size/mlp size/lenet      # how fast'), codeBlock('regbench run size/mlp size/lenet -s 1-3  # what it learns'), codeBlock('regbench report DIR                      # this page again')),
       !canDraw && make('p', { class: 'alert' }, 'This regbench was built without Chart.js (Debian: libjs-chart.js), so the page shows tables and no charts.'),
       notes.length > 0 && make('details', { class: 'notes' }, make('summary', {}, `What to know before trusting it (${notes.length})`), make('ul', {}, notes.map((note) => make('li', {}, note))))), makeDevices()));
