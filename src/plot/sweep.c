@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/statistics.h"
 #include "plot/kinds.h"
 
 /* Numbers in which runs may differ: column of runs.csv, name among the overrides, name for people. */
