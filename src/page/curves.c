@@ -6,7 +6,7 @@
 #include "measure/statistics.h"
 #include "page/outcomes.h"
 
-enum { MOST_POINTS = 120, FEWEST_POINTS = 8, ALL_POINTS = 12000 /* of all curves together */ };
+enum { MOST_POINTS = 120, FEWEST_POINTS = 8, ALL_POINTS = 10000 /* of all curves together */ };
 
 /* Columns of epochs.csv that a point is made of, and where they go. */
 static const struct {
