@@ -44,7 +44,7 @@ static bool is_of(const rb_csv *csv, int i, int id, const rb_row *row) {
 void rb__page_last_epoch(const rb_page_run *run, rb_page_last *out) {
     const rb_csv *csv = epochs_of(run);
     int from, to, found = -1, id = rb_csv_column(csv, "run_id"), at = rb_csv_column(csv, "epoch");
-    double wanted = rb_run_number(run->row, RB_COL(runs, kept_epoch)), last = 0;
+    double wanted = rb_row_number(run->row, RB_COL(runs, kept_epoch)), last = 0;
     *out = (rb_page_last){NAN, NAN, NAN};
     range_of(run->from, run->row, &from, &to);
     for (int i = from; i < to; i++) {

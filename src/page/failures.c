@@ -41,7 +41,7 @@ cleanup:
     return status;
 }
 
-static bool has_target(const rb_row *row) { return isfinite(rb_run_number(row, RB_COL(runs, target_value))); }
+static bool has_target(const rb_row *row) { return isfinite(rb_row_number(row, RB_COL(runs, target_value))); }
 
 static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const rb_row **list) {
     static const struct {

@@ -68,7 +68,7 @@ int rb__page_group_end(const rb_page_run *runs, int from, int n) {
 double rb__page_median(const rb_page_run *runs, int n, int column, double *values) {
     int known = 0;
     for (int i = 0; i < n; i++) {
-        double value = rb_run_number(runs[i].row, column);
+        double value = rb_row_number(runs[i].row, column);
         if (isfinite(value)) values[known++] = value;
     }
     return known ? rb_median(values, known) : NAN;

@@ -106,7 +106,7 @@ static rb_status put_stretch(rb_report *r, const stretch *s) {
         rb__page_set_real(&cells[RB_PAGE_COL(ops, gbyte_per_s)], number_of(s->csv, i, bytes));
         rb__page_set_text(&cells[RB_PAGE_COL(ops, run_id)], rb_csv_at(s->csv, i, id));
     }
-    double step_ns = rb_run_number(s->run, RB_COL(runs, step_wall_ns_median));
+    double step_ns = rb_row_number(s->run, RB_COL(runs, step_wall_ns_median));
     find_peaks(r, s->run, &fma, &triad);
     if (!(moved > 0 && work > 0 && step_ns > 0 && steps > 0)) return RB_OK;
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_roofline);

@@ -128,7 +128,7 @@ static rb_status put_group(rb_report *r, const rb_page_run *all, int n_all, int 
     double median = rb__page_median(all, n, RB_COL(runs, val_acc_final), values), low, high;
     if (isfinite(median)) {
         int known = 0;
-        for (int i = 0; i < n; i++) known += isfinite(rb_run_number(all[i].row, RB_COL(runs, val_acc_final)));
+        for (int i = 0; i < n; i++) known += isfinite(rb_row_number(all[i].row, RB_COL(runs, val_acc_final)));
         rb_median_interval(values, known, 0.95, &low, &high);
         rb__page_set_real(&cells[RB_PAGE_COL(outcomes, val_acc_final)], median);
         rb__page_set_real(&cells[RB_PAGE_COL(outcomes, val_acc_final_low)], low);

@@ -63,8 +63,8 @@ static void put_command(const rb_page_run *which, int n, rb_text *out) {
     put_provider(rb_row_get_text(row, RB_COL(runs, provider)), out);
     put_flag("--quirk", rb_row_get_text(row, RB_COL(runs, quirks)), out);
     if (strcmp(verify, "quick") != 0) put_flag("--verify", verify, out);
-    if (isfinite(rb_run_number(row, RB_COL(runs, target_value))))
-        rb_text_printf(out, " --target %.6g", rb_run_number(row, RB_COL(runs, target_value)));
+    if (isfinite(rb_row_number(row, RB_COL(runs, target_value))))
+        rb_text_printf(out, " --target %.6g", rb_row_number(row, RB_COL(runs, target_value)));
     if (!strcmp(phase, "inference") || !strcmp(phase, "largest-batch")) put_flag("--mode", phase, out);
     if (!run && strcmp(phase, "largest-batch") != 0) rb_text_printf(out, " -r %d", n);
 }

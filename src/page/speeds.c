@@ -7,7 +7,7 @@
 #include "page/internal.h"
 
 static bool is_timed(const rb_row *row) {
-    return rb_run_ok(row) && rb_run_number(row, RB_COL(runs, samples_per_s)) > 0 &&
+    return rb_run_ok(row) && rb_row_number(row, RB_COL(runs, samples_per_s)) > 0 &&
            !*rb_row_get_text(row, RB_COL(runs, arm)); /* of two builds by turns: `compare` is for that */
 }
 
@@ -30,8 +30,8 @@ static int keep_newest(rb_page_run *runs, int n) {
 static const rb_row *nearest(const rb_page_run *runs, int n, double median) {
     const rb_row *best = runs[0].row;
     for (int i = 1; i < n; i++)
-        if (fabs(rb_run_number(runs[i].row, RB_COL(runs, samples_per_s)) - median) <
-            fabs(rb_run_number(best, RB_COL(runs, samples_per_s)) - median))
+        if (fabs(rb_row_number(runs[i].row, RB_COL(runs, samples_per_s)) - median) <
+            fabs(rb_row_number(best, RB_COL(runs, samples_per_s)) - median))
             best = runs[i].row;
     return best;
 }
