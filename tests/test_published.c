@@ -275,7 +275,7 @@ static void tables_are_medians_of_rows(void **state) {
     assert_true(isnan(cell_of("samples_per_s_low"))); /* three values have no 95 % interval */
     assert_true(fabs(cell_of("pct_peak_flops") - 50.615) < 1e-9);
     assert_true(fabs(cell_of("ratio") - 101.23 / 51) < 1e-6); /* the fifth of the nine quotients */
-    assert_has(out, "\"2,5-6\"");                            /* A B, B A, A B */
+    assert_has(out, "\"2,5-6\"");                             /* A B, B A, A B */
     assert_has(out, "\"3-4,7\"");
     assert_int_equal(shell("$R results set --table machines -o csv"), 0);
     assert_true(cell_of("cases") == 1 && cell_of("fma_gflop_per_s") == 410);
