@@ -46,8 +46,10 @@ static void shards_are_the_whole(void **state) {
     assert_int_equal(shell("sh -n " TEST_FOLDER "/../bench/sweep.slurm"), 0);
     assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../bench/sweep.json -d cpu --dry-run -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 1 + 3 * 2 * 3 * 2);
+#ifdef REGBENCH_HAVE_GSL
     assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../bench/search.json -d cpu --dry-run -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 1 + 3);
+#endif
     /* The example script, without Slurm. */
     assert_int_equal(
         shell("for i in 1 2; do REGBENCH=$R SLURM_ARRAY_TASK_ID=$i SLURM_ARRAY_TASK_COUNT=2 sh " TEST_FOLDER
