@@ -27,6 +27,9 @@ function makeSvg(tag, attributes, ...children) {
   return element;
 }
 
+/** A sentence; what stands in `these` is code. */
+const sentence = (text) => String(text).split('`').map((part, i) => (i % 2 ? make('code', {}, part) : part));
+
 const present = (value) => value !== null && value !== undefined && value !== '';
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 const distinct = (values) => [...new Set(values)];
@@ -58,7 +61,8 @@ function fixed(x, decimals) {
   if (!formats.has(decimals)) {
     formats.set(decimals, new Intl.NumberFormat('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
   }
-  return formats.get(decimals).format(x).replace('-', '\u2212');
+  const text = formats.get(decimals).format(x);
+  return /[1-9]/.test(text) ? text.replace('-', '\u2212') : text.replace('-', ''); // what rounds to zero has no sign
 }
 
 const grouped = (x) => (isNumber(x) ? fixed(x, Number.isInteger(x) ? 0 : 2) : String(x));

@@ -94,10 +94,13 @@ function compareValues(a, b) {
   return collator.compare(String(a), String(b));
 }
 
-/** What is the same in every row stands below the table, once. */
+/* Settings; one that is the same in every row stands below the table, once. */
+const SETTINGS = new Set(['batch_size', 'commit', 'detector', 'device_key', 'dirty', 'interval', 'machine', 'mode', 'n', 'n_steps', 'overrides', 'phase',
+  'precision', 'provider', 'seeds', 'series', 'split', 'strategy', 'submit', 'temperature', 'threads', 'verify']);
+
 function isConstant(key, rows) {
   const value = rows[0][key];
-  return present(value) && !COMMANDS.has(key) && String(value).length <= 48 && rows.every((row) => row[key] === value);
+  return present(value) && SETTINGS.has(key) && String(value).length <= 48 && rows.every((row) => row[key] === value);
 }
 
 const FIRST_ROWS = 200;

@@ -98,7 +98,7 @@ function makeFigure(spec) {
 /** "12 of 60 rows are drawn" with the button that draws them all. */
 function limitNote(id, shown, all, what, again) {
   if (shown === all) return null;
-  return make('span', {}, `${shown} of ${count(all, what)} are drawn`, make('span', { class: 'limit' }, '; choose with the filters, or ', make('button', { type: 'button', class: 'link', onclick: () => {
+  return make('span', {}, `${shown} of ${count(all, what)} are drawn`, make('span', { class: 'limit' }, '; choose with the filters, or\u00a0', make('button', { type: 'button', class: 'link', onclick: () => {
     expanded.add(id);
     again();
     const element = byId(`figure-${id}`);
@@ -118,6 +118,7 @@ function dropFigures(within) {
 
 /* Paper: light, in the width of a sheet, with the short tables open. */
 const PAPER_WIDTH = 690;
+const PAPER_HEIGHT = 820; // of a plot, beside which its words must find room on the sheet
 const openedForPrint = [];
 
 function beforePrint() {
@@ -128,6 +129,7 @@ function beforePrint() {
     if (figure.chart) figure.chart.destroy();
     figure.chart = null;
     figure.plot.style.width = `${PAPER_WIDTH}px`;
+    figure.plot.style.height = `${Math.min(figure.spec.height || 320, PAPER_HEIGHT)}px`;
     drawFigure(figure);
     if (!figure.table || figure.table.details.open || figure.table.rows > 12) continue;
     figure.table.fill();
@@ -140,7 +142,10 @@ function afterPrint() {
   if (!printing) return;
   for (const details of openedForPrint.splice(0)) details.open = false;
   delete document.documentElement.dataset.print;
-  for (const figure of figures) figure.plot.style.width = '';
+  for (const figure of figures) {
+    figure.plot.style.width = '';
+    figure.plot.style.height = `${figure.spec.height || 320}px`;
+  }
   setTimeout(() => { printing = false; });
   redrawCharts();
 }
@@ -180,7 +185,7 @@ function makeAxis(values, options, t) {
   if (log) {
     axis.min = options.min || min / (max / min) ** 0.06 / 1.02;
     axis.max = options.max || max * (max / min) ** 0.06 * 1.02;
-    axis.afterBuildTicks = (scale) => {
+    axis.afterBuildTicks = options.ticks ? (scale) => { scale.ticks = options.ticks.map((value) => ({ value })); } : (scale) => {
       const room = scale.isHorizontal() ? scale.chart.width / 80 : scale.chart.height / 40;
       scale.ticks = logTicks(scale.min, scale.max, Math.max(3, Math.floor(room))).map((value) => ({ value }));
     };

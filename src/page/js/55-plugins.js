@@ -159,7 +159,7 @@ const pointWords = {
     });
     const said = new Set();
     for (const [mark, word] of marks) {
-      if (said.has(word)) continue; // the same case on another device: once is enough
+      if (marks.length > 16 && said.has(word)) continue; // the same case on another device: once is enough
       const wide = ctx.measureText(word).width;
       for (const [dx, dy] of [[9, 0], [-9 - wide, 0], [-wide / 2, -13], [-wide / 2, 13], [7, -11], [7, 11], [-7 - wide, -11], [-7 - wide, 11]]) {
         const box = [mark.x + dx, mark.y + dy - 6, mark.x + dx + wide, mark.y + dy + 6];

@@ -67,7 +67,8 @@ function dotPlot(rows, series, axis, options = {}) {
 
 /** The rows that are drawn of many, with the note that says so. */
 function firstRows(id, rows, again, what = 'row') {
-  const shown = expanded.has(id) ? rows : rows.slice(0, MOST_ROWS);
+  const perRow = Math.max(1, ...rows.map((row) => (row.points ? row.points.length : 1)));
+  const shown = expanded.has(id) ? rows : rows.slice(0, perRow > 3 ? MOST_ROWS / 2 : MOST_ROWS);
   return { shown, note: limitNote(id, shown.length, rows.length, what, again) };
 }
 
@@ -151,9 +152,10 @@ function winners(rows, series) {
     if (row.points.length < 2) continue;
     compared++;
     const best = row.points.reduce((a, b) => (b.value > a.value ? b : a));
+    if (row.points.some((point) => point !== best && point.value === best.value)) continue; // nobody has most
     won.set(series[best.series].label, (won.get(series[best.series].label) || 0) + 1);
   }
-  if (!compared) return null;
+  if (!won.size) return null;
   const ordered = [...won].sort((a, b) => b[1] - a[1]);
   return { compared, first: ordered[0][0], n: ordered[0][1], others: ordered.slice(1).map(([name, n]) => `, ${name} in ${n}`).join('') };
 }

@@ -89,6 +89,7 @@ const VERDICTS = {
   faster: { colour: 'up', mark: 'triangle' }, slower: { colour: 'down', mark: 'triangle', rotation: 180 },
   higher: { colour: 'up', mark: 'triangle' }, lower: { colour: 'down', mark: 'triangle', rotation: 180 },
   same: { colour: 'ink', mark: 'rect' }, close: { colour: 'ink', mark: 'rect' },
+  unlike: { colour: 'muted', mark: 'crossRot' }, unpaired: { colour: 'muted', mark: 'cross' },
 };
 const verdictLook = (verdict) => {
   const known = VERDICTS[verdict] || { colour: 'muted', mark: 'circle', hollow: true };
@@ -119,7 +120,7 @@ function compareFigure(rows, again) {
   const all = known.map((row) => ({
     label: [row.case, perCase.get(row.case).some((other) => other.batch_size !== row.batch_size) && `batch ${row.batch_size}`,
       ...['phase', 'kind', 'overrides'].map((column) => perCase.get(row.case).some((other) => other[column] !== row[column]) && row[column]),
-      arms.length > 1 && `${row.arm_b} / ${row.arm_a}`].filter(Boolean).join(' \u00b7 '),
+      severalMachines && row.machine, arms.length > 1 && `${row.arm_b} / ${row.arm_a}`].filter(Boolean).join(' \u00b7 '),
     value: row.ratio, low: row.ratio_low, high: row.ratio_high, verdict: row.verdict,
     text: `${times(row.ratio)} ${row.verdict || ''}`,
     tip: [`${row.arm_b} against ${row.arm_a}: ${times(row.ratio)}${isNumber(row.ratio_low) ? ` (${significant(row.ratio_low)} to ${significant(row.ratio_high)})` : ''}`,
@@ -135,6 +136,9 @@ function compareFigure(rows, again) {
     ...forestPlot(shown, { title: `${arms.length === 1 ? arms[0] : 'ratio'}, times`, format: (x) => `\u00d7${compact(x)}` }, 1),
     table: { rows, columns: ['case', 'arm_a', 'arm_b', 'batch_size', 'n_a', 'n_b', 'samples_per_s_a', 'samples_per_s_b', 'ratio', 'ratio_low', 'ratio_high', 'q_value', 'verdict', 'reason', 'more'], caption: title, table: tables.compare } });
 }
+
+/** At most so many of the values, evenly. */
+const thinned = (values, most) => values.filter((_, i) => i % Math.ceil(values.length / most) === 0);
 
 /** Samples per second over the batch, where a case ran with three or more. */
 function batchFigure(rows, again) {
@@ -153,7 +157,7 @@ function batchFigure(rows, again) {
   return makeFigure({ id: 'batches', title: 'Which batch is enough to fill the device?', legend: legendOf(shown),
     finding: `${lines[0].label}: ${significant(ends[0].y)} samples/s with a batch of ${ends[0].x}, ${significant(ends[ends.length - 1].y)} with ${ends[ends.length - 1].x}.`,
     caption: `Medians over processes, n = ${spanOf(rows, 'n')}; both axes logarithmic.`, note,
-    ...linePlot(shown, { title: 'batch, samples per step', log: true }, { title: 'samples/s', log: true, tip: (y) => significant(y) }),
+    ...linePlot(shown, { title: 'batch, samples per step', log: true, ticks: thinned(distinct(shown.flatMap((line) => line.points.map((p) => p.x))).sort((a, b) => a - b), 8), format: plain }, { title: 'samples/s', log: true, tip: (y) => significant(y) }),
     table: { rows: lines.flatMap((line) => line.rows), columns: ['case', 'device_key', 'batch_size', 'n', 'samples_per_s', 'samples_per_s_low', 'samples_per_s_high'], caption: 'Samples per second over the batch', table: tables.speeds } });
 }
 

@@ -19,7 +19,7 @@ const SECTIONS = [
             { title: '% of own peak', log: false, min: 0 }, again)].filter(Boolean)),
         compareFigure(rowsOf('compare'), again),
         batchFigure(rows, again),
-        rows.length && makeTable(rows, { columns: SPEED_COLUMNS, caption: 'Speed of every case on every device, and how to repeat it', table: tables.speeds }),
+        rows.length && makeTable([...rows].sort((a, b) => (a.mode === 'run') - (b.mode === 'run')), { columns: SPEED_COLUMNS, caption: 'Speed of every case on every device, and how to repeat it', table: tables.speeds }),
       ];
     } },
   { id: 'roofline', title: 'Roofline', tables: ['roofline'], draw: () => [rooflineFigure(rowsOf('roofline'))] },
@@ -163,11 +163,11 @@ function makeSummary() {
   const runs = tables.speeds.rows.length + tables.outcomes.rows.length;
   const notes = report.notes || [];
   return make('section', { id: 'summary', class: 'summary', 'aria-labelledby': 'h-summary' }, make('h2', { id: 'h-summary', tabindex: '-1', class: 'unseen' }, 'In short'),
-    make('div', { class: 'columns' }, make('div', { class: 'words' }, sentences.length > 0 && make('p', { class: 'lead' }, sentences[0]),
-      sentences.length > 1 && make('ul', {}, sentences.slice(1).map((sentence) => make('li', {}, sentence))),
+    make('div', { class: 'columns' }, make('div', { class: 'words' }, sentences.length > 0 && make('p', { class: 'lead' }, sentence(sentences[0])),
+      sentences.length > 1 && make('ul', {}, sentences.slice(1).map((text) => make('li', {}, sentence(text)))),
       !runs && make('div', { class: 'alert' }, make('p', {}, 'There are no results to show yet. These make some:'), codeBlock('regbench bench size/mlp size/lenet      # how fast'), codeBlock('regbench run size/mlp size/lenet -s 1-3  # what it learns'), codeBlock('regbench report DIR                      # this page again')),
       !canDraw && make('p', { class: 'alert' }, 'This regbench was built without Chart.js (Debian: libjs-chart.js), so the page shows tables and no charts.'),
-      notes.length > 0 && make('details', { class: 'notes' }, make('summary', {}, `What to know before trusting it (${notes.length})`), make('ul', {}, notes.map((note) => make('li', {}, note))))), makeDevices()));
+      notes.length > 0 && make('details', { class: 'notes' }, make('summary', {}, `What to know before trusting it (${notes.length})`), make('ul', {}, notes.map((note) => make('li', {}, sentence(note)))))), makeDevices()));
 }
 
 /** Marks the section in sight in the list of contents. */
