@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKSPACE = 256 << 20, CHOICES = 16, LEAST_CHANNELS = 8, LEAST_VERSION = 90000 };
+enum { WORKSPACE = 256 << 20, CHOICES = 16, LEAST_CHANNELS = 4, LEAST_VERSION = 90000 };
 
 static struct {
 #define RB_CUDNN(name, symbol) __typeof__(symbol) *name;
