@@ -158,7 +158,8 @@ with open(here + "/calls", "a") as log:
 with open(here + "/calls") as log:
     turn = sum(line.startswith(side + " ") for line in log)
 case = next(word for word in sys.argv[1:] if "/" in word)
-row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8)
+row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8,
+           device_key=sys.argv[sys.argv.index("-d") + 1], commit=os.environ.get("STUB_COMMIT", "c1") if side == "regbench" else None)
 mode = os.environ.get("STUB_" + side.upper(), "")
 if mode == "absent":
     print("library is not installed", file=sys.stderr)
@@ -167,6 +168,9 @@ if mode == "columns":
     print("a,b")
     print("1,2")
     sys.exit(0)
+if mode.startswith("turn") and turn > int(mode[4:]):
+    os.kill(os.getppid(), 9)
+    sys.exit(1)
 if mode == "killed":
     os.kill(os.getpid(), 9)
 if mode == "fails":
@@ -235,6 +239,41 @@ def test_alternate(top):
     check("alternate: an unknown case: exit 2", code == 2 and not calls and 'did you mean "size/mlp"?' in err, err)
     code, out, err = call(sys.executable, PEERS / "alternate", "size/mlp", "--regbench", top / "nothing")
     check("alternate: no regbench: exit 2, how to build it", code == 2 and "cmake --preset release" in err, err)
+
+    # Two devices: there and back through all three sides, one ratio each.
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 2, "-d", "cpu,opencl:0", "-o", "csv", "--machine", "m")
+    same("alternate: two devices there and back", [(s.split()[0], s[s.index(" -d ") + 4:].split()[0]) for s in calls],
+         [("regbench", "cpu"), ("regbench", "opencl:0"), ("peer", "cpu"), ("peer", "cpu"), ("regbench", "opencl:0"), ("regbench", "cpu")])
+    same("alternate: a ratio per device", [(r["device"], r["regbench_samples_per_s"], r["ratio"], r["rounds"]) for r in table(out)],
+         [("cpu", "300", "3", "2"), ("opencl:0", "150", "1.5", "2")])
+    check("alternate: the machine's name goes to both sides", all("--machine m" in s for s in calls), calls)
+    same("alternate: who else used the cores is noted", len((folder / "load.csv").read_text().splitlines()), 7)
+    check("alternate: a device twice: exit 2", alternate("size/mlp", "-d", "cpu,cpu")[0] == 2)
+
+    # Killed before the fourth value, half a line at the end: --resume measures what is missing and nothing else.
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 3, STUB_PEER="turn1", STUB_REGBENCH="turn2")
+    check("alternate: killed", code == -9 and len(calls) == 3, (code, calls))
+    with open(folder / "runs.csv", "a") as file:
+        file.write("1,half a row")
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder)
+    check("alternate: rows and no --resume: exit 2, nothing lost",
+          code == 2 and not calls and len(table((folder / "runs.csv").read_text())) == 3, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "-o", "csv")
+    same("alternate: resumed: what is missing", [s.split()[0] for s in calls], ["peer", "regbench", "regbench", "peer"])
+    check("alternate: resumed: the peer keeps its variant, nothing is verified again",
+          all("--layout good" in s for s in calls if s.startswith("peer")) and not any("quick" in s for s in calls), calls)
+    rows = table((folder / "runs.csv").read_text())
+    same("alternate: resumed: every value once", [(r["commit"], r["status"]) for r in rows],
+         [("c1", "ok"), ("", "ok"), ("", "ok"), ("c1", "ok"), ("c1", "ok"), ("", "ok")])
+    same("alternate: resumed: rounds", table(out)[0]["rounds"] if table(out) else err, "3")
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "-o", "csv")
+    check("alternate: resumed when done: the same table, no process", code == 0 and not calls and table(out)[0]["rounds"] == "3", err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "--quick")
+    check("alternate: resumed otherwise: exit 2, names the file", code == 2 and "settings.json" in err and not calls, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 4, "-O", folder, "--resume", STUB_COMMIT="c2")
+    check("alternate: resumed by another build: fails", code == 2 and "another build" in err, err)
+    check("alternate: --resume without a folder: exit 2", call(sys.executable, PEERS / "alternate", "size/mlp", "--resume",
+                                                               "--regbench", stubs["regbench"])[0] == 2)
 
     # The real program takes the flags that it is given.
     (top / "calls").write_text("")

@@ -39,24 +39,20 @@ void rb_target_note(const rb_target *t, rb_row *row) {
 /* --- in the parent --------------------------------------------------------------------------------------------------
  */
 
-static double value_of(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : (double)NAN;
-}
-
 static bool same_group(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, dataset),
                                   RB_COL(runs, overrides)};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return value_of(a, RB_COL(runs, target_value)) == value_of(b, RB_COL(runs, target_value));
+    return rb_row_number(a, RB_COL(runs, target_value)) == rb_row_number(b, RB_COL(runs, target_value));
 }
 
 /* Ended by itself, with a target: what failed or was interrupted says nothing about when. */
 static bool counts(const rb_row *row) {
     rb_status word = rb_status_from_word(rb_row_get_text(row, RB_COL(runs, status)));
-    if (isnan(value_of(row, RB_COL(runs, target_value)))) return false;
-    if (value_of(row, RB_COL(runs, target_reached)) == 1 && isnan(value_of(row, RB_COL(runs, epochs_to_target))))
+    if (isnan(rb_row_number(row, RB_COL(runs, target_value)))) return false;
+    if (rb_row_number(row, RB_COL(runs, target_reached)) == 1 &&
+        isnan(rb_row_number(row, RB_COL(runs, epochs_to_target))))
         return false; /* reached before its checkpoint: when, the resumed run does not know */
     return word == RB_OK || word == RB_DIVERGED || word == RB_UNEXPECTED;
 }
@@ -66,8 +62,8 @@ static bool counts(const rb_row *row) {
 static double median(const rb_row *const *group, int n, int column, const double *end, bool *seen, double *times) {
     for (int i = 0; i < n; i++) {
         bool diverged = !strcmp(rb_row_get_text(group[i], RB_COL(runs, status)), rb_status_word(RB_DIVERGED));
-        seen[i] = value_of(group[i], RB_COL(runs, target_reached)) == 1;
-        times[i] = seen[i] ? value_of(group[i], column) : diverged ? INFINITY : end[i];
+        seen[i] = rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
+        times[i] = seen[i] ? rb_row_number(group[i], column) : diverged ? INFINITY : end[i];
     }
     return rb_survival_median(times, seen, n);
 }
@@ -79,17 +75,17 @@ static void summarize(const rb_row *const *group, int n, double *end, bool *seen
     rb_row_begin(out, RB_TABLE_tta);
     for (size_t i = 0; i < sizeof to / sizeof *to; i++) rb_row_text(out, to[i], rb_row_get_text(group[0], copied[i]));
     for (int i = 0; i < n; i++) {
-        double seconds = value_of(group[i], RB_COL(runs, tta_train_s));
-        reached += value_of(group[i], RB_COL(runs, target_reached)) == 1;
-        if (isfinite(seconds)) times[known++] = seconds / value_of(group[i], RB_COL(runs, epochs_to_target));
-        end[i] = value_of(group[i], RB_COL(runs, epochs_run));
+        double seconds = rb_row_number(group[i], RB_COL(runs, tta_train_s));
+        reached += rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
+        if (isfinite(seconds)) times[known++] = seconds / rb_row_number(group[i], RB_COL(runs, epochs_to_target));
+        end[i] = rb_row_number(group[i], RB_COL(runs, epochs_run));
     }
-    rb_row_real(out, RB_COL(tta, target_value), value_of(group[0], RB_COL(runs, target_value)));
+    rb_row_real(out, RB_COL(tta, target_value), rb_row_number(group[0], RB_COL(runs, target_value)));
     rb_row_int(out, RB_COL(tta, n), n);
     rb_row_int(out, RB_COL(tta, reached), reached);
     if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
     rb_row_real(out, RB_COL(tta, epochs_to_target), median(group, n, RB_COL(runs, epochs_to_target), end, seen, times));
-    for (int i = 0; i < n; i++) end[i] = value_of(group[i], RB_COL(runs, duration_s));
+    for (int i = 0; i < n; i++) end[i] = rb_row_number(group[i], RB_COL(runs, duration_s));
     rb_row_real(out, RB_COL(tta, tta_train_s), median(group, n, RB_COL(runs, tta_train_s), end, seen, times));
     rb_row_real(out, RB_COL(tta, tta_total_s), median(group, n, RB_COL(runs, tta_total_s), end, seen, times));
 }
