@@ -86,7 +86,7 @@ static rb_status run_all(rb_recorder *r, const rb_matrix *m, rb_study_results *s
         const rb_item *item = &m->items[i];
         if (item->study) {
             RB_TRY(rb_study_run(r, item, index, total, studies));
-            index += rb_study_runs(item->study, rb_budget(r->o));
+            index += rb_study_mine(r->o, item);
             continue;
         }
         /* Seeds of a case on a device follow each other: the first one that is right speaks for all. */

@@ -66,6 +66,7 @@ const char *rb__page_text_at(const rb_report *r, rb_page_table table, int row, i
 double rb__page_number_at(const rb_report *r, rb_page_table table, int row, int column);    /* NaN where it is none */
 void rb__page_set_int(rb_page_cell *cell, int64_t value);
 void rb__page_set_real(rb_page_cell *cell, double value);      /* NaN and infinities leave it empty */
+void rb__page_set_number(rb_page_cell *cell, double value);    /* a whole number as such */
 void rb__page_set_text(rb_page_cell *cell, const char *value); /* "" and NULL leave it empty; kept by reference */
 void rb__page_set_cell(rb_page_cell *cell, const rb_cell *value);
 /* A copy in the report's arena; "" where memory ran out, which rb__page_status tells. */
@@ -91,8 +92,11 @@ typedef enum rb_page_file {
 typedef struct rb_page_session {
     char *dir;
     rb_runs runs;
-    rb_csv csv[RB_PAGE_FILES];              /* one that is absent has no rows */
-    int *by_id;                             /* (runs.n) rows of runs in the order of their run_id */
+    rb_csv csv[RB_PAGE_FILES];    /* one that is absent has no rows */
+    int *by_id;                   /* (runs.n) rows of runs in the order of their run_id */
+    int *epochs_from, *epochs_to; /* (runs.n) where rows of epochs begin and end for each run; equal: there are none */
+    const char **study;           /* (runs.n) that decided on the run by a search; NULL = none */
+    int unfinished;               /* runs with epochs and no row in runs */
     char *id, *machine, *command, *started; /* of session.json; NULL where it does not tell */
 } rb_page_session;
 
@@ -135,8 +139,12 @@ int rb__page_group_end(const rb_page_run *runs, int from, int n);
 /* Median of the runs' finite values of a column; NaN where there are none. `values` has room for n. */
 double rb__page_median(const rb_page_run *runs, int n, int column, double *values);
 bool rb__page_as_foreseen(const rb_row *row); /* not ok, but what its case expects */
-/* The command that does it again, in the arena; NULL for what another program did. `n`: processes, or 1. */
-const char *rb__page_repeat(rb_report *r, const rb_row *row, int n);
+bool rb__page_is_peer(const rb_row *row);     /* another library's, timed beside ours by bench/peers/alternate */
+/* The command that does such runs (n: of one kind, each with its seed) again, in the arena; NULL for what another
+ * program did. */
+const char *rb__page_repeat(rb_report *r, const rb_page_run *runs, int n);
+/* The study that decided on the run, where nobody can ask for it alone; else NULL. */
+const char *rb__page_study_of(const rb_page_run *run);
 
 /* --- sections: each fills its tables ---------------------------------------------------------------------------------
  */

@@ -171,6 +171,46 @@ const rb_row *rb__page_find_run(const rb_page_session *s, const char *run_id) {
     return *run_id && !strcmp(id_of(row), run_id) ? row : NULL;
 }
 
+/* Rows of one run follow each other, but for one that was interrupted while others ran. */
+static rb_status find_epochs(const rb_report *r, rb_page_session *s) {
+    const rb_csv *csv = &s->csv[RB_PAGE_EPOCHS];
+    int id = rb_csv_column(csv, "run_id");
+    s->epochs_from = calloc((size_t)s->runs.n + 1, sizeof *s->epochs_from);
+    s->epochs_to = calloc((size_t)s->runs.n + 1, sizeof *s->epochs_to);
+    if (!s->epochs_from || !s->epochs_to) return rb_fail(RB_MEMORY, "out of memory for the epochs of %s", s->dir);
+    for (int from = 0, to; from < csv->n_rows && id >= 0; from = to) {
+        for (to = from + 1; to < csv->n_rows && !strcmp(rb_csv_at(csv, to, id), rb_csv_at(csv, from, id));) to++;
+        const rb_row *row = rb__page_find_run(s, rb_csv_at(csv, from, id));
+        if (!row) {
+            bool copy = false;
+            for (int k = 0; k < r->n_sessions && !copy; k++)
+                copy = rb__page_find_run(&r->sessions[k], rb_csv_at(csv, from, id)) != NULL;
+            s->unfinished += !copy;
+            continue;
+        }
+        ptrdiff_t i = row - s->runs.rows;
+        if (s->epochs_to[i] == 0) s->epochs_from[i] = from;
+        s->epochs_to[i] = to;
+    }
+    return RB_OK;
+}
+
+/* Runs of grids and lists have names that can be asked for; what a search tried can only be searched for again. */
+static rb_status find_studies(rb_page_session *s) {
+    const rb_csv *csv = &s->csv[RB_PAGE_TRIALS];
+    s->study = calloc((size_t)s->runs.n + 1, sizeof *s->study);
+    if (!s->study) return rb_fail(RB_MEMORY, "out of memory for the trials of %s", s->dir);
+    for (int i = 0; i < csv->n_rows; i++) {
+        const char *strategy = rb_csv_get(csv, i, "strategy"), *study = rb_csv_get(csv, i, "study");
+        const rb_row *row = rb__page_find_run(s, rb_csv_get(csv, i, "run_id"));
+        if (row && *study && strcmp(strategy, "list") != 0 && strcmp(strategy, "grid") != 0)
+            s->study[row - s->runs.rows] = study;
+    }
+    return RB_OK;
+}
+
+const char *rb__page_study_of(const rb_page_run *run) { return run->from->study[run->row - run->from->runs.rows]; }
+
 /* --- copies ---------------------------------------------------------------------------------------------------------
  */
 
@@ -215,6 +255,9 @@ static void free_session(rb_page_session *s) {
     for (int f = 0; f < RB_PAGE_FILES; f++) rb_csv_free(&s->csv[f]);
     free(s->dir);
     free(s->by_id);
+    free(s->study);
+    free(s->epochs_from);
+    free(s->epochs_to);
     free(s->id);
     free(s->machine);
     free(s->command);
@@ -259,6 +302,11 @@ static rb_status read_session(rb_report *r, rb_page_session *s, const char *fold
     RB_TRY(sort_ids(s));
     RB_TRY(read_description(s));
     for (int f = 0; f < RB_PAGE_FILES; f++) RB_TRY(read_file(r, s, (rb_page_file)f));
+    RB_TRY(find_epochs(r, s));
+    RB_TRY(find_studies(s));
+    if (s->unfinished)
+        rb__page_note(r, "%s: %d run%s began and did not come to an end; what they recorded is left out.", s->dir,
+                      s->unfinished, s->unfinished == 1 ? "" : "s");
 cleanup:
     return status;
 }

@@ -5,7 +5,12 @@
 #include "page/internal.h"
 
 rb_status rb_report_read(const char *const *paths, int n, const char *title, rb_report **out) {
-    static rb_status (*const sections[])(rb_report * r) = {rb__page_sessions_table};
+    static rb_status (*const sections[])(rb_report *
+                                         r) = {rb__page_sessions_table, rb__page_devices, rb__page_environment,
+                                               rb__page_speeds,         rb__page_ops,     rb__page_compared,
+                                               rb__page_outcomes,       rb__page_effects, rb__page_history,
+                                               rb__page_studies,        rb__page_tta,     rb__page_failures,
+                                               rb__page_summary};
     rb_status status = RB_OK;
     rb_report *r = calloc(1, sizeof *r);
     if (!r) return rb_fail(RB_MEMORY, "out of memory for a report");

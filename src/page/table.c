@@ -116,6 +116,13 @@ void rb__page_set_real(rb_page_cell *cell, double value) {
     cell->u.r = value;
 }
 
+void rb__page_set_number(rb_page_cell *cell, double value) {
+    if (fabs(value) < 9e15 && value == rint(value))
+        rb__page_set_int(cell, (int64_t)value);
+    else
+        rb__page_set_real(cell, value);
+}
+
 void rb__page_set_text(rb_page_cell *cell, const char *value) {
     if (!value || !*value) return;
     cell->type = RB_CELL_TEXT;
