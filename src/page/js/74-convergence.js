@@ -111,7 +111,7 @@ function outcomeFigure(rows, again) {
   const all =
     known
       .map((row) => ({
-        label: [withOverrides(row), named && deviceName(row)].filter(Boolean).join(' \u00b7 '),
+        label: joined([withOverrides(row), named && deviceName(row)]),
         row,
         study: studyOf.has(row.case),
         points: [

@@ -19,7 +19,7 @@ function effectFigure(lab, rows, again) {
   const named = severalIn(known);
   const all = known
                 .map((row) => ({
-                  label: [row.arm, named && deviceName(row)].filter(Boolean).join(' \u00b7 '),
+                  label: joined([row.arm, named && deviceName(row)]),
                   value: row.change * scale,
                   low: isNumber(row.low) ? row.low * scale : null,
                   high: isNumber(row.high) ? row.high * scale : null,
@@ -113,12 +113,12 @@ function attackFigure(attack, rows, again) {
     ...groupBy(known, (row) => [row.case, deviceName(row), row.temperature, row.detector, row.n_steps].join('\n'))
       .values()
   ].map((group, i) => {
-    const name =
+    const name = joined(
       [
         String(group[0].case).replace(`${group[0].lab}/`, ''),
         temperatures && group[0].temperature !== 1 && `T = ${group[0].temperature}`, named && deviceName(group[0])
-      ].filter(Boolean)
-        .join(', ');
+      ],
+      ', ');
     return {
       label: name,
       group: name,
