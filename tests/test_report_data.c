@@ -290,7 +290,7 @@ static void several_machines(void **state) {
     made_write(base, "a", "peaks.csv",
                "schema_version,device_key,fma_gflop_per_s,triad_gbyte_per_s,drifted\n1,cpu,100,10,\n1,cpu,90,11,1\n");
     made_begin(base, "b", &csv);
-    made_arm(&csv, (made){.machine = "two"}, 100, 10);
+    made_arm(&csv, (made){.machine = "two", .dirty = 1}, 100, 10);
     made_write(base, "b", "runs.csv", csv.data);
     made_write(
         base, "b", "env.csv",
@@ -308,6 +308,9 @@ static void several_machines(void **state) {
     assert_true(cJSON_IsNull(page_cell(data, "devices", two, "fma_gflop_per_s")));
     assert_string_equal(page_text(data, "devices", two, "driver"), "driver 7");
     assert_int_equal(page_rows(data, "environment"), 2); /* stable facts, once */
+    assert_says(data, "notes", "The peak of cpu of one changed by more than 5 %");
+    assert_says(data, "notes", "10 of 20 runs come from a build whose source differed from its commit");
+    assert_false(page_says(data, "notes", "were not checked"));
     cJSON_Delete(data);
 }
 

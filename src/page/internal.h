@@ -162,6 +162,7 @@ rb_status rb__page_studies(rb_report *r); /* trials, attacks */
 rb_status rb__page_tta(rb_report *r);
 rb_status rb__page_failures(rb_report *r);
 rb_status rb__page_summary(rb_report *r);
+rb_status rb__page_doubts(rb_report *r); /* notes */
 
 /* The page with its placeholders {{title}} and {{data}}. */
 const char *rb__page_template(size_t *bytes);
