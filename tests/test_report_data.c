@@ -88,6 +88,12 @@ static void speeds_agree_with_the_csv(void **state) {
     }
     assert_string_equal(page_text(data, "speeds", 2, "repeat"),
                         "regbench bench size/mlp -d opencl:0 --provider own -r 10");
+    /* A peak that drifted makes both doubtful: who is first, and what share of it was reached. */
+    assert_false(page_says(data, "summary", "doubted"));
+    made_write(base, "two", "peaks.csv", "schema_version,device_key,fma_gflop_per_s,drifted\n1,cpu,100,1\n");
+    cJSON *doubtful = page_of(base);
+    assert_says(doubtful, "summary", "1 of these rankings is to be doubted");
+    cJSON_Delete(doubtful);
     /* The cpu is what others are compared with; the ratio is the median of all quotients. */
     assert_int_equal(page_rows(data, "compare"), 1);
     assert_string_equal(page_text(data, "compare", 0, "arm_a"), "cpu");
@@ -335,6 +341,21 @@ static void ops_and_roofline(void **state) {
     /* 15000 ns x 40 + 5000 ns x 20 = 700,000 FLOPs and 100,000 bytes in 10 steps; 70,000 FLOPs in 2000 ns. */
     assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 7);
     assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 35);
+    cJSON_Delete(data);
+    /* Rows of today say it themselves. */
+    made_begin(base, "ops", &csv);
+    made_row(&(made){.speed = 1000}, &row);
+    rb_row_text(&row, RB_COL(runs, run_id), "p-0001");
+    rb_row_int(&row, RB_COL(runs, step_wall_ns_median), 2000);
+    rb_row_real(&row, RB_COL(runs, step_mflop), 0.08);
+    rb_row_real(&row, RB_COL(runs, step_mbyte), 0.02);
+    rb_csv_row(&row, &csv);
+    rb_row_end(&row);
+    made_write(base, "ops", "runs.csv", csv.data);
+    data = page_of(base);
+    assert_int_equal(page_rows(data, "roofline"), 1);
+    assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 4);
+    assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 40);
     cJSON_Delete(data);
 }
 

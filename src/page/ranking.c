@@ -32,6 +32,15 @@ static bool above(const rb_report *r, int a, int b) {
            NUMBER(a, samples_per_s_low) > NUMBER(b, samples_per_s_high);
 }
 
+/* The device's peak changed by more than 5 % during a session: 1 in the table of devices. */
+static bool has_drifted(const rb_report *r, const char *machine, const char *key) {
+    for (int d = 0; d < r->tables[RB_PAGE_devices].n; d++)
+        if (!strcmp(rb__page_text_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, machine)), machine) &&
+            !strcmp(rb__page_text_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, device_key)), key))
+            return rb__page_number_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, drifted)) == 1;
+    return false;
+}
+
 /* What came of one contest. */
 typedef struct contest {
     int winner, second; /* rows; winner -1: not told apart */
@@ -87,7 +96,7 @@ static void tell_winner(rb_report *r, const contest *c, rb_text *s) {
 /* Rows of speeds stand by case, so contests of all machines do. */
 static void tell_contests(rb_report *r, rb_text *s) {
     enum { MOST = 8 };
-    int n = r->tables[RB_PAGE_speeds].n, told = 0, apart = 0, alike = 0, few = 0;
+    int n = r->tables[RB_PAGE_speeds].n, told = 0, doubtful = 0, alike = 0, few = 0;
     bool *done = calloc((size_t)n + 1, sizeof *done);
     if (!done) {
         r->memory = true;
@@ -98,7 +107,8 @@ static void tell_contests(rb_report *r, rb_text *s) {
         contest c = hold(r, i, done);
         if (c.devices < 2) continue;
         if (c.winner >= 0) {
-            apart++;
+            doubtful += has_drifted(r, TEXT(c.winner, machine), TEXT(c.winner, device_key)) ||
+                        has_drifted(r, TEXT(c.second, machine), TEXT(c.second, device_key));
             if (told++ < MOST) tell_winner(r, &c, s);
         } else if (c.few)
             few++;
@@ -106,6 +116,12 @@ static void tell_contests(rb_report *r, rb_text *s) {
             alike++;
     }
     if (told > MOST) rb_text_printf(s, "%d more cases have a fastest device: see the table of speeds. ", told - MOST);
+    if (doubtful)
+        rb_text_printf(
+            s,
+            "%d of these rankings %s to be doubted: the peak of one of the devices changed by more than 5 %% "
+            "during a session. ",
+            doubtful, doubtful == 1 ? "is" : "are");
     if (alike)
         rb_text_printf(s, "In %d case%s no device is fastest: the intervals overlap. ", alike, rb__page_plural(alike));
     if (few)
@@ -184,6 +200,14 @@ static void tell_shares(rb_report *r, rb_text *s) {
             if (low < 0 || share < NUMBER(low, pct_peak_flops)) low = i;
         }
         if (n == 0) continue;
+        if (has_drifted(r, machine, key)) {
+            rb_text_printf(s,
+                           "What share of its peak %s of %s reaches is not told: the peak changed by more than 5 %% "
+                           "during a session.",
+                           key, machine);
+            rb__page_say(r, s);
+            continue;
+        }
         rb_text_printf(s,
                        "%s of %s reaches %.0f %% of its own measured peak at %s (batch %.0f, median of %.0f process%s)",
                        key, machine, NUMBER(high, pct_peak_flops), TEXT(high, case), NUMBER(high, batch_size),
