@@ -1,5 +1,5 @@
 /* summary.c: the report in words. Nothing is claimed but what the tables show, and nothing without how many values it
- * rests on: a device is called faster only where both medians have a 95 % interval and these lie apart. */
+ * rests on. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
