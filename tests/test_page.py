@@ -356,7 +356,7 @@ def test_partial(chromium):
 def test_no_chart(chromium):
     page = chromium.page()
     page.open(page_file("plain", page_data.full(), chart=False))
-    check("without Chart.js: it says so", "without Chart.js" in page.run("byId('main').textContent"))
+    check("without Chart.js: it says so", "built without Chart.js" in page.run("byId('main').textContent"))
     page.settle()
     same("and shows the tables", page.run("[document.querySelectorAll('canvas').length, document.querySelectorAll('table').length > 15]"), [0, True])
     fits("without Chart.js", page, (360, 1280))
@@ -396,18 +396,20 @@ def test_large(chromium):
 
 def test_print(chromium):
     page = chromium.page(1280, dark=True)
-    page.open(page_file("full", page_data.full()))
+    page.open(page_file("paper", page_data.full(30)))
     undrawn = page.run("figures.filter((f) => !f.chart).length")
     check("before printing not all is drawn", undrawn > 0)
     pdf = page.pdf()
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
-    check("a PDF of several pages", pdf.startswith(b"%PDF") and 5 < pages < 40, pages)
+    check("a PDF of several pages", pdf.startswith(b"%PDF") and 5 < pages < 60, pages)
     page.run("""window.seen = []; addEventListener('beforeprint', () => { seen = [figures.filter((f) => !f.chart).length, theme().ground,
-        Math.max(...figures.map((f) => f.plot.clientWidth)), document.querySelectorAll('.as-table[open]').length]; })""")
+        Math.max(...figures.map((f) => f.plot.clientWidth)), document.querySelectorAll('.as-table[open]').length];
+        window.tallest = Math.max(...figures.map((f) => f.plot.clientHeight)), window.doubts = document.querySelector('.notes').open; })""")
     page.pdf()
     undrawn, ground, width, opened = page.run("seen")
     same("on paper: every chart is drawn, on white", [undrawn, ground], [0, "#ffffff"])
-    check("in its width, with the short tables", width <= 700 and opened > 2, [width, opened])
+    check("in the width of a sheet, with short tables open", width <= 700 and opened > 0, [width, opened])
+    check("with the doubts; no plot taller than a sheet", page.run("tallest < 900") and page.run("doubts"))
     page.settle()
     same("afterwards all is as before", page.run("[theme().ground, document.querySelectorAll('.as-table[open]').length, 'print' in document.documentElement.dataset]"), ["#15171a", 0, False])
     drawn("after printing", page, 15)
