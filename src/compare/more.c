@@ -52,5 +52,9 @@ void rb_more_command(const rb_arms *arms, const rb_entry *a, const rb_entry *b, 
     if (*device_b && strcmp(device_a, device_b) != 0) rb_text_printf(out, ",%s", device_b);
     if (batch->type == RB_CELL_INT) rb_text_printf(out, " -B %lld", (long long)batch->u.i);
     add_overrides(rb_row_get_text(a->row, RB_COL(runs, overrides)), out);
+    /* The only backend with a choice; its default needs no words. */
+    const char *submit = rb_row_get_text(a->row, RB_COL(runs, submit));
+    if (!builds && !strncmp(device_a, "cuda", 4) && !strcmp(device_a, device_b) && *submit && strcmp(submit, "graph"))
+        rb_text_printf(out, " --submit %s", submit);
     rb_text_printf(out, " -r %d", repetitions);
 }
