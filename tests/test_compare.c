@@ -420,7 +420,7 @@ static void bad_files(void **state) {
     made_write(dir, "s", "runs.csv",
                "schema_version,status,case,device_key,workload_hash,samples_per_s,of_2030\n1,ok,a/b,cpu,aa,12.5,x\n");
     assert_int_equal(read_session("s/runs.csv", &r), RB_OK);
-    assert_true(rb_run_number(&r.rows[0], RB_COL(runs, samples_per_s)) == 12.5);
+    assert_true(rb_row_number(&r.rows[0], RB_COL(runs, samples_per_s)) == 12.5);
     rb_runs_free(&r);
     free(good);
 }
@@ -456,8 +456,8 @@ static void google_benchmark(void **state) {
     assert_int_equal(read_session("g/a.json", &r), RB_OK);
     assert_int_equal(r.n, 3);
     assert_string_equal(rb_row_get_text(&r.rows[0], RB_COL(runs, case)), "mlp/cpu/512");
-    assert_true(fabs(rb_run_number(&r.rows[0], RB_COL(runs, samples_per_s)) - 400) < 1e-9); /* 1 / median 2.5 ms */
-    assert_true(rb_run_number(&r.rows[1], RB_COL(runs, samples_per_s)) == 75600.5);
+    assert_true(fabs(rb_row_number(&r.rows[0], RB_COL(runs, samples_per_s)) - 400) < 1e-9); /* 1 / median 2.5 ms */
+    assert_true(rb_row_number(&r.rows[1], RB_COL(runs, samples_per_s)) == 75600.5);
     assert_string_equal(rb_row_get_text(&r.rows[0], RB_COL(runs, workload_hash)), "");
     assert_string_equal(rb_row_get_text(&r.rows[1], RB_COL(runs, workload_hash)), "0011223344aa");
     assert_string_equal(rb_row_get_text(&r.rows[1], RB_COL(runs, verify)), "quick");

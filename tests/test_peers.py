@@ -158,7 +158,8 @@ with open(here + "/calls", "a") as log:
 with open(here + "/calls") as log:
     turn = sum(line.startswith(side + " ") for line in log)
 case = next(word for word in sys.argv[1:] if "/" in word)
-row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8)
+row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8,
+           device_key=sys.argv[sys.argv.index("-d") + 1], commit=os.environ.get("STUB_COMMIT", "c1") if side == "regbench" else None)
 mode = os.environ.get("STUB_" + side.upper(), "")
 if mode == "absent":
     print("library is not installed", file=sys.stderr)
@@ -167,6 +168,9 @@ if mode == "columns":
     print("a,b")
     print("1,2")
     sys.exit(0)
+if mode.startswith("turn") and turn > int(mode[4:]):
+    os.kill(os.getppid(), 9)
+    sys.exit(1)
 if mode == "killed":
     os.kill(os.getpid(), 9)
 if mode == "fails":
@@ -217,6 +221,13 @@ def test_alternate(top):
     check("alternate: -B goes to both sides", len(calls) == 4 and all("-B 64" in line for line in calls), calls)
     check("alternate: a table", out.startswith("| case") and len(out.splitlines()) == 4 and "| 9.000" in out, out)
 
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 1, "-d", "cuda", "--peer-device", "cuda:0", "--peer",
+                                              "torch-graph-tf32", "--flags", "--submit eager --provider own")
+    check("alternate: devices of both sides", code == 0 and "-d cuda -r 1" in calls[0] and "-d cuda:0" in calls[1], calls)
+    check("alternate: the peer's mode", "--mode graph --tf32" in calls[1], calls)
+    check("alternate: --flags are regbench's alone",
+          "--submit eager --provider own" in calls[0] and "--submit" not in calls[1], calls)
+
     code, out, err, calls, folder = alternate("size/mlp", "-n", 2, STUB_PEER="absent")
     same("alternate: library absent: exit 77", code, 77)
     check("alternate: library absent: its line", "library is not installed" in err, err)
@@ -235,6 +246,41 @@ def test_alternate(top):
     check("alternate: an unknown case: exit 2", code == 2 and not calls and 'did you mean "size/mlp"?' in err, err)
     code, out, err = call(sys.executable, PEERS / "alternate", "size/mlp", "--regbench", top / "nothing")
     check("alternate: no regbench: exit 2, how to build it", code == 2 and "cmake --preset release" in err, err)
+
+    # Two devices: there and back through all three sides, one ratio each.
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 2, "-d", "cpu,opencl:0", "-o", "csv", "--machine", "m")
+    same("alternate: two devices there and back", [(s.split()[0], s[s.index(" -d ") + 4:].split()[0]) for s in calls],
+         [("regbench", "cpu"), ("regbench", "opencl:0"), ("peer", "cpu"), ("peer", "cpu"), ("regbench", "opencl:0"), ("regbench", "cpu")])
+    same("alternate: a ratio per device", [(r["device"], r["regbench_samples_per_s"], r["ratio"], r["rounds"]) for r in table(out)],
+         [("cpu", "300", "3", "2"), ("opencl:0", "150", "1.5", "2")])
+    check("alternate: the machine's name goes to both sides", all("--machine m" in s for s in calls), calls)
+    same("alternate: who else used the cores is noted", len((folder / "load.csv").read_text().splitlines()), 7)
+    check("alternate: a device twice: exit 2", alternate("size/mlp", "-d", "cpu,cpu")[0] == 2)
+
+    # Killed before the fourth value, half a line at the end: --resume measures what is missing and nothing else.
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 3, STUB_PEER="turn1", STUB_REGBENCH="turn2")
+    check("alternate: killed", code == -9 and len(calls) == 3, (code, calls))
+    with open(folder / "runs.csv", "a") as file:
+        file.write("1,half a row")
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder)
+    check("alternate: rows and no --resume: exit 2, nothing lost",
+          code == 2 and not calls and len(table((folder / "runs.csv").read_text())) == 3, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "-o", "csv")
+    same("alternate: resumed: what is missing", [s.split()[0] for s in calls], ["peer", "regbench", "regbench", "peer"])
+    check("alternate: resumed: the peer keeps its variant, nothing is verified again",
+          all("--layout good" in s for s in calls if s.startswith("peer")) and not any("quick" in s for s in calls), calls)
+    rows = table((folder / "runs.csv").read_text())
+    same("alternate: resumed: every value once", [(r["commit"], r["status"]) for r in rows],
+         [("c1", "ok"), ("", "ok"), ("", "ok"), ("c1", "ok"), ("c1", "ok"), ("", "ok")])
+    same("alternate: resumed: rounds", table(out)[0]["rounds"] if table(out) else err, "3")
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "-o", "csv")
+    check("alternate: resumed when done: the same table, no process", code == 0 and not calls and table(out)[0]["rounds"] == "3", err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 3, "-O", folder, "--resume", "--quick")
+    check("alternate: resumed otherwise: exit 2, names the file", code == 2 and "settings.json" in err and not calls, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 4, "-O", folder, "--resume", STUB_COMMIT="c2")
+    check("alternate: resumed by another build: fails", code == 2 and "another build" in err, err)
+    check("alternate: --resume without a folder: exit 2", call(sys.executable, PEERS / "alternate", "size/mlp", "--resume",
+                                                               "--regbench", stubs["regbench"])[0] == 2)
 
     # The real program takes the flags that it is given.
     (top / "calls").write_text("")
@@ -295,6 +341,78 @@ def test_library(name):
                                  float(rows[0]["model_mflop_per_sample"]) / 1e3) < 1e-9)
 
 
+class NoGraph:
+    """torch.cuda as far as GraphTrainer uses it: a graph does over what was captured into it."""
+
+    def __init__(self):
+        self.replays, self.captured, outer = 0, 0, self
+
+        class CUDAGraph:
+            def replay(graph):
+                outer.replays += 1
+                graph.work()
+
+        self.CUDAGraph = CUDAGraph
+        self.Stream = self.current_stream = lambda *_: self
+        self.stream = lambda *_: contextlib.nullcontext()
+
+    def wait_stream(self, other):
+        pass
+
+    def graph(self, graph):
+        self.captured += 1
+        return contextlib.nullcontext()
+
+
+def test_torch_graph():
+    import torch
+
+    code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "--mode", "graph")
+    check("a graph on the cpu: exit 2, one line that says why", code == 2 and not out and len(err.splitlines()) == 1 and
+          "--mode graph is of CUDA alone: give -d cuda:0" in err, err)
+    code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "--tf32")
+    check("TF32 on the cpu: exit 2", code == 2 and not out and "--tf32 is of CUDA alone" in err, err)
+    if not torch.cuda.is_available():
+        for flags in ((), ("--mode", "graph"), ("--mode", "compile", "--tf32")):
+            code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "-d", "cuda:0", *flags)
+            check(f"no CUDA device: {' '.join(flags)}: exit 77", code == 77 and "finds no CUDA device" in err, err)
+
+    # The same steps, replayed: each batch's indices reach the graph of its size, and what was captured is a whole step.
+    peer, module = peer_of("torch", "size/mlp")
+    few = small(cases.find("size/mlp"), 22)  # five batches of 4 and one of 2
+    data = cases.synthetic(few, 1)
+    module.WARM_STEPS = 0  # they train as well
+    real, fake = torch.cuda, NoGraph()
+    trainers, seen = [], []
+    for kind in (module.Trainer, module.GraphTrainer):
+        torch.manual_seed(3)
+        trainers.append(kind(peer, few, "nchw", data))
+    graphed = trainers[1]
+    inner = module.Trainer.step
+    try:
+        torch.cuda = fake
+
+        def capture(index):
+            """As the real one, but for what a stream that captures would not do: take the step at once."""
+            static, graph, loss = original(index)
+            graph.work = lambda: (seen.append(static.tolist()), inner(graphed, static))
+            return static, graph, loss
+
+        original, graphed.capture = graphed.capture, capture
+        module.Trainer.step = lambda self, index: setattr(self, "last", torch.zeros(())) if self is graphed else inner(self, index)
+        for trainer in trainers:
+            torch.manual_seed(4)
+            for _ in range(2):
+                trainer.begin_epoch()
+                trainer.submit(0, 6)
+    finally:
+        torch.cuda, module.Trainer.step = real, inner
+    same("graphs: two sizes are captured once each, every step is a replay", (fake.captured, fake.replays), (2, 12))
+    same("graphs: each batch by its own indices", [len(index) for index in seen], [4, 4, 4, 4, 4, 2] * 2)
+    check("graphs: the parameters are those of eager steps",
+          all(torch.equal(a, b) for a, b in zip(*(t.model.parameters() for t in trainers))))
+
+
 def test_torch_layout():
     import torch
 
@@ -319,6 +437,7 @@ with contextlib.ExitStack() as stack:
         test_library(PART)
         if PART == "torch":
             test_torch_layout()
+            test_torch_graph()
 print(f"{failures} checks failed" if failures else "all checks passed", flush=True)
 sys.stderr.flush()
 os._exit(1 if failures else 0)  # not through the libraries' own farewells

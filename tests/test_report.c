@@ -68,6 +68,15 @@ static void headers(void **state) {
         {RB_TABLE_history, "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
                            "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
                            "per_s_low,samples_per_s_high,step_ratio,step_p,step\n"},
+        {RB_TABLE_result_findings, "schema_version,set_name,file,line,severity,kind,found\n"},
+        {RB_TABLE_result_devices,
+         "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"
+         "utc,n,samples_per_s,samples_per_s_low,samples_per_s_high,pct_peak_flops,peer,peer_n,peer_samples_per_s,ratio,"
+         "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines\n"},
+        {RB_TABLE_result_regularizers, "schema_version,arm,base,reg,machine,device_key,figure,pairs,base_mean,arm_mean,"
+                                       "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
+        {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"
+                                   "headline_case,samples_per_s,pct_peak_flops,fma_gflop_per_s,set_name,file,lines\n"},
     };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);

@@ -46,6 +46,10 @@ static void shards_are_the_whole(void **state) {
     assert_int_equal(shell("sh -n " TEST_FOLDER "/../bench/sweep.slurm"), 0);
     assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../bench/sweep.json -d cpu --dry-run -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 1 + 3 * 2 * 3 * 2);
+#ifdef REGBENCH_HAVE_GSL
+    assert_int_equal(shell("$R sweep --config " TEST_FOLDER "/../bench/search.json -d cpu --dry-run -o csv"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 3);
+#endif
     /* The example script, without Slurm. */
     assert_int_equal(
         shell("for i in 1 2; do REGBENCH=$R SLURM_ARRAY_TASK_ID=$i SLURM_ARRAY_TASK_COUNT=2 sh " TEST_FOLDER
@@ -54,6 +58,81 @@ static void shards_are_the_whole(void **state) {
         0);
     assert_int_equal(atoi(rb_text_string(&out)), 1 + 5);
 }
+
+/* A search over the rate and the batch; four runs of a moment each. */
+#define SEARCH_OF(kind, seeds)                                                                                         \
+    "{\"cases\": \"size/mlp\", \"strategy\": \"" kind                                                                  \
+    "\", \"budget\": 4, \"axes\": {\"lr\": {\"low\": 0.01, \"high\": 1, "                                              \
+    "\"log\": true, \"start\": 0.5}, \"batch\": [32, 64]}, \"flags\": {\"device\": \"cpu\", \"threads\": 1, "          \
+    "\"train-size\": 128, \"valid-size\": 64, \"epochs\": 1, \"no-plots\": true, \"checkpoint-every\": 1, \"seed\": "  \
+    "\"" seeds "\"}}"
+
+/* What a trial tried and how it went, all of a folder's sessions, in order of the trials. */
+static void trials_of(const char *session) {
+    assert_int_equal(shell("$R export -o csv --table trials %s | cut -d , -f 3-8 | tail -n +2 | sort", session), 0);
+}
+
+static void strategies_from_a_file(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"random", "coordinate",
+#ifdef REGBENCH_HAVE_GSL
+                                        "bayes"
+#endif
+    };
+    config("random.json", SEARCH_OF("random", "3"));
+    config("coordinate.json", SEARCH_OF("coordinate", "3"));
+    config("bayes.json", SEARCH_OF("bayes", "3"));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char row[128];
+        int first =
+            strcmp(kinds[i], "bayes") ? 3 : 4; /* how many places bayes tries before it thinks is the budget's */
+        assert_int_equal(shell("$R sweep --config %s.json -O %s --budget %d -q -o csv", kinds[i], kinds[i], first), 0);
+        trials_of(kinds[i]);
+        assert_int_equal(lines(rb_text_string(&out)), first); /* the command line wins */
+        snprintf(row, sizeof row, "size/mlp-%s,%s,3,size/mlp-%s-03,lr=", kinds[i], kinds[i], kinds[i]);
+        assert_has(out, row);
+        /* The same questions with the same answers, and one more. */
+        assert_int_equal(shell("$R sweep --config %s.json -O %s --resume -o csv", kinds[i], kinds[i]), 0);
+        snprintf(row, sizeof row, "%d of 4 items were done before", first);
+        assert_has(err, row);
+        trials_of(kinds[i]);
+        assert_int_equal(lines(rb_text_string(&out)), 4);
+    }
+    trials_of("coordinate");
+    assert_has(out, ",1,size/mlp-coordinate-01,lr=0.5 batch=32,"); /* "start" */
+    /* Who has a run's checkpoint needs no configuration file. */
+    assert_int_equal(shell("$R summary random/checkpoints/*random-01*"), 0);
+    assert_has(out, "size/mlp-random-01");
+    assert_int_equal(shell("$R run size/mlp-random-01 -d cpu"), 2);
+}
+
+static void searches_in_shards(void **state) {
+    (void)state;
+    rb_text whole = {0};
+    config("random.json", SEARCH_OF("random", "3"));
+    config("seeds.json", SEARCH_OF("coordinate", "1-2"));
+    assert_int_equal(shell("$R sweep --config random.json -O all -q -o csv"), 0);
+    assert_int_equal(shell("$R export -o csv --table trials all | cut -d , -f 3-8 | tail -n +2 | sort"), 0);
+    rb_text_append(&whole, rb_text_string(&out));
+    /* What random tries depends on nothing: run by run. */
+    assert_int_equal(
+        shell("for i in 1 2 3; do $R sweep --config random.json --shard $i/3 -O parts/$i -q || exit; done"), 0);
+    trials_of("parts");
+    assert_string_equal(rb_text_string(&out), rb_text_string(&whole));
+    rb_text_free(&whole);
+    assert_int_equal(shell("$R sweep --config random.json --shard 2/3 --dry-run -o csv"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 1);
+    assert_has(out, "size/mlp-random-02,cpu");
+    /* The others are whole, or not at all. */
+    assert_int_equal(shell("$R sweep --config seeds.json --shard 2/2 -O second -q -o csv --budget 2"), 0);
+    assert_int_equal(shell("$R export -o json --table trials second | grep -c '\"seed\":2'"), 0);
+    assert_int_equal(atoi(rb_text_string(&out)), 2);
+    assert_int_equal(shell("$R sweep --config seeds.json --shard 1/3 -O never"), 2);
+    assert_has(err, "decides each run from what came of those before");
+    assert_int_equal(shell("[ ! -e never ]"), 0);
+}
+
+#define SEARCH "{\"cases\": \"size/mlp\", \"strategy\": \"random\", "
 
 static void bad_files_are_refused(void **state) {
     (void)state;
@@ -72,7 +151,28 @@ static void bad_files_are_refused(void **state) {
         {"{\"cases\": [\"size/mlp\"], \"flags\": {\"lr\": {\"a\": 1}}}", "\"lr\" must be"},
         {"{\"cases\": [\"size/mlp\"], \"flags\": 7}", "\"flags\" must be"},
         {"{\"cases\": [\"size/mlp\"], \"set\": []}", "\"set\" must be"},
-        {"{\"cases\": [\"size/mlp\"], \"strategy\": \"bayes\"}", "\"strategy\" must be"},
+        {"{\"cases\": [\"size/mlp\"], \"strategy\": \"best\"}", "\"strategy\" must be"},
+        {"{\"cases\": [\"size/mlp\"], \"strategy\": \"grid\", \"budget\": 3}", "a grid has no budget"},
+        {"{\"cases\": [\"size/mlp\"], \"axes\": {\"lr\": [1]}}", "a grid has no \"axes\""},
+        {SEARCH "\"axes\": {\"lr\": [1]}}", "wants a \"budget\""},
+        {SEARCH "\"budget\": 2.5, \"axes\": {\"lr\": [1]}}", "\"budget\" must be"},
+        {SEARCH "\"budget\": 2}", "\"axes\" must be"},
+        {SEARCH "\"budget\": 2, \"axes\": {}}", "\"axes\" must be"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": {\"low\": 1}}}", "needs \"low\" and a \"high\""},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": {\"low\": 2, \"high\": 1}}}", "needs \"low\" and a \"high\""},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": {\"low\": \"1\", \"high\": 2}}}", "must be a number"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": {\"lo\": 1, \"high\": 2}}}", "unknown key \"lo\""},
+        {SEARCH "\"budget\": 2, \"axes\": {\"l1\": {\"low\": 0, \"high\": 2, \"log\": true}}}", "must be above 0"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": {\"low\": 1, \"high\": 2, \"start\": 3}}}", "from low to high"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lrr\": [1, 2]}}", "axis \"lrr\": cannot set"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"momentum\": {\"low\": 0, \"high\": 2}}}", "axis \"momentum\""},
+        {SEARCH "\"budget\": 2, \"axes\": {\"optimizer\": [\"sgd\", \"adams\"]}}", "\"adams\""},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": [1]}, \"flags\": {\"lr\": 1}}", "it cannot be overridden"},
+        {SEARCH "\"budget\": 2, \"axes\": {\"lr\": [1]}, \"flags\": {\"no-eval\": true}}", "compares validation"},
+        {"{\"cases\": \"animals/l1l2,nothing/*\", \"strategy\": \"random\", \"budget\": 2, \"axes\": {\"lr\": [1]}}",
+         "\"nothing/*\" matches no case"},
+        {"{\"cases\": \"animals/tune\", \"strategy\": \"random\", \"budget\": 2, \"axes\": {\"lr\": [1]}}",
+         "animals/tune"},
         {"{\"cases\": [\"size/mpl\"]}", "size/mpl"},
         {"{\"cases\": 4}", "4"},
     };
@@ -115,7 +215,8 @@ static void ten_lines_to_share(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_grid_from_a_file), cmocka_unit_test(shards_are_the_whole),
-                                       cmocka_unit_test(bad_files_are_refused), cmocka_unit_test(ten_lines_to_share)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_grid_from_a_file),     cmocka_unit_test(shards_are_the_whole),
+                                       cmocka_unit_test(strategies_from_a_file), cmocka_unit_test(searches_in_shards),
+                                       cmocka_unit_test(bad_files_are_refused),  cmocka_unit_test(ten_lines_to_share)};
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -65,6 +65,7 @@ def arguments(description, choice=None, values=()):
     parser.add_argument("-t", "--threads", type=positive, default=usable_cpus(), metavar="N",
                         help="compute threads (default: all cores)")
     parser.add_argument("-s", "--seed", type=int, default=2021, metavar="N", help="(default 2021)")
+    parser.add_argument("--machine", default=platform.node(), metavar="NAME", help="name of this machine in the rows")
     parser.add_argument("--quick", action="store_true", help="shorter sampling: a first impression, not a result")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     if choice:
@@ -163,7 +164,7 @@ def describe(peer, case, options):
     words = [("l1", case.l1), ("l2", case.l2), ("weight-decay", case.weight_decay), ("dropout", drops),
              ("batchnorm", cases.has(layers, "batch_norm"))]
     return {
-        "schema_version": columns.schema_version(), "status": "ok", "machine": platform.node(),
+        "schema_version": columns.schema_version(), "status": "ok", "machine": options.machine,
         "started_utc": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "device": peer.device_name, "device_key": peer.device_key, "backend": peer.backend, "case": case.name,
         "dataset": "synthetic", "model": case.model, "n_params": cases.n_params(case), "n_train": case.n_train,

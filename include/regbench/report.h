@@ -14,6 +14,9 @@
 
 enum { RB_SCHEMA_VERSION = 1, RB_MAX_COLUMNS = 96 };
 
+/* Begins the status_reason of an item that ended otherwise than well, as its case foresees: nothing failed. */
+#define RB_FORESEEN "as foreseen: "
+
 typedef enum rb_table {
 #define RB_TABLE(table, doc) RB_TABLE_##table,
 #define RB_COLUMN(table, name, type, doc)
@@ -62,6 +65,7 @@ double rb_float_shortest(float value); /* that number */
 /* NULL and "" leave it empty. Bytes that are no UTF-8 (driver strings) become U+FFFD. */
 void rb_row_text(rb_row *row, int column, const char *value);
 const char *rb_row_get_text(const rb_row *row, int column); /* "" where the cell is no text */
+double rb_row_number(const rb_row *row, int column);        /* NaN where the cell is empty or text */
 /* A copy that owns its texts; what stood in `to` is not freed. */
 void rb_row_copy(const rb_row *from, rb_row *to);
 

@@ -58,8 +58,16 @@ const rb_study *rb_study_find(const char *name);
  * LIST are cases, and belong to nobody. */
 const rb_study *rb_study_of_run(const char *name);
 int rb_study_axes(const rb_study *s);
+/* Studies beside those of the labs, found by name like them: a list that ends with an entry whose name is NULL, and
+ * stays the caller's; NULL = none any more. For programs that make studies of what their user wrote. */
+void rb_studies_add(const rb_study *list);
+/* A made study is called CASE-KIND, "size/mlp-random": so its base case is known from the name of a run alone, also
+ * where the study is not. False where `run` is no such name, "size/mlp-random-07". */
+bool rb_study_base_of_run(const char *run, char base[96]);
 /* Whether all runs are known beforehand: LIST and GRID. */
 bool rb_study_foreseen(const rb_study *s);
+/* Whether no run depends on what came of others: all but COORDINATE and BAYES. */
+bool rb_study_independent(const rb_study *s);
 /* Runs at most: with a budget above 0, no more than those. */
 int rb_study_runs(const rb_study *s, int budget);
 

@@ -6,269 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/feed.h"
-#include "cli/largest_batch.h"
+#include "cli/bench_work.h"
 #include "cli/matrix.h"
-#include "cli/place.h"
 #include "cli/recorder.h"
 #include "cli/session_peaks.h"
 #include "cli/verb.h"
-#include "core/clock.h"
 #include "core/log.h"
 #include "measure/build.h"
-#include "measure/meter.h"
 #include "measure/statistics.h"
-#include "measure/windows.h"
 
-enum { PROCESSES = 7, PROCESSES_QUICK = 5, PROFILE_STEPS = 50 };
-#define PEAK_S 0.1 /* for one measurement of the device's peak */
-
-/* --- in the child ---------------------------------------------------------------------------------------------------
- */
-
-/* What is known of a window beside its time. */
-typedef struct taken {
-    double rows; /* samples: the last batch of an epoch may be smaller */
-    rb_reading reading;
-} taken;
-
-typedef struct bench_work {
-    const rb_options *o;
-    rb_roof roof; /* of the device when the session began */
-    const rb_item *item;
-    const rb_row *row;
-    rb_verified verified; /* by the first process: later ones take over what it found */
-    /* while it runs */
-    FILE *to;
-    rb_feed feed;
-    rb_meter meter;
-    taken *taken; /* (n_windows) */
-    int n_windows, capacity;
-    double spoken;
-} bench_work;
-
-static rb_status run_window(void *context, int n, int64_t *ns) {
-    bench_work *w = context;
-    rb_status status = RB_OK;
-    if (w->n_windows == w->capacity) {
-        int capacity = w->capacity ? 2 * w->capacity : 256;
-        taken *grown = realloc(w->taken, (size_t)capacity * sizeof *grown);
-        if (!grown) return rb_fail(RB_MEMORY, "out of memory for %d windows", capacity);
-        w->taken = grown;
-        w->capacity = capacity;
-    }
-    RB_TRY(rb_feed_window(&w->feed, n, ns));
-    double rows = (double)w->feed.rows;
-    w->taken[w->n_windows++] = (taken){rows, rb_meter_read(&w->meter, (double)*ns * 1e-9)}; /* off the clock */
-    if (rb_clock_s() - w->spoken > 0.2) {
-        rb_progress p = {.loss = NAN, .accuracy = NAN, .samples_per_s = *ns > 0 ? rows * 1e9 / (double)*ns : NAN};
-        w->spoken = rb_clock_s();
-        RB_TRY(rb_send_progress(w->to, &p));
-    }
-cleanup:
-    return status;
-}
-
-static rb_status send_windows(const bench_work *w, const rb_windows *windows, const char *run_id) {
-    rb_status status = RB_OK;
-    for (int i = 0; i < windows->n; i++) {
-        rb_row row;
-        rb_row_begin(&row, RB_TABLE_windows);
-        rb_row_text(&row, RB_COL(windows, run_id), run_id);
-        rb_row_int(&row, RB_COL(windows, window), i);
-        rb_row_int(&row, RB_COL(windows, warmup), windows->list[i].warmup);
-        rb_row_int(&row, RB_COL(windows, steps), windows->list[i].steps);
-        rb_row_int(&row, RB_COL(windows, wall_ns), windows->list[i].ns);
-        rb_row_real(&row, RB_COL(windows, clock_mhz), w->taken[i].reading.clock_mhz);
-        if (w->taken[i].reading.throttled >= 0)
-            rb_row_int(&row, RB_COL(windows, throttled), w->taken[i].reading.throttled);
-        if (w->taken[i].reading.reasons[0])
-            rb_row_text(&row, RB_COL(windows, throttle_reasons), w->taken[i].reading.reasons);
-        if (w->taken[i].reading.joules > 0) /* a counter that has not moved yet tells nothing */
-            rb_row_real(&row, RB_COL(windows, energy_j), w->taken[i].reading.joules);
-        rb_row_real(&row, RB_COL(windows, power_w), w->taken[i].reading.power_w);
-        rb_row_real(&row, RB_COL(windows, temperature_c), w->taken[i].reading.temperature_c);
-        status = rb_send_row(w->to, &row);
-        rb_row_end(&row);
-        RB_TRY(status);
-    }
-cleanup:
-    return status;
-}
-
-/* A column's value as a double, NaN where it is empty. */
-static double value_of(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
-}
-
-/* What the machine told while the windows that count were measured. */
-static void note_readings(const bench_work *w, const rb_windows *windows, double *values, rb_row *row) {
-    double joules = 0, seconds = 0, samples = 0;
-    int clocks = 0, throttled = 0, told = 0;
-    for (int i = 0; i < windows->n; i++) {
-        const rb_reading *r = &w->taken[i].reading;
-        if (windows->list[i].warmup) continue;
-        joules += r->joules;
-        seconds += (double)windows->list[i].ns * 1e-9;
-        samples += w->taken[i].rows;
-        if (isfinite(r->clock_mhz)) values[clocks++] = r->clock_mhz;
-        told += r->throttled >= 0;
-        throttled += r->throttled > 0;
-    }
-    if (joules == 0) joules = NAN;
-    rb_row_real(row, RB_COL(runs, power_w_mean), joules / seconds);
-    rb_row_real(row, RB_COL(runs, energy_j_per_sample), joules / samples);
-    if (clocks) rb_row_real(row, RB_COL(runs, clock_mhz_median), rb_median(values, clocks));
-    if (told) rb_row_real(row, RB_COL(runs, throttled_frac), (double)throttled / told);
-}
-
-/* The roofline over a whole step, from what each of its ops computes and must move at least once. */
-static double roofline_pct(const bench_work *w, double step_ns, double peak) {
-    const rb_variant *v = rb_feed_variant(&w->feed);
-    double flops = 0, bytes = 0;
-    for (int i = 0; i < v->n_ops; i++) {
-        flops += rb_op_flops(v, &v->ops[i]);
-        bytes += rb_op_bytes(v, &v->ops[i], 4);
-    }
-    return isfinite(peak) && isfinite(w->roof.gbyte_per_s)
-               ? 100 * flops / step_ns / fmin(peak, flops / bytes * w->roof.gbyte_per_s)
-               : NAN;
-}
-
-static rb_status note_windows(const bench_work *w, const rb_windows *windows, rb_row *row) {
-    rb_status status = RB_OK;
-    rb_window_summary s;
-    int n = 0;
-    double *rates = malloc((size_t)(windows->n > 0 ? windows->n : 1) * sizeof *rates);
-    if (!rates) return rb_fail(RB_MEMORY, "out of memory for %d windows", windows->n);
-    RB_TRY(rb_windows_summarize(windows, &s));
-    for (int i = 0; i < windows->n && i < w->n_windows; i++)
-        if (!windows->list[i].warmup && windows->list[i].ns > 0)
-            rates[n++] = w->taken[i].rows * 1e9 / (double)windows->list[i].ns;
-    rb_row_int(row, RB_COL(runs, windows), s.windows);
-    rb_row_int(row, RB_COL(runs, steps_timed), s.steps);
-    rb_row_int(row, RB_COL(runs, step_wall_ns_median), llround(s.median));
-    rb_row_int(row, RB_COL(runs, step_wall_ns_mad), llround(s.mad));
-    rb_row_int(row, RB_COL(runs, step_wall_ns_p05), llround(s.p05));
-    rb_row_int(row, RB_COL(runs, step_wall_ns_p95), llround(s.p95));
-    rb_row_text(row, RB_COL(runs, stop_reason), rb_window_stop_word(windows->stop));
-    double rate = rb_median(rates, n), mflop = rb_feed_flop(&w->feed) / 1e6;
-    rb_row_real(row, RB_COL(runs, model_mflop_per_sample), mflop);
-    rb_row_int(row, RB_COL(runs, batch_size), rb_feed_batch(&w->feed));
-    rb_row_real(row, RB_COL(runs, samples_per_s), rate);
-    rb_row_real(row, RB_COL(runs, gflop_per_s), mflop * rate / 1e3);
-    note_readings(w, windows, rates, row);
-cleanup:
-    free(rates);
-    return status;
-}
-
-/* The peak wanders from minute to minute on shared machines: it is taken right before and right after the windows, and
- * the best counts, that of the session's begin too: a disturbance can only lower it. */
-static rb_status note_peak(const rb_place *place, double *best) {
-    double peak;
-    rb_status status = RB_OK;
-    if (!place->id.backend->fma_peak) return RB_OK;
-    RB_TRY(place->id.backend->fma_peak(place->device, PEAK_S, &peak));
-    if (!(peak <= *best)) *best = peak;
-cleanup:
-    return status;
-}
-
-/* Each op of a training step by itself, off the clock: rows of ops.csv. */
-static rb_status send_profile(bench_work *w, const rb_place *place, const char *run_id) {
-    rb_status status = RB_OK;
-    const rb_backend *backend = place->id.backend;
-    rb_trainer *t = place->trainer;
-    const rb_program *p = rb_trainer_program(t);
-    const rb_variant *v = &p->variant[RB_VARIANT_TRAIN];
-    int steps = rb_trainer_steps_per_window(t) < PROFILE_STEPS ? rb_trainer_steps_per_window(t) : PROFILE_STEPS;
-    int64_t *ns = calloc((size_t)v->n_ops, sizeof *ns);
-    if (!ns) return rb_fail(RB_MEMORY, "out of memory for the times of %d ops", v->n_ops);
-    if (!backend->profile) {
-        rb_log(RB_LOG_WARN, "backend %s times no single ops: no ops.csv", backend->name);
-        goto cleanup;
-    }
-    RB_TRY(rb_trainer_begin_window(t));
-    if (p->spec.n_train < (int64_t)steps * p->spec.batch) steps = (int)(p->spec.n_train / p->spec.batch);
-    RB_TRY(backend->profile(rb_trainer_bound(t, RB_VARIANT_TRAIN), steps, ns));
-    for (int i = 0; i < v->n_ops; i++) {
-        const rb_op *op = &v->ops[i];
-        char name[96];
-        rb_row row;
-        snprintf(name, sizeof name, "%d %s %s", i, rb_op_name(op->kind),
-                 v->tensors[op->out[op->out[0] < 0]].name); /* a batch norm on the input has no dx */
-        rb_row_begin(&row, RB_TABLE_ops);
-        rb_row_text(&row, RB_COL(ops, run_id), run_id);
-        rb_row_text(&row, RB_COL(ops, op), name);
-        rb_row_text(&row, RB_COL(ops, provider), backend->provider(rb_trainer_bound(t, RB_VARIANT_TRAIN), i));
-        rb_row_int(&row, RB_COL(ops, calls), steps);
-        rb_row_int(&row, RB_COL(ops, ns), ns[i]);
-        if (ns[i] > 0) {
-            rb_row_real(&row, RB_COL(ops, gflop_per_s), rb_op_flops(v, op) * steps / (double)ns[i]);
-            rb_row_real(&row, RB_COL(ops, gbyte_per_s), rb_op_bytes(v, op, 4) * steps / (double)ns[i]);
-        }
-        status = rb_send_row(w->to, &row);
-        rb_row_end(&row);
-        RB_TRY(status);
-    }
-cleanup:
-    free(ns);
-    return status;
-}
-
-static const char *mode_of(const rb_options *o) {
-    const char *mode = rb_value(o, RB_FLAG_MODE);
-    return mode ? mode : "train";
-}
-
-static rb_status work(void *context, FILE *to) {
-    bench_work *w = context;
-    rb_status status = RB_OK;
-    double started = rb_clock_s(), peak = w->roof.gflop_per_s;
-    const char *mode = mode_of(w->o), *limit;
-    rb_place place = {0};
-    rb_windows windows = {0};
-    rb_row row;
-    w->to = to;
-    rb_row_copy(w->row, &row);
-    RB_TRY(rb_place_open(&place, w->o, w->item, &row));
-    RB_TRY(rb_place_verify(&place, w->o, w->item, &w->verified, &row));
-    if (!strcmp(mode, "largest-batch")) {
-        int batch;
-        RB_TRY(rb_largest_batch(&place, w->item, &batch, &limit));
-        rb_row_int(&row, RB_COL(runs, batch_size), batch);
-        rb_row_text(&row, RB_COL(runs, stop_reason), limit);
-        rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));
-        goto cleanup;
-    }
-    RB_TRY(rb_place_trainer(&place, w->item, &row));
-    w->feed = (rb_feed){.trainer = place.trainer, .inference = !strcmp(mode, "inference")};
-    rb_meter_open(&w->meter, place.info.type, place.info.pci_bus);
-    rb_window_limits l = rb_feed_limits(w->o);
-    RB_TRY(note_peak(&place, &peak));
-    RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
-    RB_TRY(note_peak(&place, &peak));
-    RB_TRY(send_windows(w, &windows, rb_row_get_text(&row, RB_COL(runs, run_id))));
-    RB_TRY(note_windows(w, &windows, &row));
-    rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
-    rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * value_of(&row, RB_COL(runs, gflop_per_s)) / peak);
-    rb_row_real(&row, RB_COL(runs, pct_roofline),
-                roofline_pct(w, value_of(&row, RB_COL(runs, step_wall_ns_median)), peak));
-    if (rb_given(w->o, RB_FLAG_PROFILE)) RB_TRY(send_profile(w, &place, rb_row_get_text(&row, RB_COL(runs, run_id))));
-    rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));
-cleanup:
-    status = rb_place_finish(to, &row, status, started);
-    rb_windows_free(&windows);
-    rb_place_close(&place);
-    free(w->taken);
-    rb_row_end(&row);
-    return status;
-}
-
-/* --- in the parent --------------------------------------------------------------------------------------------------
- */
+enum { PROCESSES = 7, PROCESSES_QUICK = 5 };
 
 /* What became of one item: which of the recorder's rows are its processes. */
 typedef struct bench_result {
@@ -286,7 +33,7 @@ static bool is_ok(const rb_row *row) {
 static double median_of(const rb_recorder *r, const bench_result *b, int column, double *values) {
     int n = 0;
     for (int i = 0; i < b->n; i++) {
-        double value = value_of(&r->rows[b->rows[i]], column);
+        double value = rb_row_number(&r->rows[b->rows[i]], column);
         if (is_ok(&r->rows[b->rows[i]]) && isfinite(value)) values[n++] = value;
     }
     return n ? rb_median(values, n) : NAN;
@@ -309,8 +56,8 @@ static rb_status aggregate(const rb_recorder *r, const bench_result *b, rb_row *
             all_ok = false;
             break;
         }
-        double now = fabs(value_of(row, RB_COL(runs, samples_per_s)) - median);
-        if (now < fabs(value_of(&r->rows[best], RB_COL(runs, samples_per_s)) - median)) best = b->rows[i];
+        double now = fabs(rb_row_number(row, RB_COL(runs, samples_per_s)) - median);
+        if (now < fabs(rb_row_number(&r->rows[best], RB_COL(runs, samples_per_s)) - median)) best = b->rows[i];
     }
     rb_row_copy(&r->rows[best], out);
     for (size_t i = 0; all_ok && i < sizeof medians / sizeof *medians; i++)
@@ -340,7 +87,7 @@ cleanup:
 
 /* The row of an item before anything is known of its run. */
 static void begin_row(const rb_options *o, const rb_item *item, rb_row *row) {
-    const char *mode = mode_of(o);
+    const char *mode = rb_bench_mode(o);
     rb_item_row(item, strcmp(mode, "train") ? mode : "bench", row);
 }
 
@@ -388,8 +135,8 @@ static rb_status one_process(rb_recorder *r, const rb_item *item, rb_roof roof, 
     begin_row(r->o, item, &row);
     rb_recorder_stamp(r, &row);
     rb_item_label(item, label, sizeof label);
-    bench_work w = {.o = r->o, .roof = roof, .item = item, .row = &row, .verified = result->verified};
-    RB_TRY(rb_recorder_item(r, work, &w, &row, label, index, total));
+    rb_bench_work w = {.o = r->o, .roof = roof, .item = item, .row = &row, .verified = result->verified};
+    RB_TRY(rb_recorder_item(r, rb_bench_process, &w, &row, label, index, total));
     result->rows[result->n++] = r->n - 1;
     const rb_row *got = &r->rows[r->n - 1];
     result->failed = !is_ok(got);
@@ -405,7 +152,7 @@ cleanup:
 static rb_status measure_all(rb_recorder *r, const rb_matrix *m, bench_result *results, int repetitions) {
     rb_status status = RB_OK;
     rb_session_peaks peaks = {0};
-    bool timed = strcmp(mode_of(r->o), "largest-batch") != 0;
+    bool timed = strcmp(rb_bench_mode(r->o), "largest-batch") != 0;
     if (rb_given(r->o, RB_FLAG_RESUME)) RB_TRY(take_earlier(r, m, results, repetitions));
     if (timed) RB_TRY(rb_session_peaks_begin(&peaks, r, &m->devices));
     for (int rep = 0, done = 0; rep < repetitions; rep++)
@@ -430,8 +177,8 @@ rb_status rb_bench_session(const rb_options *o, rb_status (*see)(void *context, 
     int repetitions =
         (int)rb_value_int(o, RB_FLAG_REPETITIONS, rb_given(o, RB_FLAG_QUICK) ? PROCESSES_QUICK : PROCESSES);
     if (repetitions > 1000) return rb_fail(RB_USAGE, "--repetitions \"%d\": must be at most 1000", repetitions);
-    if (!strcmp(mode_of(o), "largest-batch")) repetitions = 1; /* nothing is timed */
-    if (rb_given(o, RB_FLAG_PROFILE) && strcmp(mode_of(o), "train") != 0)
+    if (!strcmp(rb_bench_mode(o), "largest-batch")) repetitions = 1; /* nothing is timed */
+    if (rb_given(o, RB_FLAG_PROFILE) && strcmp(rb_bench_mode(o), "train") != 0)
         return rb_fail(RB_USAGE, "--profile times the ops of training steps: it goes with --mode train only");
     if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");

@@ -1,21 +1,6 @@
 /* command.c: the command line as text that a shell reads back as the same words. */
-#include <ctype.h>
-#include <string.h>
-
 #include "cli/flag_table.h"
 #include "core/text.h"
-
-void rb_shell_quote(const char *word, rb_text *out) {
-    bool plain = word[0] != '\0';
-    for (const char *c = word; *c; c++) plain &= isalnum((unsigned char)*c) || strchr("_./:=,@%+-", *c);
-    if (plain) {
-        rb_text_append(out, word);
-        return;
-    }
-    rb_text_append(out, "'");
-    for (const char *c = word; *c; c++) rb_text_printf(out, *c == '\'' ? "'\\''" : "%c", *c);
-    rb_text_append(out, "'");
-}
 
 rb_status rb__command_add(rb_words *command, const char *word) {
     rb_text quoted = {0};

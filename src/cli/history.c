@@ -1,16 +1,13 @@
 /* history.c: the verb `history`: recorded sessions in order of time, and the steps in them. */
 #include "compare/history.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "cli/verb.h"
+#include "compare/find.h"
 #include "core/log.h"
 #include "core/text.h"
-
-enum { DEEPEST = 6 }; /* folders below a folder with results: results/<machine>/<session> is two */
 
 typedef struct found {
     rb_runs **at;
@@ -28,48 +25,21 @@ static rb_status add_session(found *f, const char *path) {
     return status;
 }
 
-static bool has_runs(const char *folder) {
-    rb_text path = {0};
-    struct stat info;
-    rb_text_printf(&path, "%s/runs.csv", folder);
-    bool yes = !path.failed && stat(path.data, &info) == 0;
-    rb_text_free(&path);
-    return yes;
-}
-
-static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
-
-/* Sessions in the folder and below. Of many sessions one may be damaged, or be written right now: it is left out. */
-static rb_status search(found *f, const char *folder, int depth) {
-    rb_status status = RB_OK;
-    struct dirent **names = NULL;
-    rb_text path = {0};
-    struct stat info;
-    if (has_runs(folder)) {
-        status = add_session(f, folder);
-        if (status != RB_INPUT && status != RB_MISSING) return status;
-        rb_log(RB_LOG_WARN, "left out: %s", rb_error_last()->text);
-        rb_error_clear();
-        return RB_OK;
-    }
-    if (depth == DEEPEST) return RB_OK;
-    int n = scandir(folder, &names, no_dots, alphasort);
-    for (int i = 0; i < n && status == RB_OK; i++) {
-        rb_text_clear(&path);
-        rb_text_printf(&path, "%s/%s", folder, names[i]->d_name);
-        if (!path.failed && lstat(path.data, &info) == 0 && S_ISDIR(info.st_mode))
-            status = search(f, path.data, depth + 1);
-    }
-    for (int i = 0; i < n; i++) free(names[i]);
-    free(names);
-    rb_text_free(&path);
-    return status;
+/* Of many sessions one may be damaged, or be written right now: it is left out. */
+static rb_status see_session(void *context, const char *folder) {
+    if (!rb_has_runs(folder)) return RB_OK;
+    rb_status status = add_session(context, folder);
+    if (status != RB_INPUT && status != RB_MISSING) return status;
+    rb_log(RB_LOG_WARN, "left out: %s", rb_error_last()->text);
+    rb_error_clear();
+    return RB_OK;
 }
 
 /* A session or file that was named must be readable; a folder of sessions is searched. */
 static rb_status take(found *f, const char *path) {
     struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode) && !has_runs(path)) return search(f, path, 0);
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode) && !rb_has_runs(path))
+        return rb_sessions_find(path, see_session, f);
     return add_session(f, path);
 }
 

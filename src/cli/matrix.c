@@ -226,7 +226,7 @@ cleanup:
 
 int rb_matrix_runs(const rb_options *o, const rb_matrix *m) {
     int n = 0;
-    for (int i = 0; i < m->n; i++) n += m->items[i].study ? rb_study_runs(m->items[i].study, rb_budget(o)) : 1;
+    for (int i = 0; i < m->n; i++) n += m->items[i].study ? rb_study_mine(o, &m->items[i]) : 1;
     return n;
 }
 

@@ -31,6 +31,7 @@ typedef struct rb_item {
     const char *limits;  /* what makes the run less than whole, as overrides: "max-steps=20 no-eval"; NULL = nothing */
     const char *dataset; /* the one that is used, NULL = the case's */
     double mflop;        /* per sample of a training step */
+    int card;            /* of its first run, see shard.h */
 } rb_item;
 
 typedef struct rb_matrix {

@@ -90,7 +90,7 @@ static rb_status wrong_verb(rb_verb verb, rb_flag flag) {
 
 /* Verbs whose -o takes other words than the rest, or a file (`data show`): they check it by rb_output_choice. */
 static bool own_output(rb_verb verb) {
-    return verb == RB_VERB_data || verb == RB_VERB_export || verb == RB_VERB_columns;
+    return verb == RB_VERB_data || verb == RB_VERB_export || verb == RB_VERB_columns || verb == RB_VERB_report;
 }
 
 /* Reads the flag at argv[*i], with its argument there or in argv[*i + 1]. */

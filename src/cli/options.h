@@ -59,7 +59,6 @@ rb_status rb_output_choice(const rb_options *o, const char *choices);
 struct rb_text;
 /* The command line, fit to be pasted; `more` (may be NULL) comes right after the verb. */
 void rb_command_line(const rb_options *o, const char *more, struct rb_text *out);
-void rb_shell_quote(const char *word, struct rb_text *out);
 
 const char *rb_flag_name(rb_flag flag); /* "batch" */
 bool rb_flag_is_switch(rb_flag flag);   /* takes no argument */

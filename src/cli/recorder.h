@@ -7,9 +7,6 @@
 #include "cli/progress.h"
 #include "core/text.h"
 
-/* Begins the status_reason of an item that ended otherwise than well, as its case foresees: nothing failed. */
-#define RB_FORESEEN "as foreseen: "
-
 typedef struct rb_recorder {
     const rb_options *o;
     rb_session *session;

@@ -25,14 +25,10 @@ static rb_status keep_row(void *context, const rb_row *row) {
     return RB_OK;
 }
 
-static double value_of(const rb_row *row, int column) {
-    return row->cells[column].type == RB_CELL_REAL ? row->cells[column].u.r : (double)NAN;
-}
-
 /* Arithmetic tells about clocks; memory's speed changes with where pages happen to lie. */
 static double compute_peak(const rb_row *row) {
-    double fma = value_of(row, RB_COL(peaks, fma_gflop_per_s));
-    return isfinite(fma) ? fma : value_of(row, RB_COL(peaks, gemm_gflop_per_s));
+    double fma = rb_row_number(row, RB_COL(peaks, fma_gflop_per_s));
+    return isfinite(fma) ? fma : rb_row_number(row, RB_COL(peaks, gemm_gflop_per_s));
 }
 
 static rb_status measure(rb_recorder *r, const char *selector, one_row *one) {
@@ -105,9 +101,9 @@ cleanup:
 rb_roof rb_session_peaks_roof(const rb_session_peaks *p, const char *device) {
     for (int i = 0; i < p->n; i++)
         if (!strcmp(rb_row_get_text(&p->rows[i], RB_COL(peaks, device_key)), device))
-            return (rb_roof){fmax(value_of(&p->rows[i], RB_COL(peaks, fma_gflop_per_s)),
-                                  value_of(&p->rows[i], RB_COL(peaks, gemm_gflop_per_s))),
-                             value_of(&p->rows[i], RB_COL(peaks, triad_gbyte_per_s))};
+            return (rb_roof){fmax(rb_row_number(&p->rows[i], RB_COL(peaks, fma_gflop_per_s)),
+                                  rb_row_number(&p->rows[i], RB_COL(peaks, gemm_gflop_per_s))),
+                             rb_row_number(&p->rows[i], RB_COL(peaks, triad_gbyte_per_s))};
     return (rb_roof){(double)NAN, (double)NAN};
 }
 

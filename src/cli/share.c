@@ -19,11 +19,6 @@ static rb_status keep_peak(void *context, const rb_row *row) {
     return RB_OK;
 }
 
-static double value_of(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : (double)NAN;
-}
-
 /* NaN where it cannot be measured. */
 static rb_status peak_of(const rb_recorder *r, const char *device, double *peak) {
     rb_child_end end;
@@ -50,7 +45,7 @@ static rb_status print_one(const rb_row *row, const rb_env *env, double peak) {
     rb_text_printf(&t, "regbench result, format 1, %s\n", rb_row_get_text(row, RB_COL(runs, started_utc)));
     rb_text_printf(&t, "device: %s %s, %s", key, rb_row_get_text(row, RB_COL(runs, device)),
                    rb_row_get_text(row, RB_COL(runs, isa)));
-    number(&t, ", %.0f threads", value_of(row, RB_COL(runs, threads)));
+    number(&t, ", %.0f threads", rb_row_number(row, RB_COL(runs, threads)));
     rb_text_printf(&t, "\ndriver: %s\n", rb_env_get(env, fact));
     rb_text_printf(&t, "system: %s, %s, %s\n", rb_env_get(env, "os"), rb_env_get(env, "kernel"),
                    rb_env_get(env, "cpu"));
@@ -58,17 +53,17 @@ static rb_status print_one(const rb_row *row, const rb_env *env, double peak) {
                    rb_build_dirty() ? "-dirty" : "", rb_build_compiler(), rb_build_flags());
     rb_text_printf(&t, "case: %s %s, seed %.0f, batch %.0f, %s, workload %s\n",
                    rb_row_get_text(row, RB_COL(runs, case)), rb_row_get_text(row, RB_COL(runs, overrides)),
-                   value_of(row, RB_COL(runs, seed)), value_of(row, RB_COL(runs, batch_size)),
+                   rb_row_number(row, RB_COL(runs, seed)), rb_row_number(row, RB_COL(runs, batch_size)),
                    rb_row_get_text(row, RB_COL(runs, precision)), rb_row_get_text(row, RB_COL(runs, workload_hash)));
-    rb_text_printf(&t, "speed: %.6g samples/s, kernels of %s\n", value_of(row, RB_COL(runs, samples_per_s)),
+    rb_text_printf(&t, "speed: %.6g samples/s, kernels of %s\n", rb_row_number(row, RB_COL(runs, samples_per_s)),
                    rb_row_get_text(row, RB_COL(runs, provider)));
     rb_text_append(&t, "share of its own peak: ");
-    number(&t, "%.1f %%", 100 * value_of(row, RB_COL(runs, gflop_per_s)) / peak);
+    number(&t, "%.1f %%", 100 * rb_row_number(row, RB_COL(runs, gflop_per_s)) / peak);
     number(&t, " of %.1f GFLOP/s, measured", peak);
     rb_text_append(&t, isfinite(peak) ? "\n" : "not measured\n");
     rb_text_printf(&t, "verified: %s", rb_row_get_text(row, RB_COL(runs, verify)));
-    number(&t, ", largest relative error %.2g", value_of(row, RB_COL(runs, verify_max_rel_err)));
-    number(&t, "; validation accuracy %.4f", value_of(row, RB_COL(runs, val_acc_final)));
+    number(&t, ", largest relative error %.2g", rb_row_number(row, RB_COL(runs, verify_max_rel_err)));
+    number(&t, "; validation accuracy %.4f", rb_row_number(row, RB_COL(runs, val_acc_final)));
     rb_text_append(&t, "\n");
     RB_TRY(rb_text_status(&t));
     RB_TRY(rb_sha256(t.data, t.length, sum));

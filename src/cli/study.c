@@ -8,6 +8,7 @@
 
 #include "cli/foresee.h"
 #include "cli/run.h"
+#include "cli/shard.h"
 
 /* --- before anything starts -----------------------------------------------------------------------------------------
  */
@@ -57,6 +58,12 @@ static rb_status edit_trial(const rb_item *item, int trial, const double *at, rb
     return rb_study_apply(item->study, trial, at, edit, parameters);
 }
 
+int rb_study_mine(const rb_options *o, const rb_item *item) {
+    int n = 0;
+    for (int i = 0; i < rb_study_runs(item->study, rb_budget(o)); i++) n += rb_shard_mine(o, item, i);
+    return n;
+}
+
 rb_status rb_study_rows(const rb_options *o, const rb_item *item, rb_row *rows, int *n) {
     rb_status status = RB_OK;
     const rb_study *s = item->study;
@@ -68,12 +75,13 @@ rb_status rb_study_rows(const rb_options *o, const rb_item *item, rb_row *rows, 
     rb_case_edit *edit = malloc(sizeof *edit);
     if (!edit) return rb_fail(RB_MEMORY, "out of memory for a case");
     run.edit = edit;
-    for (int i = 0; rb_study_foreseen(s) && i < runs; i++) {
-        RB_TRY(rb_study_next(s, runs, 0, NULL, i, at, &done));
+    for (int i = 0; rb_study_independent(s) && i < runs; i++) {
+        if (!rb_shard_mine(o, item, i)) continue;
+        RB_TRY(rb_study_next(s, runs, (uint64_t)item->seed, NULL, i, at, &done));
         RB_TRY(edit_trial(item, i, at, edit, NULL));
         rb_item_row(&run, NULL, &rows[(*n)++]);
     }
-    if (!rb_study_foreseen(s)) {
+    if (!rb_study_independent(s)) {
         rb_case_edit_copy(item->edit, edit);
         snprintf(name, sizeof name, "%.80s-01..%02d", s->name, runs);
         RB_TRY(rb_case_edit_rename(edit, name));
@@ -139,13 +147,14 @@ rb_status rb_study_run(rb_recorder *r, const rb_item *item, int index, int total
     }
     run.study = NULL;
     run.edit = edit;
-    for (int n = 0; n < budget; n++) {
+    for (int n = 0, mine = 0; n < budget; n++) {
         rb_verified verified = {0};
+        if (!rb_shard_mine(r->o, item, n)) continue; /* no other run depends on it */
         RB_TRY(rb_study_next(s, budget, (uint64_t)item->seed, trials, n, trials[n].at, &done));
         if (done) break;
         RB_TRY(edit_trial(item, n, trials[n].at, edit, parameters));
         RB_TRY(rb_foresee_case(r->o, &edit->c, &run.dataset, &run.mflop)); /* another width is other work */
-        RB_TRY(rb_run_item(r, &run, &verified, index + n, total, &row));
+        RB_TRY(rb_run_item(r, &run, &verified, index + mine++, total, &row));
         if (rb_recorder_stopped(r)) break; /* half a run tells nothing */
         trials[n].objective = objective(&r->rows[row]);
         best = fmax(best, trials[n].objective); /* of a number and NaN the number */

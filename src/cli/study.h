@@ -14,7 +14,9 @@ rb_status rb_study_foresee(const rb_options *o, const rb_study *s);
 rb_status rb_study_run_named(const rb_study *s, const char *name, int *run);
 /* Makes an edit of the study's base case that run. */
 rb_status rb_study_run_apply(const rb_study *s, int run, rb_case_edit *edit);
-/* Appends the rows of runs that --dry-run shows: one per run that is known beforehand, else one for all. */
+/* Runs of the item's study that are this process's, see shard.h; at most. */
+int rb_study_mine(const rb_options *o, const rb_item *item);
+/* Appends the rows of runs that --dry-run shows: one per run where no run depends on others, else one for all. */
 rb_status rb_study_rows(const rb_options *o, const rb_item *item, rb_row *rows, int *n);
 
 /* Rows of trials of this session, study by study. */

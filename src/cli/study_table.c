@@ -71,13 +71,14 @@ static rb_status print_study(const rb_row *rows, int n) {
     rb_text_printf(&out, "\n%s on %s, seed %lld%s%s: %s, %d runs, best validation accuracy\n", s->name,
                    text_of(rows, RB_COL(trials, device_key)), (long long)rows->cells[RB_COL(trials, seed)].u.i,
                    overrides[0] ? ", " : "", overrides, rb_study_kind_name(s->kind), n);
-    if (s->kind == RB_STUDY_GRID && axes == 2) print_grid(s, rows, n, &out);
+    bool whole = rows[n - 1].cells[RB_COL(trials, trial)].u.i == n; /* no shard */
+    if (s->kind == RB_STUDY_GRID && axes == 2 && whole) print_grid(s, rows, n, &out);
     RB_TRY(rb_text_status(&out));
     RB_TRY(rb_print_text(rb_text_string(&out)));
     /* Along one parameter the order is the story. */
     if (s->kind == RB_STUDY_GRID && axes == 1) RB_TRY(print_list(sorted, n));
     qsort(sorted, (size_t)n, sizeof *sorted, compare);
-    if (s->kind != RB_STUDY_GRID || axes > 2) RB_TRY(print_list(sorted, n));
+    if (s->kind != RB_STUDY_GRID || axes > 2 || (axes == 2 && !whole)) RB_TRY(print_list(sorted, n));
     rb_text_clear(&out);
     if (has_value(sorted[0])) {
         const rb_cell *test = &sorted[0]->cells[RB_COL(trials, test_acc)];
@@ -96,10 +97,19 @@ cleanup:
     return status;
 }
 
+/* Whether the row after a trial's is the next trial of the same study. */
+static bool goes_on(const rb_row *row, const rb_row *next) {
+    static const int same[] = {RB_COL(trials, study), RB_COL(trials, device_key), RB_COL(trials, overrides)};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (strcmp(text_of(row, same[i]), text_of(next, same[i])) != 0) return false;
+    return row->cells[RB_COL(trials, seed)].u.i == next->cells[RB_COL(trials, seed)].u.i &&
+           row->cells[RB_COL(trials, trial)].u.i < next->cells[RB_COL(trials, trial)].u.i;
+}
+
 rb_status rb_study_print(const rb_study_results *results) {
     rb_status status = RB_OK;
-    for (int i = 0, n; i < results->n; i += n) { /* trials of a study count from 1 */
-        for (n = 1; i + n < results->n && results->rows[i + n].cells[RB_COL(trials, trial)].u.i > 1;) n++;
+    for (int i = 0, n; i < results->n; i += n) {
+        for (n = 1; i + n < results->n && goes_on(&results->rows[i + n - 1], &results->rows[i + n]);) n++;
         RB_TRY(print_study(&results->rows[i], n));
     }
 cleanup:

@@ -1,6 +1,7 @@
 /* sweep.c: the verb `sweep`: a `run` whose cases and flags stand in a JSON file, so that many processes do the same
- * grid, each its shard. */
-#include <cjson/cJSON.h>
+ * grid, or the same search, each its shard. */
+#include "cli/sweep.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,23 +14,22 @@ typedef struct translation {
     const rb_options *o; /* of sweep: what is given there counts, not the config's */
     const char *path;
     rb_words argv;
+    rb_sweep_studies studies;
 } translation;
 
 static rb_status bad(const translation *t, const char *what) { return rb_fail(RB_INPUT, "%s: %s", t->path, what); }
 
 static rb_status push(translation *t, const char *word) { return rb_words_add(&t->argv, word, strlen(word)); }
 
-/* A number as JSON has it written, a word, or a list of them as "a,b,c". */
-static rb_status text_of(const translation *t, const cJSON *value, const char *name, rb_text *out) {
+rb_status rb_sweep_text(const char *path, const cJSON *value, const char *name, rb_text *out) {
     rb_status status = RB_OK;
     const cJSON *one;
-    char what[160];
     bool plain = true;
     if (cJSON_IsArray(value)) {
         cJSON_ArrayForEach(one, value) {
             if (out->length) rb_text_append(out, ",");
             if (cJSON_IsArray(one)) plain = false;
-            if (plain) RB_TRY(text_of(t, one, name, out));
+            if (plain) RB_TRY(rb_sweep_text(path, one, name, out));
         }
         plain &= value->child != NULL;
     } else if (cJSON_IsNumber(value)) {
@@ -40,10 +40,7 @@ static rb_status text_of(const translation *t, const cJSON *value, const char *n
         rb_text_append(out, value->valuestring);
     else
         plain = false;
-    if (!plain) {
-        snprintf(what, sizeof what, "\"%.60s\" must be a number, a text, or a list of them", name);
-        return bad(t, what);
-    }
+    if (!plain) return rb_fail(RB_INPUT, "%s: \"%.60s\" must be a number, a text, or a list of them", path, name);
     status = rb_text_status(out);
 cleanup:
     return status;
@@ -65,7 +62,7 @@ static rb_status add_flag(translation *t, const cJSON *value) {
     RB_TRY(rb_text_status(&word));
     RB_TRY(push(t, word.data));
     if (cJSON_IsTrue(value)) goto cleanup; /* a switch */
-    RB_TRY(text_of(t, value, name, &text));
+    RB_TRY(rb_sweep_text(t->path, value, name, &text));
     RB_TRY(push(t, text.data));
 cleanup:
     rb_text_free(&word);
@@ -82,7 +79,7 @@ static rb_status add_settings(translation *t, const cJSON *settings) {
     cJSON_ArrayForEach(one, settings) {
         rb_text_clear(&text);
         rb_text_clear(&values);
-        RB_TRY(text_of(t, one, one->string, &values));
+        RB_TRY(rb_sweep_text(t->path, one, one->string, &values));
         rb_text_printf(&text, "%s=%s", one->string, values.data);
         RB_TRY(rb_text_status(&text));
         RB_TRY(push(t, "--set"));
@@ -95,26 +92,26 @@ cleanup:
 }
 
 static rb_status translate(translation *t, const cJSON *json) {
-    static const char *const known[] = {"cases", "flags", "set", "strategy", "comment"};
+    static const char *const known[] = {"cases", "flags", "set", "strategy", "budget", "axes", "comment"};
     rb_status status = RB_OK;
     rb_text cases = {0};
     const cJSON *one, *flags = cJSON_GetObjectItemCaseSensitive(json, "flags");
     const cJSON *names = cJSON_GetObjectItemCaseSensitive(json, "cases");
     const cJSON *settings = cJSON_GetObjectItemCaseSensitive(json, "set");
-    const cJSON *strategy = cJSON_GetObjectItemCaseSensitive(json, "strategy");
     if (!cJSON_IsObject(json)) return bad(t, "must be an object {\"cases\": [..], \"flags\": {..}}");
     cJSON_ArrayForEach(one, json) {
         const char *near = rb_text_nearest(one->string, known, sizeof known / sizeof *known);
         if (near && !strcmp(near, one->string)) continue;
-        return rb_fail(RB_INPUT, "%s: unknown key \"%.60s\"%s%s%s; known: cases, flags, set, strategy, comment",
+        return rb_fail(RB_INPUT,
+                       "%s: unknown key \"%.60s\"%s%s%s; known: cases, flags, set, strategy, budget, axes, comment",
                        t->path, one->string, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
-    if (strategy && (!cJSON_IsString(strategy) || strcmp(strategy->valuestring, "grid") != 0))
-        return bad(t, "\"strategy\" must be \"grid\": every value with every other");
     if (flags && !cJSON_IsObject(flags)) return bad(t, "\"flags\" must be an object {\"lr\": [0.1, 0.5]}");
     if (!names) return bad(t, "has no \"cases\"");
-    RB_TRY(text_of(t, names, "cases", &cases));
-    RB_TRY(push(t, cases.data));
+    RB_TRY(rb_sweep_text(t->path, names, "cases", &cases));
+    RB_TRY(rb_sweep_studies_read(t->o, t->path, json, &t->studies));
+    if (!t->studies.list) RB_TRY(push(t, cases.data));
+    for (int i = 0; i < t->studies.n; i++) RB_TRY(push(t, t->studies.list[i].name));
     cJSON_ArrayForEach(one, flags) RB_TRY(add_flag(t, one));
     if (settings) RB_TRY(add_settings(t, settings));
 cleanup:
@@ -185,8 +182,11 @@ rb_status rb_verb_sweep(const rb_options *o) {
     rb_words_free(&run.command);
     for (int i = 0; i < o->command.n; i++)
         RB_TRY(rb_words_add(&run.command, o->command.at[i], strlen(o->command.at[i])));
+    rb_studies_add(t.studies.list);
     RB_TRY(rb_verb_run(&run));
 cleanup:
+    rb_studies_add(NULL);
+    rb_sweep_studies_free(&t.studies);
     rb_options_free(&run);
     rb_words_free(&t.argv);
     cJSON_Delete(json);

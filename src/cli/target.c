@@ -1,13 +1,11 @@
-/* target.c: epochs and seconds until the target; medians over seeds by Kaplan and Meier. */
+/* target.c: epochs and seconds until the target. */
 #include "cli/target.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/verb.h"
-#include "measure/statistics.h"
-#include "measure/survival.h"
+#include "report/tta.h"
 
 rb_status rb_target_begin(rb_target *t, const rb_options *o, bool classes, const rb_epoch_result *from) {
     memset(t, 0, sizeof *t);
@@ -39,95 +37,22 @@ void rb_target_note(const rb_target *t, rb_row *row) {
 /* --- in the parent --------------------------------------------------------------------------------------------------
  */
 
-static double value_of(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : (double)NAN;
-}
-
-static bool same_group(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, dataset),
-                                  RB_COL(runs, overrides)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return value_of(a, RB_COL(runs, target_value)) == value_of(b, RB_COL(runs, target_value));
-}
-
-/* Ended by itself, with a target: what failed or was interrupted says nothing about when. */
-static bool counts(const rb_row *row) {
-    rb_status word = rb_status_from_word(rb_row_get_text(row, RB_COL(runs, status)));
-    if (isnan(value_of(row, RB_COL(runs, target_value)))) return false;
-    if (value_of(row, RB_COL(runs, target_reached)) == 1 && isnan(value_of(row, RB_COL(runs, epochs_to_target))))
-        return false; /* reached before its checkpoint: when, the resumed run does not know */
-    return word == RB_OK || word == RB_DIVERGED || word == RB_UNEXPECTED;
-}
-
-/* Median over a group's runs of a column that only those have which reached the target. The others are watched until
- * `end`, in the same unit; a run that diverged can never come to it. */
-static double median(const rb_row *const *group, int n, int column, const double *end, bool *seen, double *times) {
-    for (int i = 0; i < n; i++) {
-        bool diverged = !strcmp(rb_row_get_text(group[i], RB_COL(runs, status)), rb_status_word(RB_DIVERGED));
-        seen[i] = value_of(group[i], RB_COL(runs, target_reached)) == 1;
-        times[i] = seen[i] ? value_of(group[i], column) : diverged ? INFINITY : end[i];
-    }
-    return rb_survival_median(times, seen, n);
-}
-
-static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
-    static const int copied[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides)};
-    static const int to[] = {RB_COL(tta, case), RB_COL(tta, device_key), RB_COL(tta, overrides)};
-    int reached = 0, known = 0;
-    rb_row_begin(out, RB_TABLE_tta);
-    for (size_t i = 0; i < sizeof to / sizeof *to; i++) rb_row_text(out, to[i], rb_row_get_text(group[0], copied[i]));
-    for (int i = 0; i < n; i++) {
-        double seconds = value_of(group[i], RB_COL(runs, tta_train_s));
-        reached += value_of(group[i], RB_COL(runs, target_reached)) == 1;
-        if (isfinite(seconds)) times[known++] = seconds / value_of(group[i], RB_COL(runs, epochs_to_target));
-        end[i] = value_of(group[i], RB_COL(runs, epochs_run));
-    }
-    rb_row_real(out, RB_COL(tta, target_value), value_of(group[0], RB_COL(runs, target_value)));
-    rb_row_int(out, RB_COL(tta, n), n);
-    rb_row_int(out, RB_COL(tta, reached), reached);
-    if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
-    rb_row_real(out, RB_COL(tta, epochs_to_target), median(group, n, RB_COL(runs, epochs_to_target), end, seen, times));
-    for (int i = 0; i < n; i++) end[i] = value_of(group[i], RB_COL(runs, duration_s));
-    rb_row_real(out, RB_COL(tta, tta_train_s), median(group, n, RB_COL(runs, tta_train_s), end, seen, times));
-    rb_row_real(out, RB_COL(tta, tta_total_s), median(group, n, RB_COL(runs, tta_total_s), end, seen, times));
-}
-
 rb_status rb_target_print(const rb_recorder *r) {
     rb_status status = RB_OK;
-    size_t most = (size_t)r->n + 1;
-    const rb_row **group = calloc(most, sizeof *group);
-    rb_row *rows = calloc(most, sizeof *rows);
-    double *end = calloc(most, sizeof *end), *times = calloc(most, sizeof *times);
-    bool *seen = calloc(most, sizeof *seen), *done = calloc(most, sizeof *done);
-    int n_rows = 0;
-    if (!group || !rows || !end || !times || !seen || !done) {
-        status = rb_fail(RB_MEMORY, "out of memory for a summary of %d runs", r->n);
-        goto cleanup;
-    }
-    for (int first = 0; first < r->n; first++) {
-        int n = 0;
-        if (done[first] || !counts(&r->rows[first])) continue;
-        for (int i = first; i < r->n; i++)
-            if (counts(&r->rows[i]) && same_group(&r->rows[first], &r->rows[i])) {
-                group[n++] = &r->rows[i];
-                done[i] = true;
-            }
-        summarize(group, n, end, seen, times, &rows[n_rows++]);
-    }
-    if (n_rows == 0) goto cleanup;
+    rb_row *rows = NULL;
+    int n = 0;
+    const rb_row **runs = calloc((size_t)r->n + 1, sizeof *runs);
+    if (!runs) return rb_fail(RB_MEMORY, "out of memory for a summary of %d runs", r->n);
+    for (int i = 0; i < r->n; i++) runs[i] = &r->rows[i];
+    RB_TRY(rb_tta_rows(runs, r->n, &rows, &n));
+    if (n == 0) goto cleanup;
     RB_TRY(
         rb_print_text("\nTime to accuracy: medians over runs by Kaplan and Meier, those that did not reach the target"
                       " censored\n\n"));
-    RB_TRY(rb_print_table(RB_TABLE_tta, RB_FORMAT_MD, rows, n_rows, NULL, 0));
+    RB_TRY(rb_print_table(RB_TABLE_tta, RB_FORMAT_MD, rows, n, NULL, 0));
 cleanup:
-    for (int i = 0; i < n_rows; i++) rb_row_end(&rows[i]);
-    free(group);
+    for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
     free(rows);
-    free(end);
-    free(times);
-    free(seen);
-    free(done);
+    free(runs);
     return status;
 }

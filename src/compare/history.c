@@ -251,7 +251,7 @@ static int make_points(const entry *entries, int n, point *points, double *value
     int count = 0;
     for (int i = 0; i < n; i++) {
         const rb_row *row = entries[i].row;
-        double speed = rb_run_number(row, RB_COL(runs, samples_per_s));
+        double speed = rb_row_number(row, RB_COL(runs, samples_per_s));
         if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0)
             points[count++] =
                 (point){.row = row, .from = entries[i].from, .values = values, .step_ratio = NAN, .step_p = NAN};

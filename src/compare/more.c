@@ -5,16 +5,31 @@
 
 #include "core/text.h"
 
-/* "lr=0.5 hidden1.units=64" as flags. */
-static void add_overrides(const char *overrides, rb_text *out) {
+void rb_overrides_as_flags(const char *overrides, rb_text *out) {
+    rb_text flag = {0}, value = {0};
     for (const char *at = overrides; *at;) {
         size_t n = strcspn(at, " "), name = strcspn(at, "= ");
-        if (n > name && memchr(at, '.', name))
-            rb_text_printf(out, " --set %.*s", (int)n, at);
+        bool set = n > name && (memchr(at, '.', name) || !strncmp(at, "patience=", 9) || !strncmp(at, "stop-", 5));
+        rb_text_clear(&flag);
+        rb_text_clear(&value);
+        if (set)
+            rb_text_printf(&value, "%.*s", (int)n, at);
         else if (n > name)
-            rb_text_printf(out, " --%.*s %.*s", (int)name, at, (int)(n - name - 1), at + name + 1);
+            rb_text_printf(&value, "%.*s", (int)(n - name - 1), at + name + 1);
+        rb_text_printf(&flag, "--%.*s", set ? 3 : (int)name, set ? "set" : at);
+        if (n > 0) {
+            rb_text_append(out, " ");
+            rb_shell_quote(rb_text_string(&flag), out);
+        }
+        if (n > name) {
+            rb_text_append(out, " ");
+            rb_shell_quote(rb_text_string(&value), out);
+        }
         at += n + (at[n] == ' ');
     }
+    out->failed |= flag.failed | value.failed;
+    rb_text_free(&flag);
+    rb_text_free(&value);
 }
 
 /* The commit, where the build can be had again from it. */
@@ -51,7 +66,7 @@ void rb_more_command(const rb_arms *arms, const rb_entry *a, const rb_entry *b, 
     if (*device_a) rb_text_printf(out, " -d %s", device_a);
     if (*device_b && strcmp(device_a, device_b) != 0) rb_text_printf(out, ",%s", device_b);
     if (batch->type == RB_CELL_INT) rb_text_printf(out, " -B %lld", (long long)batch->u.i);
-    add_overrides(rb_row_get_text(a->row, RB_COL(runs, overrides)), out);
+    rb_overrides_as_flags(rb_row_get_text(a->row, RB_COL(runs, overrides)), out);
     /* The only backend with a choice; its default needs no words. */
     const char *submit = rb_row_get_text(a->row, RB_COL(runs, submit));
     if (!builds && !strncmp(device_a, "cuda", 4) && !strcmp(device_a, device_b) && *submit && strcmp(submit, "graph"))

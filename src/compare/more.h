@@ -6,6 +6,10 @@
 
 struct rb_text;
 
+/* " --lr 0.5 --set hidden1.units=64 --no-eval" of "lr=0.5 hidden1.units=64 no-eval": overrides and limits of a run,
+ * each word fit for a shell. */
+void rb_overrides_as_flags(const char *overrides, struct rb_text *out);
+
 /* Where both builds can be had again the command interleaves them, since what is measured at another time of day is
  * another machine; else it measures both arms in one session, or says what to repeat. */
 void rb_more_command(const rb_arms *arms, const rb_entry *a, const rb_entry *b, int repetitions, struct rb_text *out);

@@ -13,11 +13,6 @@
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
 
-double rb_run_number(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
-}
-
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row) {
     if (runs->n == runs->capacity) {
         int capacity = runs->capacity ? 2 * runs->capacity : 64;

@@ -34,7 +34,5 @@ rb_status rb_runs_read_csv(const char *path, rb_runs *out);
 rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
 
 bool rb_run_ok(const rb_row *row); /* its status is ok */
-/* Value of a number's cell; NaN where it is empty. */
-double rb_run_number(const rb_row *row, int column);
 
 #endif

@@ -1,8 +1,10 @@
 /* text.c: growable strings, and the nearest name for "did you mean". */
 #include "core/text.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +63,18 @@ rb_status rb_text_status(const rb_text *t) {
 }
 
 const char *rb_text_string(const rb_text *t) { return t->data ? t->data : ""; }
+
+void rb_shell_quote(const char *word, rb_text *out) {
+    bool plain = word[0] != '\0';
+    for (const char *c = word; *c; c++) plain &= isalnum((unsigned char)*c) || strchr("_./:=,@%+-", *c);
+    if (plain) {
+        rb_text_append(out, word);
+        return;
+    }
+    rb_text_append(out, "'");
+    for (const char *c = word; *c; c++) rb_text_printf(out, *c == '\'' ? "'\\''" : "%c", *c);
+    rb_text_append(out, "'");
+}
 
 /* Levenshtein distance, two rows; words over 63 characters are not worth a suggestion. */
 static int distance(const char *a, const char *b) {

@@ -21,6 +21,9 @@ void rb_text_free(rb_text *t);
 rb_status rb_text_status(const rb_text *t);
 const char *rb_text_string(const rb_text *t); /* "" where nothing was added */
 
+/* Adds a word so that a shell reads it back as it is. */
+void rb_shell_quote(const char *word, rb_text *out);
+
 /* The entry of `names` (count entries) nearest to `word` by edit distance, or NULL when none is near enough to suggest
  * (more than a third of the longer word, at least 2). */
 const char *rb_text_nearest(const char *word, const char *const *names, int count);

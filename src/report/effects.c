@@ -36,21 +36,21 @@ static bool same_place(const rb_effect_run *a, const rb_effect_run *b) {
     return !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) && !strcmp(a->dataset, b->dataset);
 }
 
-static bool same_arm(const rb_effect_run *a, const rb_effect_run *b) {
-    return same_place(a, b) && !strcmp(a->case_name, b->case_name) && !strcmp(a->overrides, b->overrides);
-}
-
 /* Ran to its end, whatever its case foresaw. */
 static bool ok(const rb_effect_run *r) { return !strcmp(r->status, "ok") || !strcmp(r->status, "unexpected"); }
 
+/* The base that a case of this build names; cases of other builds name none. */
+static const char *named_base(const char *name) {
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_case *c = (*lab)->cases; c->name; c++)
+            if (!strcmp(c->name, name)) return c->base;
+    return NULL;
+}
+
 /* The case that run r is compared with, NULL = none. */
 static const char *base_case(const rb_effect_run *r, const char *base) {
-    const rb_case *c;
     if (base) return r->regularized || strcmp(r->case_name, base) != 0 ? base : NULL;
-    if (r->regularized) return r->case_name;
-    if (rb_case_find(r->case_name, &c) == RB_OK) return c->base;
-    rb_error_clear(); /* of another build */
-    return NULL;
+    return r->regularized ? r->case_name : named_base(r->case_name);
 }
 
 static bool is_base(const rb_effect_run *b, const rb_effect_run *arm, const char *base) {
@@ -60,11 +60,83 @@ static bool is_base(const rb_effect_run *b, const rb_effect_run *arm, const char
     return strcmp(b->case_name, arm->case_name) != 0 || strcmp(b->reg, arm->reg) != 0; /* it does without something */
 }
 
+/* Sessions may have ten thousand runs: which of them make an arm, and which may be its base, is looked up. */
+typedef struct lookup {
+    const rb_effect_run **sorted; /* (n) by case, then place and overrides, then as they were read */
+    int n;
+} lookup;
+
+/* One arm, and the runs without the regularizer that may be its base: both as they were read. */
+typedef struct sides {
+    const rb_effect_run **arm, **bases;
+    int n_arm, n_bases;
+} sides;
+
+static int compare_arms(const rb_effect_run *a, const rb_effect_run *b) {
+    int order = strcmp(a->case_name, b->case_name);
+    if (!order) order = strcmp(a->overrides, b->overrides);
+    if (!order) order = strcmp(a->machine, b->machine);
+    if (!order) order = strcmp(a->device_key, b->device_key);
+    return order ? order : strcmp(a->dataset, b->dataset);
+}
+
+static int by_arm(const void *a, const void *b) {
+    const rb_effect_run *x = *(const rb_effect_run *const *)a, *y = *(const rb_effect_run *const *)b;
+    int order = compare_arms(x, y);
+    return order ? order : (x > y) - (x < y);
+}
+
+static int by_place_in_list(const void *a, const void *b) {
+    const rb_effect_run *x = *(const rb_effect_run *const *)a, *y = *(const rb_effect_run *const *)b;
+    return (x > y) - (x < y);
+}
+
+static rb_status look_up(const rb_effect_runs *runs, lookup *out) {
+    out->n = runs->n;
+    out->sorted = malloc(((size_t)runs->n + 1) * sizeof *out->sorted);
+    if (!out->sorted) return rb_fail(RB_MEMORY, "out of memory for the effects of %d runs", runs->n);
+    for (int i = 0; i < runs->n; i++) out->sorted[i] = &runs->at[i];
+    qsort(out->sorted, (size_t)out->n, sizeof *out->sorted, by_arm);
+    return RB_OK;
+}
+
+/* The first run in the order of `sorted` whose case is not before `name`. */
+static int first_of_case(const lookup *l, const char *name) {
+    int low = 0, high = l->n;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (strcmp(l->sorted[middle]->case_name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The arm that begins at sorted[from]; its end. */
+static int arm_end(const lookup *l, int from) {
+    int to = from + 1;
+    while (to < l->n && compare_arms(l->sorted[from], l->sorted[to]) == 0) to++;
+    return to;
+}
+
+/* `sides` has room for all runs. */
+static void find_sides(const lookup *l, int from, int to, const char *base, sides *out) {
+    const rb_effect_run *first = l->sorted[from];
+    const char *name = base_case(first, base);
+    out->n_arm = out->n_bases = 0;
+    for (int i = from; i < to; i++) out->arm[out->n_arm++] = l->sorted[i];
+    for (int i = name ? first_of_case(l, name) : l->n; i < l->n && !strcmp(l->sorted[i]->case_name, name); i++)
+        if (!l->sorted[i]->regularized && same_place(first, l->sorted[i]) && !strcmp(l->sorted[i]->core, first->core))
+            out->bases[out->n_bases++] = l->sorted[i];
+    qsort(out->bases, (size_t)out->n_bases, sizeof *out->bases, by_place_in_list);
+}
+
 /* The run that `arm` is paired with; one that trained on as many images before others. */
-static const rb_effect_run *partner(const rb_effect_runs *runs, const rb_effect_run *arm, const char *base) {
+static const rb_effect_run *partner(const sides *s, const rb_effect_run *arm, const char *base) {
     const rb_effect_run *found = NULL;
-    for (int i = 0; i < runs->n; i++) {
-        const rb_effect_run *b = &runs->at[i];
+    for (int i = 0; i < s->n_bases; i++) {
+        const rb_effect_run *b = s->bases[i];
         if (b->seed != arm->seed || !ok(b) || !is_base(b, arm, base)) continue;
         if (!found || (found->n_train != arm->n_train && b->n_train == arm->n_train)) found = b;
     }
@@ -121,18 +193,23 @@ static void join(rb_text *note, rb_text *part) {
     rb_text_free(part);
 }
 
+static bool is_paired(const rb_effect_run *r, const pair *pairs, int n) {
+    for (int k = 0; k < n; k++)
+        if (pairs[k].arm == r || pairs[k].arm->seed == r->seed) return true;
+    return false;
+}
+
 /* Seeds that only one of the two has, or that did not end well. */
-static void note_unpaired(const rb_effect_runs *runs, const rb_effect_run *arm, const char *base, const pair *pairs,
-                          int n, rb_text *note) {
+static void note_unpaired(const sides *s, const char *base, const pair *pairs, int n, rb_text *note) {
     rb_text alone = {0}, missing = {0}, failed = {0};
-    for (int i = 0; i < runs->n; i++) {
-        const rb_effect_run *r = &runs->at[i];
-        bool paired = false;
-        for (int k = 0; k < n; k++) paired = paired || pairs[k].arm == r || pairs[k].arm->seed == r->seed;
-        if (paired) continue;
-        if (same_arm(r, arm))
+    for (int i = 0; i < s->n_arm; i++) {
+        const rb_effect_run *r = s->arm[i];
+        if (!is_paired(r, pairs, n))
             note_seed(ok(r) ? &alone : &failed, ok(r) ? "without base: seed" : "arm failed: seed", r);
-        else if (n > 0 && is_base(r, arm, base) && !strcmp(r->overrides, pairs[0].base->overrides))
+    }
+    for (int i = 0; i < s->n_bases && n > 0; i++) {
+        const rb_effect_run *r = s->bases[i];
+        if (is_base(r, s->arm[0], base) && !strcmp(r->overrides, pairs[0].base->overrides) && !is_paired(r, pairs, n))
             note_seed(&missing, ok(r) ? "without arm: seed" : "base failed: seed", r);
     }
     join(note, &alone);
@@ -196,92 +273,124 @@ static bool compare(const pair *pairs, int n, rb_figure f, bool unlike, double *
     return true;
 }
 
-/* The rows of one arm, RB_FIGURES at most. */
-static rb_status compare_arm(const rb_effect_runs *runs, const rb_effect_run *arm, const char *base, rb_row *rows,
-                             int *n) {
-    rb_status status = RB_OK;
+/* The rows of one arm, RB_FIGURES at most. `pairs` and `differences` have room for its runs. */
+static void compare_arm(const sides *s, const char *base, pair *pairs, double *differences, rb_row *rows, int *n) {
     rb_text note = {0};
     int n_pairs = 0, before = *n;
     bool unlike = false;
-    pair *pairs = calloc((size_t)runs->n, sizeof *pairs);
-    double *differences = calloc((size_t)runs->n, sizeof *differences);
-    if (!pairs || !differences) {
-        status = rb_fail(RB_MEMORY, "out of memory for pairs of %d runs", runs->n);
-        goto cleanup;
-    }
-    for (int i = 0; i < runs->n; i++) {
-        const rb_effect_run *r = &runs->at[i];
-        pair p = {r, ok(r) && same_arm(r, arm) ? partner(runs, r, base) : NULL};
+    for (int i = 0; i < s->n_arm; i++) {
+        pair p = {s->arm[i], ok(s->arm[i]) ? partner(s, s->arm[i], base) : NULL};
         if (p.base) pairs[n_pairs++] = p;
     }
     n_pairs = keep_like(pairs, n_pairs);
     unlike = n_pairs && note_unlike(&pairs[0], &note);
-    note_unpaired(runs, arm, base, pairs, n_pairs, &note);
+    note_unpaired(s, base, pairs, n_pairs, &note);
     for (int f = 0; f < RB_FIGURES && n_pairs; f++) {
-        describe(arm, pairs[0].base, NULL, &rows[*n]);
+        describe(s->arm[0], pairs[0].base, NULL, &rows[*n]);
         if (compare(pairs, n_pairs, (rb_figure)f, unlike, differences, &rows[*n]))
             ++*n;
         else
             rb_row_end(&rows[*n]);
     }
     if (*n == before) {
-        describe(arm, NULL, base_case(arm, base), &rows[*n]);
+        describe(s->arm[0], NULL, base_case(s->arm[0], base), &rows[*n]);
         rb_row_int(&rows[*n], RB_COL(effects, pairs), 0);
         rb_row_text(&rows[(*n)++], RB_COL(effects, verdict), "unpaired");
     }
     for (int i = before; i < *n; i++) rb_row_text(&rows[i], RB_COL(effects, note), rb_text_string(&note));
-cleanup:
-    free(pairs);
-    free(differences);
     rb_text_free(&note);
-    return status;
 }
 
-static bool same_text(const rb_row *a, const rb_row *b, int column) {
-    return strcmp(rb_row_get_text(a, column), rb_row_get_text(b, column)) == 0;
-}
-
-/* Among the arms of one base, from as many seeds; unlike ones take no part. */
-static bool rivals(const rb_row *a, const rb_row *b) {
-    return same_text(a, b, RB_COL(effects, base)) && same_text(a, b, RB_COL(effects, figure)) &&
-           same_text(a, b, RB_COL(effects, machine)) && same_text(a, b, RB_COL(effects, device_key)) &&
-           a->cells[RB_COL(effects, pairs)].u.i == b->cells[RB_COL(effects, pairs)].u.i &&
-           strcmp(rb_row_get_text(b, RB_COL(effects, verdict)), "unlike") != 0;
-}
-
-static void rank(rb_row *rows, int n) {
-    for (int i = 0; i < n; i++) {
-        bool ranked = false;
-        int better = 0;
-        for (int f = 0; f < RB_FIGURES; f++)
-            ranked = ranked || (figures[f].ranked &&
-                                !strcmp(rb_row_get_text(&rows[i], RB_COL(effects, figure)), figures[f].name));
-        if (!ranked || !rivals(&rows[i], &rows[i]) || rows[i].cells[RB_COL(effects, low)].type == RB_CELL_EMPTY)
-            continue;
-        for (int k = 0; k < n; k++)
-            if (rivals(&rows[i], &rows[k]) && rows[k].cells[RB_COL(effects, low)].type != RB_CELL_EMPTY &&
-                rows[k].cells[RB_COL(effects, change)].u.r - rows[i].cells[RB_COL(effects, change)].u.r >= near)
-                better++;
-        rb_row_int(&rows[i], RB_COL(effects, rank), 1 + better);
+/* Rivals are the arms of one base, from as many seeds, where no more than the regularizer differs: rows of one rivalry
+ * compare as equal here. */
+static int by_rivalry(const void *a, const void *b) {
+    static const int columns[] = {RB_COL(effects, base), RB_COL(effects, figure), RB_COL(effects, machine),
+                                  RB_COL(effects, device_key)};
+    const rb_row *x = *(rb_row *const *)a, *y = *(rb_row *const *)b;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        int order = strcmp(rb_row_get_text(x, columns[i]), rb_row_get_text(y, columns[i]));
+        if (order) return order;
     }
+    int64_t n = x->cells[RB_COL(effects, pairs)].u.i, m = y->cells[RB_COL(effects, pairs)].u.i;
+    return (n > m) - (n < m);
+}
+
+static bool is_ranked(const rb_row *row) {
+    bool ranked = false;
+    for (int f = 0; f < RB_FIGURES; f++)
+        ranked =
+            ranked || (figures[f].ranked && !strcmp(rb_row_get_text(row, RB_COL(effects, figure)), figures[f].name));
+    return ranked && strcmp(rb_row_get_text(row, RB_COL(effects, verdict)), "unlike") != 0 &&
+           row->cells[RB_COL(effects, low)].type != RB_CELL_EMPTY;
+}
+
+static double change_of(const rb_row *row) { return row->cells[RB_COL(effects, change)].u.r; }
+
+static rb_status rank(rb_row *rows, int n) {
+    int ranked = 0;
+    rb_row **list = malloc(((size_t)n + 1) * sizeof *list);
+    if (!list) return rb_fail(RB_MEMORY, "out of memory for the ranks of %d effects", n);
+    for (int i = 0; i < n; i++)
+        if (is_ranked(&rows[i])) list[ranked++] = &rows[i];
+    qsort(list, (size_t)ranked, sizeof *list, by_rivalry);
+    for (int from = 0, to; from < ranked; from = to) {
+        for (to = from + 1; to < ranked && by_rivalry(&list[from], &list[to]) == 0;) to++;
+        for (int i = from; i < to; i++) {
+            int better = 0;
+            for (int k = from; k < to; k++) better += change_of(list[k]) - change_of(list[i]) >= near;
+            rb_row_int(list[i], RB_COL(effects, rank), 1 + better);
+        }
+    }
+    free(list);
+    return RB_OK;
+}
+
+/* Where each arm begins in `sorted`, in the order in which the arms were read; `starts` has room for all runs. */
+static int find_arms(const lookup *l, const char *base, const rb_effect_run ***starts) {
+    int n = 0;
+    for (int from = 0; from < l->n; from = arm_end(l, from))
+        if (base_case(l->sorted[from], base)) starts[n++] = &l->sorted[from];
+    return n;
+}
+
+static int by_first(const void *a, const void *b) {
+    return by_place_in_list(*(const rb_effect_run **const *)a, *(const rb_effect_run **const *)b);
 }
 
 rb_status rb_effects_rows(const rb_effect_runs *runs, const char *base, rb_row **rows, int *n) {
     rb_status status = RB_OK;
+    size_t most = (size_t)runs->n + 1;
+    lookup l = {0};
+    sides s = {.arm = malloc(most * sizeof *s.arm), .bases = malloc(most * sizeof *s.bases)};
+    const rb_effect_run ***starts = malloc(most * sizeof *starts);
+    pair *pairs = malloc(most * sizeof *pairs);
+    double *differences = malloc(most * sizeof *differences);
     *n = 0;
     *rows = calloc((size_t)runs->n * RB_FIGURES + 1, sizeof **rows);
-    if (!*rows) return rb_fail(RB_MEMORY, "out of memory for the effects of %d runs", runs->n);
-    for (int i = 0; i < runs->n; i++) {
-        bool seen = base_case(&runs->at[i], base) == NULL;
-        for (int k = 0; k < i && !seen; k++) seen = same_arm(&runs->at[k], &runs->at[i]);
-        if (!seen) RB_TRY(compare_arm(runs, &runs->at[i], base, *rows, n));
+    if (!*rows || !s.arm || !s.bases || !starts || !pairs || !differences) {
+        status = rb_fail(RB_MEMORY, "out of memory for the effects of %d runs", runs->n);
+        goto cleanup;
     }
-    rank(*rows, *n);
+    RB_TRY(look_up(runs, &l));
+    int n_arms = find_arms(&l, base, starts);
+    qsort(starts, (size_t)n_arms, sizeof *starts, by_first);
+    for (int i = 0; i < n_arms; i++) {
+        int from = (int)(starts[i] - l.sorted);
+        find_sides(&l, from, arm_end(&l, from), base, &s);
+        compare_arm(&s, base, pairs, differences, *rows, n);
+    }
+    RB_TRY(rank(*rows, *n));
     if (*n == 0)
         status = rb_fail(RB_USAGE,
                          "nothing to compare: of %d runs none has a regularizer and a case without it; "
                          "--base CASE says what the others are compared with",
                          runs->n);
 cleanup:
+    free(l.sorted);
+    free(s.arm);
+    free(s.bases);
+    free(starts);
+    free(pairs);
+    free(differences);
     return status;
 }

@@ -31,6 +31,8 @@ typedef struct rb_effect_run {
 typedef struct rb_effect_runs {
     rb_effect_run *at;
     int n;
+    int *slots; /* (n_slots) numbers of runs, from 1, by the hash of what they did; 0 = free */
+    int n_slots;
 } rb_effect_runs;
 
 /* Adds the runs of a session, given by its folder or its runs.csv; a run of the same case, overrides, device, data and

@@ -14,6 +14,8 @@ int rb__text_width(const char *s); /* code points of UTF-8: what a column's widt
 /* One field as CSV, quoted where it must be; no separator. */
 void rb__csv_field(const char *s, struct rb_text *out);
 void rb__csv_cell(const rb_cell *cell, struct rb_text *out);
+/* A number for people: three to five digits. */
+void rb__round_real(double r, struct rb_text *out);
 /* A new JSON value, null for an empty cell. NULL: out of memory. */
 struct cJSON *rb__json_cell(const rb_cell *cell);
 

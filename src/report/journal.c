@@ -220,8 +220,8 @@ typedef struct rebuilding {
     rb__journal *j;
     FILE *file[RB_TABLES];
     rb_text path[RB_TABLES], line;
-    bool (*keep)(const void *context, const rb_row *row);
-    const void *context;
+    bool (*keep)(void *context, const rb_row *row);
+    void *context;
 } rebuilding;
 
 static rb_status begin_table(rebuilding *b, rb_table t) {
@@ -248,8 +248,7 @@ cleanup:
     return status;
 }
 
-rb_status rb__journal_rebuild(rb__journal *j, bool (*keep)(const void *context, const rb_row *row),
-                              const void *context) {
+rb_status rb__journal_rebuild(rb__journal *j, bool (*keep)(void *context, const rb_row *row), void *context) {
     rb_status status = RB_OK;
     rebuilding b = {.j = j, .keep = keep, .context = context};
     rb_text old = {0}, header = {0};

@@ -18,7 +18,6 @@ rb_status rb__journal_write(rb__journal *j, const rb_row *row);
 /* Hands every row of events.jsonl to `see`, and NULL for a line that is none. */
 rb_status rb__journal_read(rb__journal *j, rb_status (*see)(void *context, const rb_row *row), void *context);
 /* Writes every CSV anew from the rows for which `keep` says true. */
-rb_status rb__journal_rebuild(rb__journal *j, bool (*keep)(const void *context, const rb_row *row),
-                              const void *context);
+rb_status rb__journal_rebuild(rb__journal *j, bool (*keep)(void *context, const rb_row *row), void *context);
 
 #endif

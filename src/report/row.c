@@ -172,6 +172,11 @@ const char *rb_row_get_text(const rb_row *row, int column) {
     return row->cells[column].type == RB_CELL_TEXT ? row->cells[column].u.s : "";
 }
 
+double rb_row_number(const rb_row *row, int column) {
+    const rb_cell *cell = &row->cells[column];
+    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
+}
+
 int rb__text_width(const char *s) {
     int width = 0;
     for (; *s; s++) width += ((unsigned char)*s & 0xc0) != 0x80; /* code points, not bytes */

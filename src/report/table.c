@@ -9,7 +9,7 @@
 #include "report/internal.h"
 
 /* Four significant digits, all digits before the point, no exponent for the sizes people meet. */
-static void round_real(double r, rb_text *out) {
+void rb__round_real(double r, rb_text *out) {
     double a = fabs(r);
     if (a == 0)
         rb_text_append(out, "0");
@@ -43,7 +43,7 @@ static void escape(const char *s, rb_text *out) {
 static char *md_cell(const rb_cell *cell) {
     rb_text t = {0};
     if (cell->type == RB_CELL_REAL)
-        round_real(cell->u.r, &t);
+        rb__round_real(cell->u.r, &t);
     else if (cell->type == RB_CELL_TEXT)
         escape(cell->u.s, &t);
     else

@@ -21,24 +21,53 @@ static const struct {
 
 const char *rb_study_kind_name(rb_study_kind kind) { return strategies[kind].name; }
 
+static const rb_study *added; /* rb_studies_add */
+
+void rb_studies_add(const rb_study *list) { added = list; }
+
+/* Lists of studies, lab by lab; the added ones come last. NULL after them. */
+static const rb_study *list_at(int i) {
+    const rb_lab *const *labs = rb_labs();
+    static const rb_study none = {0};
+    for (int k = 0; labs[k]; k++)
+        if (k == i) return labs[k]->studies ? labs[k]->studies : &none;
+    int n = 0;
+    while (labs[n]) n++;
+    return i == n ? added : NULL;
+}
+
 const rb_study *rb_study_find(const char *name) {
-    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
-        for (const rb_study *s = (*lab)->studies; s && s->name; s++)
+    const rb_study *list;
+    for (int i = 0; (list = list_at(i)); i++)
+        for (const rb_study *s = list; s->name; s++)
             if (strcmp(s->name, name) == 0) return s;
     return NULL;
 }
 
 const rb_study *rb_study_of_run(const char *name) {
-    const rb_study *found = NULL;
+    const rb_study *found = NULL, *list;
     size_t longest = 0;
-    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
-        for (const rb_study *s = (*lab)->studies; s && s->name; s++) {
+    for (int i = 0; (list = list_at(i)); i++)
+        for (const rb_study *s = list; s->name; s++) {
             size_t n = strlen(s->name);
             if (s->kind == RB_STUDY_LIST || n <= longest || strncmp(s->name, name, n) != 0 || name[n] != '-') continue;
             found = s;
             longest = n;
         }
     return found;
+}
+
+bool rb_study_base_of_run(const char *run, char base[96]) {
+    const char *number = strrchr(run, '-');
+    if (!number || !number[1] || number[1 + strspn(number + 1, "0123456789")]) return false;
+    for (int kind = RB_STUDY_RANDOM; kind < RB_STUDY_KINDS; kind++) {
+        size_t n = strlen(strategies[kind].name), length = (size_t)(number - run);
+        if (length < n + 2 || length - n - 1 >= 96) continue;
+        if (run[length - n - 1] != '-' || strncmp(number - n, strategies[kind].name, n) != 0) continue;
+        snprintf(base, 96, "%.*s", (int)(length - n - 1), run);
+        return true;
+    }
+    return false;
 }
 
 int rb_study_axes(const rb_study *s) {
@@ -48,6 +77,8 @@ int rb_study_axes(const rb_study *s) {
 }
 
 bool rb_study_foreseen(const rb_study *s) { return s->kind == RB_STUDY_LIST || s->kind == RB_STUDY_GRID; }
+
+bool rb_study_independent(const rb_study *s) { return s->kind != RB_STUDY_COORDINATE && s->kind != RB_STUDY_BAYES; }
 
 int rb__axis_values(const rb_axis *axis) {
     int n = 1;

@@ -181,9 +181,11 @@ rb_status rb_checkpoint_case(const rb_checkpoint *c, rb_case_edit *edit) {
     const rb_case *found;
     char name[sizeof c->head.overrides];
     const rb_study *study = rb_study_of_run(c->head.case_name);
-    RB_TRY(rb_case_find(study ? study->base : c->head.case_name, &found));
+    char base[96];
+    bool made = !study && rb_study_base_of_run(c->head.case_name, base); /* by a sweep, which is not here */
+    RB_TRY(rb_case_find(study ? study->base : made ? base : c->head.case_name, &found));
     RB_TRY(rb_case_edit_begin(edit, found));
-    if (study) RB_TRY(rb_case_edit_rename(edit, c->head.case_name));
+    if (study || made) RB_TRY(rb_case_edit_rename(edit, c->head.case_name));
     for (const char *at = c->head.overrides; *at; at += *at == ' ') { /* "batch=256 lr=0.5" */
         size_t length = strcspn(at, " ");
         memcpy(name, at, length);

@@ -1,0 +1,49 @@
+/* find.c: searches folders for sessions. */
+#include "compare/find.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/text.h"
+
+enum { DEEPEST = 6 }; /* folders below a folder with results: results/<machine>/<session> is two */
+
+static bool holds(const char *folder, const char *name) {
+    rb_text path = {0};
+    struct stat info;
+    rb_text_printf(&path, "%s/%s", folder, name);
+    bool yes = !path.failed && stat(path.data, &info) == 0;
+    rb_text_free(&path);
+    return yes;
+}
+
+bool rb_has_runs(const char *folder) { return holds(folder, "runs.csv"); }
+
+static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+static rb_status search(const char *folder, int depth, rb_status (*see)(void *context, const char *folder),
+                        void *context) {
+    rb_status status = RB_OK;
+    struct dirent **names = NULL;
+    rb_text path = {0};
+    struct stat info;
+    if (rb_has_runs(folder) || holds(folder, "events.jsonl") || holds(folder, "session.json"))
+        return see(context, folder);
+    if (depth == DEEPEST) return RB_OK;
+    int n = scandir(folder, &names, no_dots, alphasort);
+    for (int i = 0; i < n && status == RB_OK; i++) {
+        rb_text_clear(&path);
+        rb_text_printf(&path, "%s/%s", folder, names[i]->d_name);
+        if (!path.failed && lstat(path.data, &info) == 0 && S_ISDIR(info.st_mode))
+            status = search(path.data, depth + 1, see, context);
+    }
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    rb_text_free(&path);
+    return status;
+}
+
+rb_status rb_sessions_find(const char *folder, rb_status (*see)(void *context, const char *folder), void *context) {
+    return search(folder, 0, see, context);
+}

@@ -1,0 +1,27 @@
+# embed.cmake: puts style, scripts and charting library into the report's page, which the library then holds as one text:
+# cmake -DPAGE=page.html -DCSS=page.css "-DJS=a.js|b.js" -DCHART=chart.min.js -DOUT=FILE -P embed.cmake
+# CHART may be empty: then {{chart}} is nothing, and the page shows tables alone.
+file(READ ${PAGE} page)
+file(READ ${CSS} css)
+set(js)
+string(REPLACE "|" ";" JS "${JS}")
+foreach(file ${JS})
+  file(READ ${file} text)
+  string(APPEND js "${text}\n")
+endforeach()
+set(chart)
+if(CHART)
+  file(READ ${CHART} chart)
+endif()
+foreach(part css js chart)
+  if("${${part}}" MATCHES "{{(title|data|css|js|chart)}}")
+    message(FATAL_ERROR "${part} of the report's page holds a placeholder: ${CMAKE_MATCH_0}")
+  endif()
+endforeach()
+# Within an element of scripts only its own end tag ends it.
+string(REPLACE "</script" "<\\/script" js "${js}")
+string(REPLACE "</script" "<\\/script" chart "${chart}")
+foreach(part css js chart)
+  string(REPLACE "{{${part}}}" "${${part}}" page "${page}")
+endforeach()
+file(WRITE ${OUT} "${page}")

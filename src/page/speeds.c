@@ -1,0 +1,123 @@
+/* speeds.c: how fast each case runs where: medians over processes, with intervals. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/statistics.h"
+#include "page/internal.h"
+
+static bool is_timed(const rb_row *row) {
+    return rb_run_ok(row) && rb_row_number(row, RB_COL(runs, samples_per_s)) > 0 &&
+           !*rb_row_get_text(row, RB_COL(runs, arm)); /* of two builds by turns: `compare` is for that */
+}
+
+static bool same_build(const rb_row *a, const rb_row *b) {
+    static const int columns[] = {RB_COL(runs, commit), RB_COL(runs, env_id)};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
+    return a->cells[RB_COL(runs, dirty)].u.i == b->cells[RB_COL(runs, dirty)].u.i;
+}
+
+/* Runs are in order of time: those of the last one's build, moved to the front. A median over builds speaks of none. */
+static int keep_newest(rb_page_run *runs, int n) {
+    const rb_row *newest = runs[n - 1].row;
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (same_build(runs[i].row, newest)) runs[kept++] = runs[i];
+    return kept;
+}
+
+static const rb_row *nearest(const rb_page_run *runs, int n, double median) {
+    const rb_row *best = runs[0].row;
+    for (int i = 1; i < n; i++)
+        if (fabs(rb_row_number(runs[i].row, RB_COL(runs, samples_per_s)) - median) <
+            fabs(rb_row_number(best, RB_COL(runs, samples_per_s)) - median))
+            best = runs[i].row;
+    return best;
+}
+
+static const char *mode_of(const rb_row *row) {
+    const char *phase = rb_row_get_text(row, RB_COL(runs, phase));
+    return !strcmp(phase, "bench") ? "train" : phase;
+}
+
+/* A row of one group; `values` has room for n. */
+static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double *values) {
+    static const struct {
+        int to, from;
+    } medians[] = {{RB_PAGE_COL(speeds, step_ns), RB_COL(runs, step_wall_ns_median)},
+                   {RB_PAGE_COL(speeds, model_mflop_per_sample), RB_COL(runs, model_mflop_per_sample)},
+                   {RB_PAGE_COL(speeds, gflop_per_s), RB_COL(runs, gflop_per_s)},
+                   {RB_PAGE_COL(speeds, pct_peak_flops), RB_COL(runs, pct_peak_flops)},
+                   {RB_PAGE_COL(speeds, pct_roofline), RB_COL(runs, pct_roofline)},
+                   {RB_PAGE_COL(speeds, power_w_mean), RB_COL(runs, power_w_mean)},
+                   {RB_PAGE_COL(speeds, energy_j_per_sample), RB_COL(runs, energy_j_per_sample)},
+                   {RB_PAGE_COL(speeds, mem_peak_mib), RB_COL(runs, mem_peak_mib)}},
+      same[] = {{RB_PAGE_COL(speeds, case), RB_COL(runs, case)},
+                {RB_PAGE_COL(speeds, machine), RB_COL(runs, machine)},
+                {RB_PAGE_COL(speeds, device_key), RB_COL(runs, device_key)},
+                {RB_PAGE_COL(speeds, backend), RB_COL(runs, backend)},
+                {RB_PAGE_COL(speeds, device), RB_COL(runs, device)},
+                {RB_PAGE_COL(speeds, batch_size), RB_COL(runs, batch_size)},
+                {RB_PAGE_COL(speeds, precision), RB_COL(runs, precision)},
+                {RB_PAGE_COL(speeds, provider), RB_COL(runs, provider)},
+                {RB_PAGE_COL(speeds, submit), RB_COL(runs, submit)},
+                {RB_PAGE_COL(speeds, threads), RB_COL(runs, threads)},
+                {RB_PAGE_COL(speeds, overrides), RB_COL(runs, overrides)},
+                {RB_PAGE_COL(speeds, verify), RB_COL(runs, verify)},
+                {RB_PAGE_COL(speeds, commit), RB_COL(runs, commit)},
+                {RB_PAGE_COL(speeds, workload_hash), RB_COL(runs, workload_hash)},
+                {RB_PAGE_COL(speeds, run_id), RB_COL(runs, run_id)}};
+    double median = rb__page_median(runs, n, RB_COL(runs, samples_per_s), values), low, high;
+    bool interval = rb_median_interval(values, n, 0.95, &low, &high);
+    const rb_row *row = nearest(runs, n, median);
+    rb_page_cell *cells = rb__page_row(r, RB_PAGE_speeds);
+    if (!cells) return rb__page_status(r);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        rb__page_set_cell(&cells[same[i].to], &row->cells[same[i].from]);
+    rb__page_set_text(&cells[RB_PAGE_COL(speeds, lab)], rb__page_lab(r, rb_row_get_text(row, RB_COL(runs, case))));
+    rb__page_set_text(&cells[RB_PAGE_COL(speeds, mode)], mode_of(row));
+    rb__page_set_int(&cells[RB_PAGE_COL(speeds, n)], n);
+    rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s)], median);
+    rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s_low)], low);
+    rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s_high)], high);
+    rb__page_set_text(&cells[RB_PAGE_COL(speeds, interval)], interval ? "95 %" : n > 1 ? "range" : NULL);
+    for (size_t i = 0; i < sizeof medians / sizeof *medians; i++)
+        rb__page_set_real(&cells[medians[i].to], rb__page_median(runs, n, medians[i].from, values));
+    rb__page_set_text(&cells[RB_PAGE_COL(speeds, repeat)], rb__page_repeat(r, runs, n));
+    return RB_OK;
+}
+
+rb_status rb__page_speeds(rb_report *r) {
+    static const int columns[] = {RB_COL(runs, case),          RB_COL(runs, machine),    RB_COL(runs, device_key),
+                                  RB_COL(runs, backend),       RB_COL(runs, batch_size), RB_COL(runs, precision),
+                                  RB_COL(runs, provider),      RB_COL(runs, submit),     RB_COL(runs, threads),
+                                  RB_COL(runs, phase),         RB_COL(runs, overrides),  RB_COL(runs, quirks),
+                                  RB_COL(runs, workload_hash), RB_COL(runs, ranks),      RB_COL(runs, isa)};
+    rb_status status = RB_OK;
+    rb_page_run *runs = NULL;
+    double *values = NULL;
+    int n = 0, older = 0;
+    RB_TRY(rb__page_runs(r, is_timed, columns, sizeof columns / sizeof *columns, &runs, &n));
+    values = malloc(((size_t)n + 1) * sizeof *values);
+    if (!values) {
+        status = rb_fail(RB_MEMORY, "out of memory for %d speeds", n);
+        goto cleanup;
+    }
+    for (int from = 0, to; from < n; from = to) {
+        to = rb__page_group_end(runs, from, n);
+        int kept = keep_newest(runs + from, to - from);
+        older += to - from > kept;
+        RB_TRY(put_group(r, runs + from, kept, values));
+    }
+    if (older)
+        rb__page_note(
+            r,
+            "%d of the %d speeds were measured by several builds or in several environments: shown is the newest, "
+            "the others stand in the history.",
+            older, r->tables[RB_PAGE_speeds].n);
+cleanup:
+    free(runs);
+    free(values);
+    return status;
+}

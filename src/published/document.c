@@ -1,0 +1,134 @@
+/* document.c: blocks of a Markdown file that are tables of published results, made anew in place. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "published/internal.h"
+
+#define OPEN  "<!-- results: "
+#define CLOSE "<!-- end -->"
+
+static const struct {
+    const char *name;
+    rb_status (*make)(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
+} tables[] = {{"devices", rb_published_devices},
+              {"regularizers", rb_published_regularizers},
+              {"machines", rb_published_machines}};
+
+rb_status rb_published_table(const rb_published *p, const char *name, const rb_published_choice *choice, rb_row **rows,
+                             int *n) {
+    *rows = NULL;
+    *n = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (!strcmp(tables[i].name, name)) return tables[i].make(p, choice, rows, n);
+    return rb_fail(RB_USAGE, "there is no table \"%s\" of published results: devices, regularizers, machines", name);
+}
+
+static int line_of(const char *text, const char *at) {
+    int line = 1;
+    for (; text < at; text++) line += *text == '\n';
+    return line;
+}
+
+/* The words of a marker, in place: the table's name, then KEY=LIST. */
+static rb_status parse(char *words, const char *path, int line, const char **name, rb_published_choice *choice) {
+    struct {
+        const char *key, **value;
+    } known[] = {
+        {"sets", &choice->sets}, {"cases", &choice->cases}, {"machines", &choice->machines}, {"peers", &choice->peers}};
+    char *rest = NULL;
+    memset(choice, 0, sizeof *choice);
+    *name = strtok_r(words, " ", &rest);
+    if (!*name) return rb_fail(RB_INPUT, "%s, line %d: the marker names no table", path, line);
+    for (char *word; (word = strtok_r(NULL, " ", &rest));) {
+        size_t i = 0, n = sizeof known / sizeof *known, key = strcspn(word, "=");
+        while (i < n && (strlen(known[i].key) != key || strncmp(known[i].key, word, key) != 0)) i++;
+        if (i == n || !word[key] || !word[key + 1])
+            return rb_fail(RB_INPUT, "%s, line %d: \"%s\" is none of sets=, cases=, machines=, peers= and a list", path,
+                           line, word);
+        *known[i].value = word + key + 1;
+    }
+    return RB_OK;
+}
+
+/* One block: what stands between the markers, made anew. */
+static rb_status make(const rb_published *p, char *words, const char *path, int line, const char *folder,
+                      rb_text *out) {
+    rb_status status = RB_OK;
+    const char *name;
+    rb_published_choice choice;
+    rb_row *rows = NULL;
+    int n = 0;
+    RB_TRY(parse(words, path, line, &name, &choice));
+    status = rb_published_table(p, name, &choice, &rows, &n);
+    if (status == RB_USAGE) {
+        rb_error_clear();
+        status = rb_fail(RB_INPUT, "%s, line %d: there is no table \"%s\": devices, regularizers, machines", path, line,
+                         name);
+    }
+    if (status != RB_OK) goto cleanup;
+    rb_text_append(out, "\n");
+    RB_TRY(rb_published_markdown(p, rows, n, folder, out));
+    rb_text_append(out, "\n");
+cleanup:
+    for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
+    free(rows);
+    return status;
+}
+
+rb_status rb_published_document(const rb_published *p, const char *path, bool write, bool *changed) {
+    rb_status status = RB_OK;
+    void *data = NULL;
+    size_t bytes;
+    char *text = NULL, *words = NULL, folder[4096];
+    rb_text out = {0};
+    int blocks = 0;
+    *changed = false;
+    RB_TRY(rb_file_read(path, &data, &bytes));
+    text = strndup(data, bytes);
+    if (!text) {
+        status = rb_fail(RB_MEMORY, "out of memory for %s", path);
+        goto cleanup;
+    }
+    if (strlen(text) != bytes) {
+        status = rb_fail(RB_INPUT, "%s is no text: it holds a zero byte", path);
+        goto cleanup;
+    }
+    const char *slash = strrchr(path, '/'), *at = text;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 0, path);
+    for (const char *open; (open = strstr(at, OPEN)); blocks++) {
+        int line = line_of(text, open);
+        const char *first = open + strlen(OPEN), *end = strstr(first, "-->"), *close = end ? strstr(end, CLOSE) : NULL;
+        const char *next = end ? strstr(end, OPEN) : NULL;
+        if (!close || (next && next < close)) {
+            status = rb_fail(RB_INPUT, "%s, line %d: no \"" CLOSE "\" follows this marker", path, line);
+            goto cleanup;
+        }
+        const char *body = end + strlen("-->");
+        body += *body == '\n';
+        rb_text_printf(&out, "%.*s", (int)(body - at), at);
+        words = strndup(first, (size_t)(end - first));
+        if (!words) {
+            status = rb_fail(RB_MEMORY, "out of memory for a marker of %s", path);
+            goto cleanup;
+        }
+        RB_TRY(make(p, words, path, line, folder, &out));
+        free(words);
+        words = NULL;
+        at = close;
+    }
+    rb_text_append(&out, at);
+    RB_TRY(rb_text_status(&out));
+    if (blocks == 0)
+        status = rb_fail(RB_INPUT, "%s has no block \"" OPEN "TABLE -->\" .. \"" CLOSE "\"", path);
+    else if (strcmp(out.data, text) != 0) {
+        *changed = true;
+        if (write) status = rb_file_replace(path, out.data, out.length);
+    }
+cleanup:
+    free(words);
+    free(text);
+    free(data);
+    rb_text_free(&out);
+    return status;
+}

@@ -1,0 +1,91 @@
+/* tta.c: medians over seeds by Kaplan and Meier of the time to accuracy. */
+#include "report/tta.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/statistics.h"
+#include "measure/survival.h"
+
+static bool same_group(const rb_row *a, const rb_row *b) {
+    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, dataset),
+                                  RB_COL(runs, overrides)};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
+    return rb_row_number(a, RB_COL(runs, target_value)) == rb_row_number(b, RB_COL(runs, target_value));
+}
+
+/* Ended by itself, with a target: what failed or was interrupted says nothing about when. */
+static bool counts(const rb_row *row) {
+    rb_status word = rb_status_from_word(rb_row_get_text(row, RB_COL(runs, status)));
+    if (isnan(rb_row_number(row, RB_COL(runs, target_value)))) return false;
+    if (rb_row_number(row, RB_COL(runs, target_reached)) == 1 &&
+        isnan(rb_row_number(row, RB_COL(runs, epochs_to_target))))
+        return false; /* reached before its checkpoint: when, the resumed run does not know */
+    return word == RB_OK || word == RB_DIVERGED || word == RB_UNEXPECTED;
+}
+
+/* Median over a group's runs of a column that only those have which reached the target. The others are watched until
+ * `end`, in the same unit; a run that diverged can never come to it. */
+static double median(const rb_row *const *group, int n, int column, const double *end, bool *seen, double *times) {
+    for (int i = 0; i < n; i++) {
+        bool diverged = !strcmp(rb_row_get_text(group[i], RB_COL(runs, status)), rb_status_word(RB_DIVERGED));
+        seen[i] = rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
+        times[i] = seen[i] ? rb_row_number(group[i], column) : diverged ? INFINITY : end[i];
+    }
+    return rb_survival_median(times, seen, n);
+}
+
+static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
+    static const int copied[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides)};
+    static const int to[] = {RB_COL(tta, case), RB_COL(tta, device_key), RB_COL(tta, overrides)};
+    int reached = 0, known = 0;
+    rb_row_begin(out, RB_TABLE_tta);
+    for (size_t i = 0; i < sizeof to / sizeof *to; i++) rb_row_text(out, to[i], rb_row_get_text(group[0], copied[i]));
+    for (int i = 0; i < n; i++) {
+        double seconds = rb_row_number(group[i], RB_COL(runs, tta_train_s));
+        reached += rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
+        if (isfinite(seconds)) times[known++] = seconds / rb_row_number(group[i], RB_COL(runs, epochs_to_target));
+        end[i] = rb_row_number(group[i], RB_COL(runs, epochs_run));
+    }
+    rb_row_real(out, RB_COL(tta, target_value), rb_row_number(group[0], RB_COL(runs, target_value)));
+    rb_row_int(out, RB_COL(tta, n), n);
+    rb_row_int(out, RB_COL(tta, reached), reached);
+    if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
+    rb_row_real(out, RB_COL(tta, epochs_to_target), median(group, n, RB_COL(runs, epochs_to_target), end, seen, times));
+    for (int i = 0; i < n; i++) end[i] = rb_row_number(group[i], RB_COL(runs, duration_s));
+    rb_row_real(out, RB_COL(tta, tta_train_s), median(group, n, RB_COL(runs, tta_train_s), end, seen, times));
+    rb_row_real(out, RB_COL(tta, tta_total_s), median(group, n, RB_COL(runs, tta_total_s), end, seen, times));
+}
+
+rb_status rb_tta_rows(const rb_row *const *runs, int n, rb_row **out, int *n_out) {
+    rb_status status = RB_OK;
+    size_t most = (size_t)n + 1;
+    const rb_row **group = calloc(most, sizeof *group);
+    double *end = calloc(most, sizeof *end), *times = calloc(most, sizeof *times);
+    bool *seen = calloc(most, sizeof *seen), *done = calloc(most, sizeof *done);
+    *n_out = 0;
+    *out = calloc(most, sizeof **out);
+    if (!group || !*out || !end || !times || !seen || !done) {
+        status = rb_fail(RB_MEMORY, "out of memory for a summary of %d runs", n);
+        goto cleanup;
+    }
+    for (int first = 0; first < n; first++) {
+        int count = 0;
+        if (done[first] || !counts(runs[first])) continue;
+        for (int i = first; i < n; i++)
+            if (counts(runs[i]) && same_group(runs[first], runs[i])) {
+                group[count++] = runs[i];
+                done[i] = true;
+            }
+        summarize(group, count, end, seen, times, &(*out)[(*n_out)++]);
+    }
+cleanup:
+    free(group);
+    free(end);
+    free(times);
+    free(seen);
+    free(done);
+    return status;
+}
