@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
@@ -382,35 +383,32 @@ def test_torch_graph():
     few = small(cases.find("size/mlp"), 22)  # five batches of 4 and one of 2
     data = cases.synthetic(few, 1)
     module.WARM_STEPS = 0  # they train as well
-    real, fake = torch.cuda, NoGraph()
-    trainers, seen = [], []
+    fake, seen, trainers = NoGraph(), [], []
     for kind in (module.Trainer, module.GraphTrainer):
         torch.manual_seed(3)
         trainers.append(kind(peer, few, "nchw", data))
-    graphed = trainers[1]
-    inner = module.Trainer.step
-    try:
-        torch.cuda = fake
+    eager, graphed = trainers
+    graphed.torch = types.SimpleNamespace(cuda=fake, randperm=torch.randperm)
+    step, capture = module.Trainer.step, graphed.capture
 
-        def capture(index):
-            """As the real one, but for what a stream that captures would not do: take the step at once."""
-            static, graph, loss = original(index)
-            graph.work = lambda: (seen.append(static.tolist()), inner(graphed, static))
-            return static, graph, loss
+    def capture_only(index):
+        """While a stream captures nothing is done; what it captured is done by every replay."""
+        module.Trainer.step = lambda self, static: setattr(self, "last", torch.zeros(()))
+        static, graph, loss = capture(index)
+        module.Trainer.step = step
+        graph.work = lambda: (seen.append(static.tolist()), step(graphed, static))
+        return static, graph, loss
 
-        original, graphed.capture = graphed.capture, capture
-        module.Trainer.step = lambda self, index: setattr(self, "last", torch.zeros(())) if self is graphed else inner(self, index)
-        for trainer in trainers:
-            torch.manual_seed(4)
-            for _ in range(2):
-                trainer.begin_epoch()
-                trainer.submit(0, 6)
-    finally:
-        torch.cuda, module.Trainer.step = real, inner
+    graphed.capture = capture_only
+    for trainer in trainers:
+        torch.manual_seed(4)
+        for _ in range(2):
+            trainer.begin_epoch()
+            trainer.submit(0, 6)
     same("graphs: two sizes are captured once each, every step is a replay", (fake.captured, fake.replays), (2, 12))
     same("graphs: each batch by its own indices", [len(index) for index in seen], [4, 4, 4, 4, 4, 2] * 2)
     check("graphs: the parameters are those of eager steps",
-          all(torch.equal(a, b) for a, b in zip(*(t.model.parameters() for t in trainers))))
+          all(torch.equal(a, b) for a, b in zip(eager.model.parameters(), graphed.model.parameters())))
 
 
 def test_torch_layout():
