@@ -111,7 +111,7 @@ static void unclear(void **state) {
     assert_part(&c, 0, reason, "a gate wants 7");
     assert_text(&c, 0, more,
                 "regbench compare --build 0123456789ab --build bbbbbbbbbbbb size/mlp -d cpu -B 512 --lr 0.5 "
-                "--set hidden1.units=64 -r 7");
+                "--set hidden1.units=64 -t 2 --provider own -r 7");
     assert_int_equal(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_OK);
     assert_fails(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_REGRESSION, "1 unclear");
     rb_compared_free(&c);
@@ -122,7 +122,18 @@ static void unclear(void **state) {
     assert_int_equal(compare("a", "d", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
     assert_text(&c, 0, verdict, "unclear");
     assert_part(&c, 0, reason, "too few values: 6 and 3");
-    assert_text(&c, 0, more, "regbench bench size/mlp -d cpu -B 512 --lr 0.5 --set hidden1.units=64 -r 10");
+    assert_text(&c, 0, more,
+                "regbench bench size/mlp -d cpu -B 512 --lr 0.5 --set hidden1.units=64 -t 2 --provider own -r 10");
+    rb_compared_free(&c);
+    /* Builds are named by paths, which may be anything. */
+    made_begin(dir, "e", &csv);
+    made_arm(&csv, (made){.arm = "A: old build/regbench"}, 1000, 3);
+    made_arm(&csv, (made){.arm = "B: it's;new"}, 800, 3);
+    keep("e");
+    assert_int_equal(compare("e", NULL, RB_ACROSS_BUILDS, RB_GATE_NONE, &c), RB_OK);
+    assert_text(&c, 0, more,
+                "regbench compare --build 'old build/regbench' --build 'it'\\''s;new' size/mlp -d cpu -B 512 -t 2 "
+                "--provider own -r 10");
     rb_compared_free(&c);
 }
 

@@ -89,7 +89,27 @@ static void suspected_then_confirmed(void **state) {
     rb_history_bisect(&h, &text);
     if (!strstr(text.data,
                 "git bisect start c00000000005 c00000000004 && git bisect run sh -c 'regbench compare --build "
-                "c00000000004 --build HEAD size/mlp -d cpu -B 512 -r 10 --gate slower;"))
+                "c00000000004 --build HEAD size/mlp -d cpu -B 512 -t 2 --provider own -r 10 --gate slower;"))
+        fail_msg("%s", text.data);
+    rb_text_free(&text);
+    rb_history_free(&h);
+    forget();
+}
+
+/* What is looked for is the work that became slower: its batch, its overrides and by whose code. */
+static void bisect_keeps_choices(void **state) {
+    static const char changes[] = "batch=64 lr=0.5 hidden1.units=64 patience=3 dataset=my max-steps=9 no-eval";
+    rb_history h;
+    rb_text text = {0};
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        session_at((made){.commit = commits[i], .batch = 64, .overrides = changes, .provider = "onednn"},
+                   i < 3 ? 1000 : 900, 7, NULL);
+    history_of(&h);
+    rb_history_bisect(&h, &text);
+    if (!strstr(text.data,
+                "regbench compare --build c00000000003 --build HEAD size/mlp -d cpu -B 64 --lr 0.5 --set "
+                "hidden1.units=64 --set patience=3 --dataset my -t 2 --provider onednn -r 10 --gate slower;"))
         fail_msg("%s", text.data);
     rb_text_free(&text);
     rb_history_free(&h);
@@ -211,7 +231,11 @@ static void no_false_steps(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
-    const struct CMUnitTest tests[] = {TEST(suspected_then_confirmed), TEST(several_steps), TEST(another_instrument),
-                                       TEST(apart), TEST(no_false_steps)};
+    const struct CMUnitTest tests[] = {TEST(suspected_then_confirmed),
+                                       TEST(bisect_keeps_choices),
+                                       TEST(several_steps),
+                                       TEST(another_instrument),
+                                       TEST(apart),
+                                       TEST(no_false_steps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,13 +52,16 @@ def quiet(what, page):
     same(f"{what}: no request leaves the page", page.requests(), [])
 
 
+# Figures of which no data set has left its colour on the canvas (one may lie under another).
 DRAWN = """figures.map((figure) => {
   drawFigure(figure);
   const {width, height} = figure.canvas, seen = new Set();
-  const data = new Uint32Array(figure.canvas.getContext('2d').getImageData(0, 0, width, height).data.buffer);
-  for (const pixel of data) seen.add(pixel);
-  return [figure.spec.id, seen.size];
-}).filter(([, colours]) => colours < 12)"""
+  const data = figure.canvas.getContext('2d').getImageData(0, 0, width, height).data;
+  for (let i = 0; i < data.length; i += 4) seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+  const missing = figure.chart.data.datasets.filter((set) => set.data.length > 0
+    && ![set.borderColor, set.backgroundColor].some((colour) => typeof colour === 'string' && seen.has(parseInt(colour.slice(1), 16))));
+  return [figure.spec.id, figure.chart.data.datasets.length - missing.length, missing.length];
+}).filter(([, there]) => there < 1)"""
 
 
 def drawn(what, page, least):
@@ -179,8 +182,14 @@ def test_filters(chromium):
     page.run("location.hash = '#lab=cnn&x=seconds'")
     page.settle()
     same("a new address is followed", page.run("[[...chosen.lab], [...chosen.device], view.x]"), [["cnn"], [], "seconds"])
+    same("sections without rows are hidden", page.run("[byId('speed').hidden, byId('attacks').hidden, byId('nothing').hidden]"), [False, True, True])
     page.run("choose('case', 'size/case-00', true)")
-    check("nothing that passes is said", "Nothing here" in page.run("byId('speed').textContent"))
+    same("that nothing passes is said", page.run("[used.filter((one) => !one.element.hidden && one.id !== 'environment').length, byId('environment').hidden]"), [0, False])
+    page.run("byId('reset').click(), location.hash = '#lab=cnn'")
+    page.settle()
+    page.run("document.querySelector('.skip').click()")
+    page.settle()
+    same("the skip link leaves the filters alone", page.run("[location.hash, document.activeElement.id]"), ["#lab=cnn", "main"])
     quiet("filters", page)
     page.close()
 
@@ -253,6 +262,48 @@ def test_parts(chromium):
     same("expected numbers", page.run("[significant(426123), significant(0.07961), percent(0.7958), seconds(0.00123), compact(1850000), grouped(1234)]"),
          ["426,000", "0.0796", "79.6\u202f%", "1.23\u202fms", "1.85M", "1,234"])
     quiet("parts", page)
+    page.close()
+
+
+def test_numbers(chromium):
+    """What charts draw and tables say is what the data hold."""
+    doc = page_data.full(4)
+    page = chromium.page()
+    page.open(page_file("numbers", doc))
+
+    def values(table, column, where=lambda row: True):
+        columns = doc[table]["columns"]
+        rows = [dict(zip(columns, row)) for row in doc[table]["rows"]]
+        return sorted(row[column] for row in rows if where(row))
+
+    def points(figure, key):
+        return sorted(page.run(f"(() => {{ const f = figures.find((f) => f.spec.id === '{figure}'); drawFigure(f);"
+                               f"return f.chart.data.datasets.flatMap((d) => d.data.map((p) => p.{key})); }})()"))
+
+    for figure, key, wanted in (
+            ("speed", "x", values("speeds", "samples_per_s")), ("speed", "low", values("speeds", "samples_per_s_low")),
+            ("speed", "high", values("speeds", "samples_per_s_high")), ("peak", "x", values("speeds", "pct_peak_flops")),
+            ("ratios", "x", values("compare", "ratio")), ("ratios", "low", values("compare", "ratio_low")),
+            ("accuracy-cnn", "y", values("curves", "val_acc", lambda row: row["lab"] == "cnn")),
+            ("accuracy-cnn", "low", values("curves", "val_acc_low", lambda row: row["lab"] == "cnn")),
+            ("loss-cnn", "y", values("curves", "val_loss", lambda row: row["lab"] == "cnn")),
+            ("attack-pgd", "y", values("attacks", "accuracy", lambda row: row["attack"] == "pgd")),
+            ("tta", "x", values("tta", "tta_train_s"))):
+        same(f"{figure}: {key} of the points", points(figure, key), wanted)
+    same("outcomes: validation and training", points("outcomes", "x"), sorted(values("outcomes", "val_acc_final") + values("outcomes", "train_acc")))
+    change = values("effects", "change", lambda row: row["figure"] == "val_acc_final")
+    check("effects: in points", all(abs(a - 100 * b) < 1e-9 for a, b in zip(points("effects-animals", "x"), change)))
+    roof = page.run("(() => { const f = figures.find((f) => f.spec.id === 'roofline'); drawFigure(f); return f.chart.data.datasets[0].data[1]; })()")
+    check("the ridge of the first device", abs(roof["x"] - 400 / 50.5) < 1e-6 and abs(roof["y"] - 400) < 1e-6, roof)
+    cells = page.run("[...document.querySelectorAll('#failures tbody tr')].map((row) => [...row.cells].map((c) => c.textContent))")
+    check("the table of failures", len(cells) == 3 and "diverged" in page.run("byId('failures').textContent")
+          and "regbench run cnn/case-01 -s 3 -d cpu" in page.run("byId('failures').textContent"), cells)
+    page.run("document.querySelector('#history input[value=absolute]').click(), choose('device', 'cpu', true)")
+    same("history: absolute speeds", points("history", "y"), values("history", "samples_per_s", lambda row: row["device_key"] == "cpu"))
+    page.run("""window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.effectiveDirective));
+        fetch('https://example.org/').catch(() => 0); document.body.append(Object.assign(new Image(), { src: 'https://example.org/x.png' }))""")
+    page.settle()
+    same("the policy of the page lets no request out", sorted(page.run("refused")), ["connect-src", "img-src"])
     page.close()
 
 
@@ -386,8 +437,8 @@ def test_real(chromium):
     page.close()
 
 
-TESTS = [test_whole, test_words, test_themes, test_filters, test_keyboard, test_parts, test_hostile, test_partial, test_no_chart, test_large,
-         test_print, test_real]
+TESTS = [test_whole, test_words, test_numbers, test_themes, test_filters, test_keyboard, test_parts, test_hostile, test_partial,
+         test_no_chart, test_large, test_print, test_real]
 
 
 def main():

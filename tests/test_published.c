@@ -188,6 +188,7 @@ static void every_defect_is_found(void **state) {
         {"sed -i 's/,100000,2,200,50,/,100000,9,900,,/' speeds/runs.csv",
          "2,bad,plausible,100000 samples/s are 900 model GFLOP/s"},
         {"sed -i s/,410,/,41,/ speeds/peaks.csv", "2,bad,plausible,peak_gflops is 400"},
+        {"sed -i s/,410,/,900,/ speeds/peaks.csv", "2,bad,disturbed,peak_gflops is 400, peaks.csv of the set has 900"},
         {"sed -i 2s/,2.5,/,-2.5,/ speeds/runs.csv", "2,bad,plausible,duration_s is -2.5, not above 0"},
         {"sed -i 2s/,2026-01-02T/,2126-01-02T/ speeds/runs.csv", "2,bad,plausible,started_utc"},
         {"sed -i 2s/,0123456789ab,/,main,/ speeds/runs.csv", "2,bad,schema,commit "},

@@ -42,7 +42,7 @@ static double cell(int row, const char *name) {
     return *at == ',' || *at == '\n' ? -1 : atof(at);
 }
 
-#define RUN "$R run size/mlp -d cpu --train-size 4000 -B 64 --epochs 3 "
+#define RUN "$R run size/mlp -d cpu --train-size 4000 -B 64 --epochs 3 -t 1 "
 
 static void a_run_knows_when(void **state) {
     (void)state;
@@ -76,8 +76,43 @@ static void a_run_knows_when(void **state) {
     assert_has(err, "a regression has none");
 }
 
+/* Three runs in made times: reached after 5 and 9 seconds, and one that was watched for 3 of training and 1 of
+ * evaluation, however long its process lived. */
+static void censored_when_it_ended(void **state) {
+    (void)state;
+    double train_s, eval_s;
+    assert_int_equal(shell(RUN "-s 1-3 --target 0.2 -O made -o csv"), 0);
+    for (int i = 0; i < 3; i++) {
+        train_s = cell(i, "train_s");
+        eval_s = cell(i, "eval_s");
+        assert_true(train_s > 0 && eval_s > 0 && train_s + eval_s < cell(i, "duration_s"));
+        assert_true(train_s >= cell(i, "tta_train_s"));
+        rb_text runs = out;
+        memset(&out, 0, sizeof out);
+        assert_int_equal(shell("awk -F, '$2 ~ /-000%d$/ { t = $5; e = $6 } END { print t, e }' made/epochs.csv", i + 1),
+                         0);
+        assert_true(atof(rb_text_string(&out)) == train_s && atof(strchr(rb_text_string(&out), ' ')) == eval_s);
+        rb_text_free(&out);
+        out = runs;
+    }
+    assert_int_equal(
+        shell("set_to() { sed -E -i \"/\\\"table\\\":\\\"runs\\\".*-000$1\\\"/ s/\\\"$2\\\":[-0-9.e]+/\\\"$2\\\":$3/\" "
+              "made/events.jsonl; }\n"
+              "for i in 1 2 3; do set_to $i duration_s 100; set_to $i epochs_to_target 1; done\n"
+              "set_to 1 tta_train_s 5; set_to 1 tta_total_s 6; set_to 2 tta_train_s 9; set_to 2 tta_total_s 10\n"
+              "set_to 3 target_reached 0; set_to 3 train_s 3; set_to 3 eval_s 1\n" RUN
+              "-s 1-3 --target 0.2 -O made --resume -o md"),
+        0);
+    assert_has(err, "3 of 3 items were done before");
+    const char *table = strstr(rb_text_string(&out), "Time to accuracy");
+    assert_non_null(table);
+    /* Of the two that are left after 3 seconds half have come to it by the first's 5; of three, two by the second's 9.
+     */
+    if (!strstr(table, " 5.000 |       6.000 |\n")) fail_msg("%s", table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_textbook), cmocka_unit_test(corners),
-                                       cmocka_unit_test(a_run_knows_when)};
+                                       cmocka_unit_test(a_run_knows_when), cmocka_unit_test(censored_when_it_ended)};
     return cmocka_run_group_tests(tests, begin, end);
 }

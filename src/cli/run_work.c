@@ -26,8 +26,9 @@ typedef struct run {
     const char *resumed;  /* the file with which the run began; NULL once the first row has said so */
     bool layers;
     rb_target target;
-    double spoken;  /* when progress was last sent */
-    rb_status sent; /* first failure to send */
+    double train_s, eval_s; /* up to the last epoch's row */
+    double spoken;          /* when progress was last sent */
+    rb_status sent;         /* first failure to send */
 } run;
 
 static int on_step(void *context, int64_t step, const rb_step_metrics *m) {
@@ -108,6 +109,8 @@ static void note_events(run *w, const rb_epoch_result *e, bool checkpoint, rb_ro
 static int on_epoch(void *context, const rb_epoch_result *e) {
     run *w = context;
     rb_target_see(&w->target, e);
+    w->train_s = e->train_s;
+    w->eval_s = e->eval_s;
     bool checkpoint = wants_checkpoint(w, e);
     rb_row row;
     if (w->layers && e->current && (w->sent = send_layers(w, e->epoch, e->step)) != RB_OK) return 1;
@@ -226,7 +229,7 @@ cleanup:
 
 rb_status rb_run_process(void *context, FILE *to) {
     const rb_run_work *work = context;
-    run r = {.work = work, .to = to}, *w = &r;
+    run r = {.work = work, .to = to, .train_s = NAN, .eval_s = NAN}, *w = &r;
     rb_status status = RB_OK;
     const rb_case *c = &work->item->edit->c;
     double started = rb_clock_s();
@@ -264,6 +267,8 @@ rb_status rb_run_process(void *context, FILE *to) {
     RB_TRY(w->sent);
     note_result(&row, &result, &options);
     rb_target_note(&w->target, &row);
+    rb_row_real(&row, RB_COL(runs, train_s), w->train_s);
+    rb_row_real(&row, RB_COL(runs, eval_s), w->eval_s);
     /* --max-steps promises one evaluation and no other. */
     if (result.outcome == RB_OK && !options.no_eval && options.max_steps == 0 && place.data->labels)
         RB_TRY(rb_send_classes(to, place.trainer, place.data, work->run_id));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare/judge.h"
+#include "compare/more.h"
 #include "core/text.h"
 #include "measure/statistics.h"
 #include "report/internal.h"
@@ -240,6 +241,7 @@ static rb_status one_key(point *points, int n, double *values, rb_history *out) 
     }
     for (int i = 0; i < n; i++) {
         out->slower += is_step(&points[i]) && points[i].step_ratio < 1;
+        out->run[out->n] = points[i].row;
         put_point(&points[i], &out->rows[out->n++]);
     }
 cleanup:
@@ -274,7 +276,8 @@ rb_status rb_history_of(const rb_runs *const *sessions, int n, rb_history *out) 
     point *points = malloc(room * sizeof *points);
     double *found = malloc(room * sizeof *found), *sorted = malloc(room * sizeof *sorted);
     out->rows = calloc(room, sizeof *out->rows);
-    if (!entries || !points || !found || !sorted || !out->rows) {
+    out->run = calloc(room, sizeof *out->run);
+    if (!entries || !points || !found || !sorted || !out->rows || !out->run) {
         status = rb_fail(RB_MEMORY, "out of memory for %d runs", rows);
         goto cleanup;
     }
@@ -307,12 +310,24 @@ cleanup:
 void rb_history_free(rb_history *history) {
     for (int i = 0; i < history->n; i++) rb_row_end(&history->rows[i]);
     free(history->rows);
+    free(history->run);
     memset(history, 0, sizeof *history);
 }
 
+/* --- bisect ---------------------------------------------------------------------------------------------------------
+ */
+
 static bool can_build(const char *commit) { return *commit && !strchr(commit, '-') && strcmp(commit, "unknown") != 0; }
 
+/* What git runs at each commit: 125 tells it that this one cannot be judged. */
+static void put_test(const rb_row *run, const char *good, rb_text *out) {
+    rb_text_printf(out, "regbench compare --build %s --build HEAD", good);
+    rb_work_as_flags(run, "", true, out);
+    rb_text_append(out, " -r 10 --gate slower; c=$?; [ $c -le 1 ] || c=125; exit $c");
+}
+
 void rb_history_bisect(const rb_history *history, rb_text *out) {
+    rb_text test = {0};
     for (int i = 1; i < history->n; i++) {
         const rb_row *row = &history->rows[i], *before = row - 1;
         const char *step = rb_row_get_text(row, RB_COL(history, step)),
@@ -329,11 +344,12 @@ void rb_history_bisect(const rb_history *history, rb_text *out) {
                            *bad ? bad : "unknown");
             continue;
         }
-        rb_text_printf(
-            out,
-            "git bisect start %s %s && git bisect run sh -c 'regbench compare --build %s --build HEAD %s -d %s "
-            "-B %lld -r 10 --gate slower; c=$?; [ $c -le 1 ] || c=125; exit $c'\n",
-            bad, good, good, name, rb_row_get_text(row, RB_COL(history, device_key)),
-            (long long)row->cells[RB_COL(history, batch_size)].u.i);
+        rb_text_clear(&test);
+        put_test(history->run[i], good, &test);
+        rb_text_printf(out, "git bisect start %s %s && git bisect run sh -c ", bad, good);
+        rb_shell_quote(rb_text_string(&test), out);
+        rb_text_append(out, "\n");
     }
+    out->failed |= test.failed;
+    rb_text_free(&test);
 }

@@ -16,7 +16,8 @@
 struct rb_text;
 
 typedef struct rb_history {
-    rb_row *rows; /* (n) of `history`: by case, device and the like, then by time */
+    rb_row *rows;       /* (n) of `history`: by case, device and the like, then by time */
+    const rb_row **run; /* (n) the first run behind each; the sessions' */
     int n;
     int slower; /* steps down */
 } rb_history;
@@ -24,7 +25,8 @@ typedef struct rb_history {
 /* Runs of sessions that compared builds (column `arm`) are experiments and left out. */
 rb_status rb_history_of(const rb_runs *const *sessions, int n, rb_history *out);
 void rb_history_free(rb_history *history);
-/* For every step down the command that looks for its commit, one per line, with a comment line before. */
+/* For every step down the command that looks for its commit, one per line, with a comment line before: the same work on
+ * the same device, by the same choices. The sessions must still be there. */
 void rb_history_bisect(const rb_history *history, struct rb_text *out);
 
 #endif

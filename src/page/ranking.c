@@ -111,7 +111,7 @@ static void tell_contests(rb_report *r, rb_text *s) {
     if (few)
         rb_text_printf(s,
                        "Not enough processes to rank the devices in %d case%s: a 95 %% interval takes 6 on each "
-                       "(`regbench bench -r 10`).",
+                       "(regbench bench -r 10).",
                        few, rb__page_plural(few));
     while (s->length && s->data[s->length - 1] == ' ') s->data[--s->length] = '\0';
     rb__page_say(r, s);

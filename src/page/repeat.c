@@ -1,5 +1,4 @@
 /* repeat.c: the command line that does a recorded run again, built from what its row says. */
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +19,6 @@ bool rb__page_is_peer(const rb_row *row) {
     for (size_t i = 0; i < sizeof peers / sizeof *peers; i++)
         if (!strncmp(backend, peers[i], strlen(peers[i]))) return true;
     return false;
-}
-
-/* "own onednn" is what the default took; one word is a choice that can be made. */
-static void put_provider(const char *provider, rb_text *out) {
-    bool word = *provider != '\0';
-    for (const char *c = provider; *c; c++) word &= isalnum((unsigned char)*c) != 0;
-    if (word) put_flag("--provider", provider, out);
 }
 
 /* The batch of another library's row, where it is not the case's own; in our rows it stands in the overrides. */
@@ -53,19 +45,16 @@ static void put_command(const rb_page_run *which, int n, rb_text *out) {
     put_flag("-d", device, out);
     if (peer) put_peer_batch(row, out);
     rb_overrides_as_flags(rb_row_get_text(row, RB_COL(runs, overrides)), out);
-    /* Threads are a choice on the cpu alone: elsewhere the row counts the device's units. */
-    if (threads->type == RB_CELL_INT && !strcmp(device, "cpu"))
-        rb_text_printf(out, " -t %lld", (long long)threads->u.i);
     if (peer) {
+        if (threads->type == RB_CELL_INT && !strcmp(device, "cpu"))
+            rb_text_printf(out, " -t %lld", (long long)threads->u.i);
         rb_text_printf(out, " -n %d", n);
         return;
     }
-    put_provider(rb_row_get_text(row, RB_COL(runs, provider)), out);
-    put_flag("--quirk", rb_row_get_text(row, RB_COL(runs, quirks)), out);
+    rb_choices_as_flags(row, out);
     if (strcmp(verify, "quick") != 0) put_flag("--verify", verify, out);
     if (isfinite(rb_row_number(row, RB_COL(runs, target_value))))
         rb_text_printf(out, " --target %.6g", rb_row_number(row, RB_COL(runs, target_value)));
-    if (!strcmp(phase, "inference") || !strcmp(phase, "largest-batch")) put_flag("--mode", phase, out);
     if (!run && strcmp(phase, "largest-batch") != 0) rb_text_printf(out, " -r %d", n);
 }
 

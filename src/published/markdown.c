@@ -115,12 +115,16 @@ static void put_caption(const rb_row *rows, int n, rb_text *out) {
         for (int k = 0; k < i && !seen; k++)
             seen = rb__same(&rows[k], &rows[i], RB_COL(result_devices, set_name)) &&
                    rb__same(&rows[k], &rows[i], RB_COL(result_devices, machine)) &&
+                   rb__same(&rows[k], &rows[i], RB_COL(result_devices, device_key)) &&
                    rb__same(&rows[k], &rows[i], RB_COL(result_devices, commit));
         if (seen) continue;
-        rb_text_printf(out, "%sset `%s`: machine %s", out->length ? "; " : "",
+        rb_text_printf(out, "%sset `%s`: machine %s, `%s` is ", out->length ? "; " : "",
                        rb__cell(&rows[i], RB_COL(result_devices, set_name)),
-                       rb__cell(&rows[i], RB_COL(result_devices, machine)));
-        rb_text_printf(out, ", commit %s, %.10s", rb__cell(&rows[i], RB_COL(result_devices, commit)),
+                       rb__cell(&rows[i], RB_COL(result_devices, machine)),
+                       rb__cell(&rows[i], RB_COL(result_devices, device_key)));
+        put_word(rb__cell(&rows[i], RB_COL(result_devices, device)), out);
+        rb_text_printf(out, " on %.0f threads, commit %s, %.10s", rb__number(&rows[i], RB_COL(result_devices, threads)),
+                       rb__cell(&rows[i], RB_COL(result_devices, commit)),
                        rb__cell(&rows[i], RB_COL(result_devices, started_utc)));
     }
 }
@@ -235,6 +239,14 @@ static bool same_arm(const rb_row *a, const rb_row *b) {
     return true;
 }
 
+/* Whether the arm that begins at row i has any of the figures shown. */
+static bool shows(const rb_row *rows, int n, int i) {
+    for (int k = i; k < n && same_arm(&rows[k], &rows[i]); k++)
+        for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
+            if (!strcmp(rb__cell(&rows[k], RB_COL(result_regularizers, figure)), figures[f].figure)) return true;
+    return false;
+}
+
 /* "**-5.01** (-5.14 to -4.88)": bold where the interval is clear of zero. */
 static void put_effect(const rb_row *row, double factor, const char *format, rb_text *out) {
     double low = rb__number(row, RB_COL(result_regularizers, low)),
@@ -262,7 +274,7 @@ static void regularizers(const rb_published *p, const rb_row *rows, int n, const
     rb_text_append(out, "---|\n");
     for (int i = 0; i < n; i++) {
         const rb_row *row = &rows[i];
-        if (i && same_arm(row, &rows[i - 1])) continue;
+        if ((i && same_arm(row, &rows[i - 1])) || !shows(rows, n, i)) continue;
         rb_text_append(out, "| ");
         put_word(rb__cell(row, RB_COL(result_regularizers, arm)), out);
         rb_text_append(out, " | ");

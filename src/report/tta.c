@@ -37,6 +37,13 @@ static double median(const rb_row *const *group, int n, int column, const double
     return rb_survival_median(times, seen, n);
 }
 
+/* How long a run was watched: a row that does not say so (of an older version) was watched for no time, and so counts
+ * for nothing. The item's whole duration, with data, kernels and checks, would be too long. */
+static double watched(const rb_row *row, int column) {
+    double seconds = rb_row_number(row, column);
+    return isfinite(seconds) ? seconds : 0;
+}
+
 static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
     static const int copied[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides)};
     static const int to[] = {RB_COL(tta, case), RB_COL(tta, device_key), RB_COL(tta, overrides)};
@@ -54,8 +61,9 @@ static void summarize(const rb_row *const *group, int n, double *end, bool *seen
     rb_row_int(out, RB_COL(tta, reached), reached);
     if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
     rb_row_real(out, RB_COL(tta, epochs_to_target), median(group, n, RB_COL(runs, epochs_to_target), end, seen, times));
-    for (int i = 0; i < n; i++) end[i] = rb_row_number(group[i], RB_COL(runs, duration_s));
+    for (int i = 0; i < n; i++) end[i] = watched(group[i], RB_COL(runs, train_s));
     rb_row_real(out, RB_COL(tta, tta_train_s), median(group, n, RB_COL(runs, tta_train_s), end, seen, times));
+    for (int i = 0; i < n; i++) end[i] += watched(group[i], RB_COL(runs, eval_s));
     rb_row_real(out, RB_COL(tta, tta_total_s), median(group, n, RB_COL(runs, tta_total_s), end, seen, times));
 }
 

@@ -76,6 +76,21 @@ function firstLines(id, lines, again, what = 'line') {
   return { shown, note: limitNote(id, shown.length, lines.length, what, again) };
 }
 
+/** Which points bear a mark: about so many, evenly along the axis, each line's begun a little later than the one before. */
+function spacedMarks(points, log, most, offset) {
+  const at = (point) => (log && point.x > 0 ? Math.log(point.x) : point.x);
+  const marks = new Set();
+  if (!points.length) return marks;
+  const first = at(points[0]), step = (at(points[points.length - 1]) - first) / most;
+  let next = points.length > most ? first + step * offset : first;
+  points.forEach((point, index) => {
+    if (at(point) < next) return;
+    marks.add(index);
+    next = points.length > most ? Math.max(next + step, at(point) + step / 2) : at(point);
+  });
+  return marks;
+}
+
 /**
  * Lines. lines: [{label, group, style: {colour, mark, dash}, points: [{x, y, low, high, tip}], thin, stepped}];
  * x, y: axes as of makeAxis.
@@ -90,13 +105,12 @@ function linePlot(lines, x, y, options = {}) {
         data: {
           datasets: lines.map((line, i) => {
             const colour = t.series[line.style.colour];
-            const every = Math.max(1, Math.ceil(line.points.length / dense));
-            const from = every > 1 ? Math.floor((i * every) / lines.length) : 0;
-            const marked = (index) => index === line.points.length - 1 || index % every === from || line.points[index].mark;
+            const marks = spacedMarks(line.points, x.log === true, dense, i / lines.length);
+            const marked = (index) => index === line.points.length - 1 || marks.has(index) || line.points[index].mark;
             const open = ['crossRot', 'star', 'cross'].includes(line.style.mark);
             return { label: line.label, group: line.group, data: line.points, parsing: false, borderColor: colour, borderWidth: line.thin ? 1.5 : 2,
               borderDash: line.style.dash || [], backgroundColor: line.thin && !open ? t.ground : colour, pointStyle: line.style.mark, pointBorderColor: colour,
-              pointBackgroundColor: line.thin ? t.ground : colour, tension: 0, stepped: line.stepped || false, spanGaps: true,
+              pointBackgroundColor: line.thin ? t.ground : colour, tension: 0, stepped: line.stepped || false, spanGaps: true, clip: 8,
               pointRadius: line.points.map((point, index) => point.radius || (marked(index) ? (line.thin ? 3 : 4) : 0)),
               pointHoverRadius: 5, pointBorderWidth: 1.5, pointHitRadius: 6 };
           }),

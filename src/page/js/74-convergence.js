@@ -86,7 +86,7 @@ function effectFigure(lab, rows, again) {
   const { shown, note } = firstRows(`effects-${lab}`, all, again);
   return makeFigure({ id: `effects-${lab}`, title: `${lab}: does it change the ${name}?`, note,
     finding: `Of ${count(known.length, 'arm')} against ${distinct(known.map((row) => row.base)).length > 1 ? 'their bases' : known[0].base}: ${tally(known, ['higher', 'lower', 'close', 'unclear'])}.`,
-    caption: `Mean of the differences paired over seeds, arm minus base; ${spanOf(known, 'pairs')} pairs; whiskers: 95 % interval by Student's t. An interval across the line of zero: that may be chance.`,
+    caption: `Mean of the differences paired over seeds, arm minus base, n = ${spanOf(known, 'pairs')}; whiskers: 95 % interval by Student's t. An interval across the line of zero: that may be chance.`,
     ...forestPlot(shown, { title: `change, ${unit}`, log: false }, 0),
     table: { rows, columns: EFFECT_COLUMNS, caption: `${lab}: every figure of every arm`, table: tables.effects } });
 }

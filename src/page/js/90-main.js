@@ -5,7 +5,7 @@ const codeBlock = (text) => make('code', { class: 'block' }, text);
 
 /*
  * A section: from which tables it is made, `controls(again)` that stand above it, and `draw(again)`: its figures and tables; false and
- * null are left out. It is hidden where the report has no rows for it, and says so where the filters let none pass.
+ * null are left out. It is hidden where it has nothing to show.
  */
 const SECTIONS = [
   { id: 'speed', title: 'Speed', tables: ['speeds', 'compare'],
@@ -47,7 +47,8 @@ const SECTIONS = [
       const rows = rowsOf('trials');
       const drawn = [...groupBy(rows, (row) => row.lab)].map(([lab, of]) => studyFigure(lab, of, again));
       const lists = rows.filter((row) => row.strategy === 'list');
-      return [...drawn, lists.length && makeTable(lists, { columns: ['case', 'study', 'device_key', 'seed', 'val_acc', 'test_acc', 'status'], caption: 'Lists: the same runs for every seed', table: tables.trials })];
+      return [...drawn, lists.length > 0 && make('details', { class: 'facts', ...(drawn.some(Boolean) ? {} : { open: true }) }, make('summary', {}, `Runs of lists (${count(lists.length, 'row')})`),
+        makeTable(lists, { columns: ['case', 'study', 'device_key', 'seed', 'val_acc', 'test_acc', 'status'], caption: 'Lists: the same runs for every seed', table: tables.trials }))];
     } },
   { id: 'attacks', title: 'Attacks', tables: ['attacks'],
     draw(again) {
@@ -105,14 +106,15 @@ function buildSection(section) {
 function renderSection(section) {
   dropFigures(section.body);
   const nodes = section.draw(section.again).flat().filter((node) => node && !(node.className === 'pair' && !node.childElementCount));
-  section.body.replaceChildren(...(nodes.length ? nodes : [make('p', { class: 'none' }, 'Nothing here for what is chosen.')]));
-  section.link.classList.toggle('void', !nodes.length);
+  section.body.replaceChildren(...nodes);
+  section.element.hidden = section.link.hidden = !nodes.length;
 }
 
 const used = SECTIONS.filter((section) => section.tables.some((name) => tables[name].rows.length));
 
 function renderAll() {
   for (const section of used) renderSection(section);
+  byId('nothing').hidden = !used.length || used.some((one) => !one.element.hidden);
   const cases = new Set(TABLES.flatMap((name) => (name === 'curves' ? [] : rowsOf(name).flatMap((row) => row.belongs.case))));
   byId('status').textContent = filtered() ? `${cases.size} of ${count(names.case.size, 'case')}` : count(names.case.size, 'case');
 }
@@ -187,7 +189,8 @@ function start() {
   readAddress();
   setDefaults();
   makeHead();
-  byId('main').replaceChildren(makeSummary(), ...used.map(buildSection));
+  byId('main').replaceChildren(makeSummary(), ...used.map(buildSection),
+    make('p', { id: 'nothing', hidden: true }, 'Nothing was recorded for this choice of filters. ', make('button', { type: 'button', class: 'link', onclick: reset }, 'Reset them')));
   byId('contents').append(make('ol', {}, used.map((one) => one.link)));
   byId('contents').hidden = used.length < 2;
   makeBar();
@@ -196,6 +199,11 @@ function start() {
   renderAll();
   watchSections();
   if (section && byId(section)) byId(section).scrollIntoView();
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault(); // the address holds the filters
+    byId('main').focus();
+    byId('main').scrollIntoView();
+  });
   addEventListener('hashchange', () => {
     readAddress();
     showChosen();
