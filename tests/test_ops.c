@@ -43,7 +43,8 @@ static void opencl(void **state) {
 static void cuda(void **state) {
     (void)state;
     (void)found_device("cuda");
-    check_device("cuda", NULL);
+    rb_open_options options = {.provider = getenv("REGBENCH_PROVIDER"), .precision = getenv("REGBENCH_PRECISION")};
+    check_device("cuda", &options);
 }
 
 static void cpu(void **state) { check_device("cpu", *state); }

@@ -33,7 +33,8 @@ def export(regbench, table, paths):
 def thinned(table, rows):
     if table == "env":  # one environment, many sessions: the first of each
         seen = set()
-        return [row for row in rows if (key := (row["env_id"], row["name"])) not in seen and not seen.add(key)]
+        return [row for row in rows if row["name"] != "host" and (key := (row["env_id"], row["name"])) not in seen and
+                not seen.add(key)]
     if table not in ("epochs", "layers"):
         return rows
     last = {}
@@ -108,8 +109,10 @@ def make_stage(stage, items, options, work, to):
     runs = [path / "runs.csv" for path in folders]
     rest = plain + [path / "sessions" for item, path in zip(items, folders) if item.peer]
     rows = copy_table(regbench, "runs", runs, to, options.machine)
+    drifted = False
     for table in TABLES[1:]:
-        copy_table(regbench, table, rest, to, options.machine, rows)
+        more = copy_table(regbench, table, rest, to, options.machine, rows)
+        drifted = drifted or table == "peaks" and any(row["drifted"] == "1" for row in more)
     busiest = merge_ratios(folders, to)
     if stage == "regularizers":
         with open(to / "effects.csv", "w", encoding="utf-8") as file:
@@ -124,6 +127,9 @@ def make_stage(stage, items, options, work, to):
     admits = []
     if busiest > 0.15:
         lines += [f"Other programs used up to {busiest:.2f} cores meanwhile (`others_cores_max` of ratios.csv).", ""]
+    if drifted:
+        lines += ["The device's peak changed during some sessions (`drifted` of peaks.csv).", ""]
+    if busiest > 0.15 or drifted:
         admits.append("disturbed")
     if any(row["dirty"] == "1" for row in rows):
         admits.append("dirty")

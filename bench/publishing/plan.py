@@ -181,7 +181,7 @@ class Planner:
         name = case.replace("/", "-")
         seconds = sum(1 + self.clock.process(key.split(":")[0], case, batch, False) + 100 * self.clock.step(
             key.split(":")[0], case, batch) for key in keys)  # at most 50 steps, each op by itself
-        return Item("profile", name, [self.o.regbench, "bench", case, "-r", 1, "--profile", "--verify", "off", "-d", ",".join(keys),
+        return Item("profile", name, [self.o.regbench, "bench", case, "-r", 1, "--profile", "-d", ",".join(keys),
                                      *(["-B", batch] if batch else []), *self.threads, *(["--quick"] if self.o.quick else []),
                                      *self.machine, *self.data, "-O", self.folder("profile", name), "--resume", "-o", "csv"],
                    seconds, 1)

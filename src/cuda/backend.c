@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cuda/cuda.h"
+#include "cuda/providers.h"
 
 enum { MOST_NODES = 4096 }; /* of a graph: large networks keep the device busy anyway, and each node costs memory */
 
@@ -48,6 +48,7 @@ static void close_device(rb_device *base) {
     if (device->context) {
         rb__cuda.context_use(device->context);
         rb__kn_built_free(base);
+        rb__cuda_providers_close(device);
         for (int i = 0; i < 2; i++)
             if (device->marks[i]) rb__cuda.event_free(device->marks[i]);
         if (device->stream) rb__cuda.stream_free(device->stream);
@@ -96,9 +97,7 @@ static rb_status make_context(rb__cuda_device *device) {
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
-    static const char *const providers[] = {"auto", "own"};
     rb_status status = RB_OK;
-    int provider;
     char why[256] = "";
     const char *quirks = options ? options->quirks : NULL;
     rb__cuda_device *device = calloc(1, sizeof *device);
@@ -113,7 +112,6 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
         status = rb_fail(RB_NO_DEVICE, "cuda:%d: %s", index, why);
         goto cleanup;
     }
-    RB_TRY(rb_provider_select("cuda", options ? options->provider : NULL, providers, 2, &provider));
     RB_TRY(rb_submit_select("cuda", options ? options->submit : NULL, ways, 3, &device->submit));
     RB_TRY(rb__cuda_settle(quirks, &device->quirks));
     base->local = group_size(device);
@@ -123,6 +121,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     RB_TRY(rb__cuda_status(base, rb__cuda.stream_new(&device->stream, CU_STREAM_NON_BLOCKING), "make a stream"));
     for (int i = 0; i < 2; i++)
         RB_TRY(rb__cuda_status(base, rb__cuda.event_new(&device->marks[i], CU_EVENT_DEFAULT), "make an event"));
+    RB_TRY(rb__cuda_providers_open(device, options));
     *out = base;
     device = NULL;
 cleanup:
@@ -337,6 +336,7 @@ const rb_backend rb_backend_cuda = {.name = "cuda",
                                     .submit = submit,
                                     .wait = wait_device,
                                     .provider = rb__kn_provider,
+                                    .algo = rb__kn_algo,
                                     .profile = profile,
                                     .launches = rb__kn_launches,
                                     .submission = submission,

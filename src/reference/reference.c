@@ -53,7 +53,8 @@ static rb_status open_device(int real_bytes, const rb_open_options *options, rb_
 }
 static rb_status open32(int index, const rb_open_options *options, rb_device **out) {
     (void)index;
-    return open_device(4, options, out);
+    rb_status status = rb_precision_fp32("the reference", options);
+    return status == RB_OK ? open_device(4, options, out) : status;
 }
 static rb_status open64(int index, const rb_open_options *options, rb_device **out) {
     (void)index;
