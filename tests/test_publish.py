@@ -153,6 +153,7 @@ def test_publish(top, data):
     text = (publish.set / "README.md").read_text() + (publish.set / "more" / "README.md").read_text()
     check("README: commit, system, command", all(word in text for word in (speeds[0]["commit"], "| system |", "regbench bench animals/l1")),
           text)
+    check("the effects are drawn, or could be", any((publish.set / "regularizers" / "plots").glob("animals-unregularized.*effects.gp")))
     everything = "".join(path.read_text() for path in publish.set.rglob("*.csv"))
     check("no path and no host name", str(top) not in everything and f",{platform.node()}," not in everything)
 

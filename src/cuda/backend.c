@@ -27,7 +27,9 @@ static rb_status probe(const rb_open_options *options, rb_device_info *list, int
     for (int i = 0; i < count && *n < RB_MAX_DEVICES; i++) {
         CUdevice id;
         int capability;
-        if (rb__cuda_describe(i, quirks, &id, &capability, &list[*n], why)) ++*n;
+        if (!rb__cuda_describe(i, quirks, &id, &capability, &list[*n], why)) continue;
+        rb__cuda_providers_describe(options, &list[*n]);
+        ++*n;
     }
     return RB_OK;
 }

@@ -15,10 +15,9 @@ function historyLines(rows) {
     const ordered = [...group].sort((a, b) => at.get(a.session_id) - at.get(b.session_id));
     const first = ordered[0].samples_per_s;
     const scale = view.history === 'relative' ? 1 / first : 1;
-    const name =
-      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, group[0].series > 1 && `series ${group[0].series}`]
-        .filter(Boolean)
-        .join(', ');
+    const name = joined(
+      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, group[0].series > 1 && `series ${group[0].series}`],
+      ', ');
     lines.push({
       label: name,
       group: name,
@@ -33,9 +32,8 @@ function historyLines(rows) {
         mark: true,
         row,
         title: `${minute(row.started_utc)}, commit ${row.commit || 'unknown'}`,
-        tip: [`${significant(row.samples_per_s)} samples/s, n = ${row.n}`, present(row.step) && `step: ${row.step}`]
-               .filter(Boolean)
-               .join(', ')
+        tip: joined(
+          [`${significant(row.samples_per_s)} samples/s, n = ${row.n}`, present(row.step) && `step: ${row.step}`], ', ')
       }))
     });
   }

@@ -19,12 +19,12 @@ const SECTIONS = [
       return [
         make('div', {class: 'pair'},
           ...[speedFigure('speed', rows, 'samples_per_s',
-                {title: 'Which device trains a case faster?', unit: 'samples/s', verb: 'is fastest'},
-                {title: 'samples/s'}, again),
+                {title: 'Which device trains a case faster?', unit: 'samples/s', what: 'median'}, {title: 'samples/s'},
+                again),
             speedFigure('peak', rows, 'pct_peak_flops', {
               title: 'How much of its own peak does each device reach?',
               unit: '%',
-              verb: 'reaches most',
+              what: 'share',
               caption: 'share of the measured peak of multiply-adds. A high share on a slow device is not slow code.'
             },
               {title: '% of own peak', log: false, min: 0}, again)]
