@@ -80,8 +80,7 @@ function studyFigure(lab, rows, again) {
     };
   });
   const {shown, note} = firstLines(`studies-${lab}`, lines, again);
-  const ends =
-    lines.map((line) => ({name: line.label, y: line.points[line.points.length - 1].y})).sort((a, b) => b.y - a.y);
+  const ends = lines.map((line) => ({name: line.label, y: last(line.points).y})).sort((a, b) => b.y - a.y);
   return makeFigure({
     id: `studies-${lab}`,
     title: `${lab}: which search finds a good setting in few runs?`,
@@ -127,8 +126,7 @@ function attackFigure(attack, rows, again) {
     };
   });
   const {shown, note} = firstLines(`attack-${attack}`, lines, again);
-  const strong = lines.map((line) => ({name: line.label, at: line.points[line.points.length - 1]}))
-                   .sort((a, b) => b.at.y - a.at.y)[0];
+  const strong = lines.map((line) => ({name: line.label, at: last(line.points)})).sort((a, b) => b.at.y - a.at.y)[0];
   return makeFigure({
     id: `attack-${attack}`,
     title: `${String(attack).toUpperCase()}: how much accuracy survives the attack?`,
