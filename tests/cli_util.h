@@ -77,9 +77,9 @@ static inline int lines(const char *text) {
 static inline int begin(void **state) {
     (void)state;
     /* What the user has set must not change what is tested. */
-    static const char *const mine[] = {"REGBENCH_BATCH",   "REGBENCH_DEVICE",  "REGBENCH_SEED",
-                                       "REGBENCH_OUTPUT",  "REGBENCH_QUIET",   "REGBENCH_VERBOSE",
-                                       "REGBENCH_OUT_DIR", "REGBENCH_TIMEOUT", "REGBENCH_QUIRK"};
+    static const char *const mine[] = {"REGBENCH_BATCH", "REGBENCH_DEVICE",   "REGBENCH_SEED",      "REGBENCH_OUTPUT",
+                                       "REGBENCH_QUIET", "REGBENCH_VERBOSE",  "REGBENCH_OUT_DIR",   "REGBENCH_TIMEOUT",
+                                       "REGBENCH_QUIRK", "REGBENCH_PROVIDER", "REGBENCH_PRECISION", "REGBENCH_FASTEST"};
     for (size_t i = 0; i < sizeof mine / sizeof *mine; i++) unsetenv(mine[i]);
     snprintf(folder, sizeof folder, "/tmp/regbench-cli-XXXXXX");
     setenv("R", REGBENCH_PROGRAM, 1);

@@ -43,7 +43,8 @@ static void opencl(void **state) {
 static void cuda(void **state) {
     (void)state;
     (void)found_device("cuda");
-    check_device("cuda", NULL);
+    rb_open_options options = {.provider = getenv("REGBENCH_PROVIDER"), .precision = getenv("REGBENCH_PRECISION")};
+    check_device("cuda", &options);
 }
 
 static void cpu(void **state) { check_device("cpu", *state); }
@@ -116,6 +117,7 @@ int main(void) {
         if (flag && *flag && strcmp(flag, "0")) onednn.threads = 1;
         bool take = !flag || !*flag || strcmp(flag, "0") == 0;
         for (size_t k = 0; k < sizeof quick / sizeof *quick; k++) take |= strcmp(tests[i].name, quick[k]) == 0;
+        take |= device && strcmp(device, tests[i].name) == 0;
         if (device && strncmp(tests[i].name, device, strlen(device))) take = false;
         if (!device && strncmp(tests[i].name, "opencl", 6) == 0) take = false;
         if (take) chosen[n++] = tests[i];

@@ -24,8 +24,8 @@ static void curves(void **state) {
         "set xlabel 'epoch'\nset ylabel 'loss'",
         "set xtics 1\n",
         "set ylabel 'accuracy, %'",
-        "plot data index 0 using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#0072b2' dt 1 notitle, \\\n"
-        "     data index 1 using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#d55e00' dt 1 notitle\n",
+        ("plot data index 0 using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#0072b2' dt 1 notitle, \\\n"
+         "     data index 1 using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#d55e00' dt 1 notitle\n"),
         "data index 3 using 1:(100*$2)",
         "title 'training (mean over the epoch''s batches)'",
         "title 'validation'\nunset multiplot\nunset output\n",

@@ -164,6 +164,84 @@ static void effects(void **state) {
     expect_holds("plots/a-other.cpu.effects.dat", " 0 0.5 0.25 0.75\n", true);
 }
 
+#define BENCH                                                                                                          \
+    "run_id,case,batch_size,overrides,machine,device_key,backend,phase,status,samples_per_s,step_wall_ns_median\n"
+#define SPEED(...) "x," __VA_ARGS__ ",1000\n"
+
+/* Speeds: medians and intervals per case and device, from the top down; a peer has its name; what failed, or is no
+ * training, has no dot. */
+static void devices(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    util_write(dir, "runs.csv", "w",
+               BENCH SPEED("size/mlp,512,,m,cpu,cpu,bench,ok,300") SPEED("size/mlp,512,,m,cpu,cpu,bench,ok,100")
+                   SPEED("size/mlp,512,,m,cpu,cpu,bench,ok,200") SPEED("size/mlp,512,,m,cpu,torch-eager,bench,ok,50")
+                       SPEED("size/lenet,64,,m,opencl:0,opencl,bench,ok,1000")
+                           SPEED("size/lenet,8,,m,opencl:0,opencl,bench,ok,400")
+                               SPEED("size/lenet,8,,m,opencl:0,opencl,bench,oom,9")
+                                   SPEED("size/lenet,8,,m,opencl:0,opencl,inference,ok,9"));
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/speeds.devices.gp", "('size/mlp' 2, 'size/lenet, batch=64' 1, 'size/lenet, batch=8' 0)", true);
+    expect_holds("plots/speeds.devices.gp", "title 'torch-eager on cpu'", true);
+    expect_holds("plots/speeds.devices.gp", "title 'opencl:0'", true);
+    expect_holds("plots/speeds.devices.gp", "'speed, medians of 1 to 3 processes, 95 % interval; of fewer", true);
+    expect_holds("plots/speeds.devices.gp", "\nset logscale x\n", true);
+    expect_holds("plots/speeds.devices.dat", "# cpu\n# row, median, low, high, processes\n 2.2 200 100 300 3\n", true);
+    expect_holds("plots/speeds.devices.dat", "processes\n 2 50 50 50 1\n", true);
+    expect_holds("plots/speeds.devices.dat",
+                 "# opencl:0\n# row, median, low, high, processes\n 0.8 1000 1000 1000 1\n"
+                 " -0.2 400 400 400 1\n",
+                 true);
+    /* One number is no comparison. */
+    util_write(dir, "runs.csv", "w", BENCH SPEED("size/mlp,512,,m,cpu,cpu,bench,ok,300"));
+    int charts;
+    expect_ok(rb_plot_session(dir, &charts));
+    assert_int_equal(charts, 0);
+}
+
+/* Many cases: a picture per lab, which holds only its own. */
+static void devices_many(void **state) {
+    (void)state;
+    char text[200];
+    play_gnuplot("true");
+    util_write(dir, "runs.csv", "w", BENCH);
+    for (int i = 0; i < 32; i++) {
+        snprintf(text, sizeof text, SPEED("%s/c%d,1,,%s,cpu,cpu,bench,ok,%d"), i ? "a" : "toy", i, i ? "m" : "n",
+                 10 + i);
+        util_write(dir, "runs.csv", "a", text);
+    }
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a.devices.gp", "'a/c31' 0)", true);
+    expect_holds("plots/a.devices.gp", "toy", false);
+    expect_holds("plots/a.devices.gp", "'a: speed of one process each'", true);
+    expect_holds("plots/a.devices.dat", "# cpu, m\n", true);
+    expect_holds("plots/a.devices.dat", "# cpu, n\n", false);
+    expect_holds("plots/toy.devices.dat", " 0.15 10 10 10 1\n", true);
+}
+
+#define OPS   "run_id,op,calls,ns,gflop_per_s,gbyte_per_s\n"
+#define PEAKS "device_key,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s\n"
+
+/* The intensity is summed over ops, each by its time; the height is over the whole step; the roof the best seen. */
+static void roofline(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    util_write(dir, "runs.csv", "w",
+               BENCH "r1,size/mlp,512,l2=1,m,cpu,cpu,bench,ok,1,400\nr2,size/x,512,,m,cuda:0,cuda,bench,ok,1,400\n");
+    /* per call: 2000 + 4000 FLOP, 200 + 300 bytes: 12 FLOP per byte, 15 GFLOP/s */
+    util_write(dir, "ops.csv", "w", OPS "r1,0 linear,10,1000,20,2\nr1,1 linear,10,1000,40,3\nr1,2 gather,10,0,,\n");
+    util_write(dir, "peaks.csv", "w", PEAKS "cpu,90,80,10\ncpu,100,70,9\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/cpu.roofline.dat", "# size/mlp, l2=1\n# FLOP per byte, GFLOP/s\n 12 15\n", true);
+    expect_holds("plots/cpu.roofline.dat",
+                 "# multiply-adds: 100 GFLOP/s\n# FLOP per byte, GFLOP/s\n 3.33333333 33.3333333\n 10 100\n 36 100\n",
+                 true);
+    expect_holds("plots/cpu.roofline.gp", "'roofline of cpu; memory 10 GB/s'", true);
+    expect_holds("plots/cpu.roofline.gp", "title 'best matrix product: 80 GFLOP/s'", true);
+    expect_holds("plots/cpu.roofline.gp", "set xtics (5, 10, 20)\n", true);
+    assert_false(there("plots/cuda-0.roofline.gp")); /* no peak of it */
+}
+
 /* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
 static void searched(void **state) {
     (void)state;
@@ -238,6 +316,23 @@ static void real(void **state) {
     expect_png("plots/studies.trials.png", 900, 440);
 }
 
+static void real_speeds(void **state) {
+    (void)state;
+    int charts;
+    if (!has_gnuplot()) {
+        print_message("gnuplot is not installed\n");
+        skip();
+    }
+    util_write(dir, "runs.csv", "w",
+               BENCH "r1,size/mlp,512,,m,cpu,cpu,bench,ok,100,700\nr2,size/l,512,,m,cpu,cpu,bench,ok,2e6,90\n");
+    util_write(dir, "ops.csv", "w", OPS "r1,0 linear,1,1000,20,2\nr2,0 linear,1,10,1e4,2e3\n");
+    util_write(dir, "peaks.csv", "w", PEAKS "cpu,90,,10\n");
+    expect_ok(rb_plot_session(dir, &charts));
+    assert_int_equal(charts, 2);
+    expect_png("plots/cpu.roofline.png", 900, 458);
+    expect_png("plots/speeds.devices.png", 900, 240);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(steps, begin, finish),
@@ -248,9 +343,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sweep, begin, finish),
         cmocka_unit_test_setup_teardown(attacks_and_trials, begin, finish),
         cmocka_unit_test_setup_teardown(effects, begin, finish),
+        cmocka_unit_test_setup_teardown(devices, begin, finish),
+        cmocka_unit_test_setup_teardown(devices_many, begin, finish),
+        cmocka_unit_test_setup_teardown(roofline, begin, finish),
         cmocka_unit_test_setup_teardown(searched, begin, finish),
         cmocka_unit_test_setup_teardown(outputs, begin, finish),
         cmocka_unit_test_setup_teardown(real, begin, finish),
+        cmocka_unit_test_setup_teardown(real_speeds, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

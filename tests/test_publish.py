@@ -70,6 +70,12 @@ def find_data():
     return None
 
 
+def well_made(code, out):
+    """0; or 1 where the set's checks found what a busy machine does to speeds, and nothing else."""
+    bad = [line for line in out.splitlines() if ",bad," in line]
+    return code == 0 or (code == 1 and bad and all(",plausible," in line or ",disturbed," in line for line in bad))
+
+
 class Publish:
     def __init__(self, top, data):
         self.work, self.set = top / "work", top / "published" / "set"
@@ -124,7 +130,7 @@ def test_publish(top, data):
         file.write("more,animals")
     check("killed: no set yet", not publish.set.exists())
     code, out = publish()
-    check("it goes on to the end: exit 0", code == 0, out)
+    check("it goes on to the end", well_made(code, out), out)
     journal = [row for row in table(publish.work / "journal.csv") if row["others_cores"] is not None]
     same("every item once", sorted((row["stage"], row["item"], row["exit"]) for row in journal),
          [("facts", "devices", "0"), ("facts", "doctor", "0"), ("more", "animals-l1", "0"), ("more", "animals-unregularized", "0"),
@@ -147,12 +153,13 @@ def test_publish(top, data):
     text = (publish.set / "README.md").read_text() + (publish.set / "more" / "README.md").read_text()
     check("README: commit, system, command", all(word in text for word in (speeds[0]["commit"], "| system |", "regbench bench animals/l1")),
           text)
+    check("the effects are drawn, or could be", any((publish.set / "regularizers" / "plots").glob("animals-unregularized.*effects.gp")))
     everything = "".join(path.read_text() for path in publish.set.rglob("*.csv"))
     check("no path and no host name", str(top) not in everything and f",{platform.node()}," not in everything)
 
     sessions = {path: path.stat().st_mtime_ns for path in publish.work.rglob("events.jsonl")}
     code, out = publish()
-    check("once more: all done, the same set", code == 0 and "0.0 min in all" in out and
+    check("once more: all done, the same set", well_made(code, out) and "0.0 min in all" in out and
           sessions == {path: path.stat().st_mtime_ns for path in publish.work.rglob("events.jsonl")}, out)
     code, out = publish("-r", 3)
     check("other settings in the same folder: exit 2", code == 2 and "another rounds" in out, out)

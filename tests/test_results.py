@@ -298,9 +298,10 @@ def main():
         broken = broken_links(path.read_text(encoding="utf-8"), path.parent)
         say(not broken, f"{path.relative_to(ROOT)}: links {' '.join(broken)}")
     say(seen.get("devices", 0) >= 12 and seen.get("regularizers", 0) >= 6 and seen.get("machines", 0) >= 1, f"the tables are there: {seen}")
-    for command in (["results", "-o", "csv"], ["results", "--check", *DOCUMENTS]):
-        done = subprocess.run([program, *command], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        say(done.returncode == 0, f"regbench {' '.join(command)}")
+    for command in ([program, "results", "-o", "csv"], [program, "results", "--check", *DOCUMENTS],
+                    [sys.executable, "-B", "bench/pictures", "--check", "--regbench", program]):
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        say(done.returncode == 0, " ".join(map(str, command)).replace(str(program), "regbench").replace(sys.executable, "python3"))
         if done.returncode:
             print(done.stdout + done.stderr)
     return 1 if failures else 0

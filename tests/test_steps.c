@@ -2,7 +2,8 @@
  * merged neighbours compute.
  *
  * usage: test_steps [DEVICE [QUIRKS]]; default: reference, cpu and opencl. REGBENCH_DEVICE and REGBENCH_QUIRKS say the
- * same; REGBENCH_PROVIDER: whose kernels. REGBENCH_SHAPE: only shapes with this in their names (src/check/shapes.c). */
+ * same; REGBENCH_PROVIDER: whose kernels; REGBENCH_PRECISION and REGBENCH_FASTEST as on the command line.
+ * REGBENCH_SHAPE: only shapes with this in their names (src/check/shapes.c). */
 #include "golden_run.h"
 #include "regbench/check.h"
 
@@ -14,7 +15,10 @@ static void whole_steps(void **state) {
     rb_device *device = NULL;
     int checked = 0, failed = 0;
     double worst;
-    rb_open_options options = {.quirks = quirks, .provider = getenv("REGBENCH_PROVIDER")};
+    rb_open_options options = {.quirks = quirks,
+                               .provider = getenv("REGBENCH_PROVIDER"),
+                               .precision = getenv("REGBENCH_PRECISION"),
+                               .fastest = getenv("REGBENCH_FASTEST") != NULL};
     rb_status opened = id.backend->open(id.index, &options, &device);
     if (opened == RB_USAGE && options.provider) { /* a build without the library */
         print_message("%s\n", rb_error_last()->text);

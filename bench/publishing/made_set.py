@@ -11,6 +11,7 @@ from publishing import plan
 
 KEEP = 20  # rows of epochs.csv per run, about
 TABLES = ("runs", "epochs", "layers", "ops", "peaks", "env", "trials", "attacks")
+PICTURES = {"speeds": ".", "profile": ".roofline.", "regularizers": ".effects."}  # what is kept of `regbench plot`
 WORDS = {"speeds": "throughput of whole training steps, one process per value", "more": "the same for the other cases",
          "speeds-slow": "the same for cases of which one process takes long",
          "profile": "time of every op, in a separate pass after a process' windows",
@@ -33,7 +34,8 @@ def export(regbench, table, paths):
 def thinned(table, rows):
     if table == "env":  # one environment, many sessions: the first of each
         seen = set()
-        return [row for row in rows if (key := (row["env_id"], row["name"])) not in seen and not seen.add(key)]
+        return [row for row in rows if row["name"] != "host" and (key := (row["env_id"], row["name"])) not in seen and
+                not seen.add(key)]
     if table not in ("epochs", "layers"):
         return rows
     last = {}
@@ -108,8 +110,10 @@ def make_stage(stage, items, options, work, to):
     runs = [path / "runs.csv" for path in folders]
     rest = plain + [path / "sessions" for item, path in zip(items, folders) if item.peer]
     rows = copy_table(regbench, "runs", runs, to, options.machine)
+    drifted = False
     for table in TABLES[1:]:
-        copy_table(regbench, table, rest, to, options.machine, rows)
+        more = copy_table(regbench, table, rest, to, options.machine, rows)
+        drifted = drifted or table == "peaks" and any(row["drifted"] == "1" for row in more)
     busiest = merge_ratios(folders, to)
     if stage == "regularizers":
         with open(to / "effects.csv", "w", encoding="utf-8") as file:
@@ -124,6 +128,9 @@ def make_stage(stage, items, options, work, to):
     admits = []
     if busiest > 0.15:
         lines += [f"Other programs used up to {busiest:.2f} cores meanwhile (`others_cores_max` of ratios.csv).", ""]
+    if drifted:
+        lines += ["The device's peak changed during some sessions (`drifted` of peaks.csv).", ""]
+    if busiest > 0.15 or drifted:
         admits.append("disturbed")
     if any(row["dirty"] == "1" for row in rows):
         admits.append("dirty")
@@ -133,6 +140,17 @@ def make_stage(stage, items, options, work, to):
     lines += [f"Admits: {', '.join(admits)}"] if admits else []
     (to / "README.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return rows
+
+
+def draw(stage, regbench, folder):
+    """Pictures of a stage's tables, each with its script and data. Returns their names."""
+    if stage not in PICTURES:
+        return []
+    subprocess.run([str(regbench), "plot", "-q", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    for path in folder.glob("plots/*"):
+        if PICTURES[stage] not in path.name:
+            path.unlink()
+    return sorted(path.name for path in folder.glob("plots/*.png"))
 
 
 def facts_of(work_set):
@@ -146,7 +164,7 @@ def facts_of(work_set):
     return {}
 
 
-def readme(options, made, rows, left, journal, work):
+def readme(options, made, rows, left, journal, pictures):
     facts = facts_of(made)
     peers = sorted({row["provider"] for row in rows if not row["commit"] and row["provider"]})
     commits = sorted({row["commit"] + ("-dirty" if row["dirty"] == "1" else "") for row in rows if row["commit"]})
@@ -171,7 +189,7 @@ def readme(options, made, rows, left, journal, work):
     failed = [f"{key[0]} {key[1]} (exit {entry['exit']})" for key, entry in journal.items() if entry["exit"] != "0"]
     if failed:
         lines += ["Ended otherwise than well: " + ", ".join(failed) + ".", ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, *pictures]).rstrip() + "\n"
 
 
 def make(options, items, left, journal, work, folder):
@@ -180,7 +198,7 @@ def make(options, items, left, journal, work, folder):
     shutil.rmtree(fresh, ignore_errors=True)
     made = fresh / folder.name
     made.mkdir(parents=True)
-    rows, stages = [], {}
+    rows, stages, pictures = [], {}, []
     for item in items:
         if item.output:
             table = item.output.removesuffix(".csv")
@@ -189,7 +207,8 @@ def make(options, items, left, journal, work, folder):
             stages.setdefault(stage_of(item, options), []).append(item)
     for stage, members in stages.items():
         rows += make_stage(stage, members, options, work, made / stage)
-    (made / "README.md").write_text(readme(options, made, rows, left, journal, work), encoding="utf-8")
+        pictures += [f"![{name[:-4]}]({stage}/plots/{name})" for name in draw(stage, options.regbench, made / stage)]
+    (made / "README.md").write_text(readme(options, made, rows, left, journal, pictures), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(made, folder)

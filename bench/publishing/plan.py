@@ -181,7 +181,7 @@ class Planner:
         name = case.replace("/", "-")
         seconds = sum(1 + self.clock.process(key.split(":")[0], case, batch, False) + 100 * self.clock.step(
             key.split(":")[0], case, batch) for key in keys)  # at most 50 steps, each op by itself
-        return Item("profile", name, [self.o.regbench, "bench", case, "-r", 1, "--profile", "--verify", "off", "-d", ",".join(keys),
+        return Item("profile", name, [self.o.regbench, "bench", case, "-r", 1, "--profile", "-d", ",".join(keys),
                                      *(["-B", batch] if batch else []), *self.threads, *(["--quick"] if self.o.quick else []),
                                      *self.machine, *self.data, "-O", self.folder("profile", name), "--resume", "-o", "csv"],
                    seconds, 1)
@@ -193,7 +193,7 @@ class Planner:
         seconds = sum(self.clock.run(case, seeds, threads) for case in names)
         yield Item(stage, name, [self.o.regbench, "run", *names, *more.split(), "-d", self.devices[0]["device_key"],
                                  *(["-s", f"1-{seeds}"] if seeds > 1 else []), *(["-t", threads] if threads else self.threads),
-                                 "--verify", "off", "--no-plots", *self.machine, *self.data, "-O", self.folder(stage, name),
+                                 "--no-plots", *self.machine, *self.data, "-O", self.folder(stage, name),
                                  "--resume", "-o", "csv"], seconds, seeds)
 
     def wanted(self, case):

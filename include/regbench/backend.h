@@ -9,7 +9,7 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 5, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 6, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;
@@ -18,25 +18,31 @@ typedef struct rb_bound rb_bound;
 
 /* What is unknown or does not apply is "" or 0. */
 typedef struct rb_device_info {
-    char key[32];       /* "cpu", "opencl:0" */
-    char name[128];     /* hardware name */
-    char driver[128];   /* library or driver and version */
-    char isa[64];       /* instruction set or compute capability in use */
-    char type[16];      /* "cpu", "gpu", "accelerator" */
-    char platform[128]; /* whose runtime stands between: an OpenCL platform */
-    char vendor[128];   /* of the hardware, as its driver says */
-    char version[128];  /* of the programming interface */
-    int threads;        /* compute threads or units in use */
-    size_t memory;      /* bytes available to a store; 0 = unknown */
-    size_t max_alloc;   /* largest segment in bytes; 0 = no limit below memory */
-    char details[8192]; /* limits and settings for `devices -v`: "name=value; name=value" */
+    char key[32];            /* "cpu", "opencl:0" */
+    char name[128];          /* hardware name */
+    char driver[128];        /* library or driver and version */
+    char isa[64];            /* instruction set or compute capability in use */
+    char type[16];           /* "cpu", "gpu", "accelerator" */
+    char platform[128];      /* whose runtime stands between: an OpenCL platform */
+    char vendor[128];        /* of the hardware, as its driver says */
+    char version[128];       /* of the programming interface */
+    int threads;             /* compute threads or units in use */
+    size_t memory;           /* bytes available to a store; 0 = unknown */
+    size_t max_alloc;        /* largest segment in bytes; 0 = no limit below memory */
+    double product_roundoff; /* relative rounding of an operand of a product, beyond fp32's; 0 in fp32 */
+    char details[8192];      /* limits and settings for `devices -v`: "name=value; name=value" */
 } rb_device_info;
+
+/* TF32 keeps 10 bits of a mantissa; whether hardware rounds or cuts the rest off is not said. */
+#define RB_ROUNDOFF_TF32 0x1p-10
 
 /* A zeroed struct is the default in everything. */
 typedef struct rb_open_options {
-    int threads;          /* 0 = all cores the process may use */
-    const char *provider; /* "auto", "own", "onednn" ... */
-    const char *quirks;   /* "max_wg=64,local_mem=0": settles what the device's driver cannot be asked; NULL = none */
+    int threads;           /* 0 = all cores the process may use */
+    const char *provider;  /* "auto", "own", "onednn" ... */
+    const char *quirks;    /* "max_wg=64,local_mem=0": settles what the device's driver cannot be asked; NULL = none */
+    const char *precision; /* of products: "fp32" (NULL: the same), "tf32" */
+    bool fastest;          /* libraries may take algorithms whose bits differ from run to run */
 } rb_open_options;
 
 typedef struct rb_backend {
@@ -69,6 +75,8 @@ typedef struct rb_backend {
     rb_status (*wait)(rb_device *device);
     /* Which code runs op i of the bound variant: "own", "onednn", "reference", ... */
     const char *(*provider)(const rb_bound *bound, int op);
+    /* Optional (NULL): what op i's library chose where it has several algorithms; NULL = nothing to choose. */
+    const char *(*algo)(const rb_bound *bound, int op);
     /* Optional (NULL): runs n steps like submit, waits, and adds each op's time in ns to ns_per_op[op]. Slower than
      * submit and never part of a measured window. */
     rb_status (*profile)(rb_bound *bound, int n_steps, int64_t *ns_per_op);
@@ -100,6 +108,12 @@ rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, cons
 /* For backends' open: the number of provider `name` (NULL: the first) among n names; `backend` as the failure says it.
  * RB_USAGE with a suggestion and what is known. */
 rb_status rb_provider_select(const char *backend, const char *name, const char *const *names, int n, int *out);
+
+/* The same for options->precision (options may be NULL): RB_UNSUPPORTED where the backend does not have it. */
+rb_status rb_precision_select(const char *backend, const rb_open_options *options, const char *const *names, int n,
+                              int *out);
+/* For backends that have fp32 alone. */
+rb_status rb_precision_fp32(const char *backend, const rb_open_options *options);
 
 /* For backends' put and get: RB_INTERNAL where a transfer passes the end of its segment. */
 rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes);

@@ -59,10 +59,11 @@ typedef struct rb_case {
                           temperature */
     rb_adversary adversary;
     rb_attack_sweep attack;
-    bool eval_train;  /* evaluate the training set after each epoch too: the document plots that */
-    bool norms;       /* record steps.csv without being asked: the norms per step are the case's story */
-    bool layer_norms; /* record layers.csv without being asked: the norms per layer are */
-    rb_expect expect; /* failing as foreseen is the story, not an error */
+    const char *precision; /* of products: NULL = "fp32"; a run's own choice, not a lab's */
+    bool eval_train;       /* evaluate the training set after each epoch too: the document plots that */
+    bool norms;            /* record steps.csv without being asked: the norms per step are the case's story */
+    bool layer_norms;      /* record layers.csv without being asked: the norms per layer are */
+    rb_expect expect;      /* failing as foreseen is the story, not an error */
 } rb_case;
 
 typedef struct rb_lab {

@@ -127,6 +127,25 @@ rb_status rb_provider_select(const char *backend, const char *name, const char *
     return status;
 }
 
+rb_status rb_precision_select(const char *backend, const rb_open_options *options, const char *const *names, int n,
+                              int *out) {
+    const char *name = options && options->precision ? options->precision : "fp32";
+    rb_text known = {0};
+    for (*out = 0; *out < n; ++*out)
+        if (strcmp(name, names[*out]) == 0) return RB_OK;
+    for (int i = 0; i < n; i++) rb_text_printf(&known, "%s%s", i ? ", " : "", names[i]);
+    rb_status status =
+        rb_fail(RB_UNSUPPORTED, "%s has no precision %s; it has: %s", backend, name, rb_text_string(&known));
+    rb_text_free(&known);
+    return status;
+}
+
+rb_status rb_precision_fp32(const char *backend, const rb_open_options *options) {
+    static const char *const names[] = {"fp32"};
+    int only;
+    return rb_precision_select(backend, options, names, 1, &only);
+}
+
 rb_status rb_transfer_check(const size_t segment_bytes[RB_SEGMENTS], rb_segment segment, size_t offset, size_t bytes) {
     if (offset > segment_bytes[segment] || bytes > segment_bytes[segment] - offset)
         return rb_fail(RB_INTERNAL, "transfer of %zu bytes at %zu passes the end of segment %s (%zu bytes)", bytes,

@@ -10,6 +10,18 @@ static double distance(double got, double expected) {
     return isfinite(error) ? error : INFINITY;
 }
 
+/* Products one behind the other, at most. */
+static int products(const rb_program *p) {
+    const rb_variant *v = &p->variant[RB_VARIANT_TRAIN];
+    int n = 0;
+    for (int i = 0; i < v->n_ops; i++) n += v->ops[i].kind == RB_OP_LINEAR || v->ops[i].kind == RB_OP_CONV;
+    return n;
+}
+
+double rb_verify_tolerance(double product_roundoff, const rb_program *program) {
+    return RB_VERIFY_TOLERANCE + 2 * product_roundoff * products(program);
+}
+
 /* One batch, one epoch. */
 static rb_status step(rb_trainer *t, rb_step_metrics *m) {
     rb_status status = RB_OK;
@@ -79,6 +91,17 @@ static double worst_of(const float *a, const float *b, int64_t n, double scale) 
     return worst;
 }
 
+/* The same of two vectors as a whole. */
+static double apart(const float *a, const float *b, int64_t n, double scale) {
+    double difference = 0.0, size = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)b[i] * (double)b[i];
+    }
+    double error = sqrt(difference) / fmax(fmax(sqrt(size), scale * sqrt((double)n)), 1e-30);
+    return isfinite(error) ? error : INFINITY;
+}
+
 /* Two trainers of one case, and what the reference needs to repeat an update. */
 typedef struct pair {
     side here, there; /* there: the reference */
@@ -86,6 +109,7 @@ typedef struct pair {
     rb_bound *update;
     char *param, *state;         /* the reference's, before the step */
     size_t state_at, state_size; /* bytes of STATE that are the optimizer's */
+    double roundoff;             /* of operands of products here */
 } pair;
 
 /* *worst becomes the relative error of tensor s here against t of the reference, if that is larger. */
@@ -99,7 +123,8 @@ static rb_status compare(const pair *v, const rb_tensor *s, const rb_tensor *t, 
     }
     RB_TRY(get(&v->here, s, a));
     RB_TRY(get(&v->there, t, b));
-    double error = worst_of(a, b, n, scale);
+    bool whole = v->roundoff > 0 && s->segment == RB_SEG_GRAD;
+    double error = whole ? apart(a, b, n, scale) : worst_of(a, b, n, scale);
     if (error > *worst) *worst = error;
 cleanup:
     free(a);
@@ -189,6 +214,9 @@ cleanup:
 static rb_status pair_open(pair *v, const rb_backend *backend, rb_device *device, rb_device *reference,
                            const rb_case *c, const rb_dataset *data, uint64_t seed) {
     rb_status status = RB_OK;
+    rb_device_info info;
+    backend->info(device, &info);
+    v->roundoff = info.product_roundoff;
     v->here.backend = backend;
     v->there.backend = &rb_backend_reference64;
     RB_TRY(rb_trainer_new(backend, device, c, data, seed, &v->here.trainer));
@@ -240,6 +268,8 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
     small.adversary.eps = small.adversary.step = 0;
     RB_TRY(rb_backend_reference64.open(0, NULL, &reference));
     RB_TRY(pair_open(&v, backend, device, reference, &small, &few, seed));
+    const double tolerance = rb_verify_tolerance(v.roundoff, rb_trainer_program(v.here.trainer));
+    const double of_gradients = v.roundoff > 0 ? sqrt(tolerance) : tolerance;
     for (int s = 0, ties = 0; s < steps + ties; s++) {
         rb_step_metrics mine, exact;
         RB_TRY(keep(&v, false));
@@ -249,21 +279,21 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
         double gradient = distance(mine.grad_l2, exact.grad_l2);
         RB_TRY(compare_gradients(&v, &gradient));
         RB_TRY(compare_state(&v, s, &error));
-        bool tie = error <= RB_VERIFY_TOLERANCE && !(gradient <= RB_VERIFY_TOLERANCE);
+        bool tie = error <= tolerance && !(gradient <= of_gradients);
         if (tie && 10 * ties < steps)
             ties++;
         else
-            error = fmax(error, gradient);
+            error = fmax(error, gradient * tolerance / of_gradients);
         if (!(error <= worst)) worst = error;
         RB_TRY(align(&v));
     }
     *max_rel_err = worst;
-    if (!(worst <= RB_VERIFY_TOLERANCE))
+    if (!(worst <= tolerance))
         status =
             rb_fail(RB_VERIFY,
                     "%s on %s differs from the reference by %.3g (relative) within %d steps on %d samples; at most "
                     "%g is allowed: no number is printed",
-                    c->name, backend->name, worst, steps, rows, RB_VERIFY_TOLERANCE);
+                    c->name, backend->name, worst, steps, rows, tolerance);
 cleanup:
     pair_close(&v);
     if (reference) rb_backend_reference64.close(reference);

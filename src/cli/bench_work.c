@@ -96,16 +96,19 @@ static void note_readings(const bench *w, const rb_windows *windows, double *val
 }
 
 /* The roofline over a whole step, from what each of its ops computes and must move at least once. */
-static double roofline_pct(const bench *w, double step_ns, double peak) {
+static void note_roofline(const bench *w, double peak, rb_row *row) {
     const rb_variant *v = rb_feed_variant(&w->feed);
-    double flops = 0, bytes = 0;
+    double flops = 0, bytes = 0, triad = w->work->roof.gbyte_per_s;
     for (int i = 0; i < v->n_ops; i++) {
         flops += rb_op_flops(v, &v->ops[i]);
         bytes += rb_op_bytes(v, &v->ops[i], 4);
     }
-    return isfinite(peak) && isfinite(w->work->roof.gbyte_per_s)
-               ? 100 * flops / step_ns / fmin(peak, flops / bytes * w->work->roof.gbyte_per_s)
-               : NAN;
+    rb_row_real(row, RB_COL(runs, step_mflop), flops / 1e6);
+    rb_row_real(row, RB_COL(runs, step_mbyte), bytes / 1e6);
+    if (isfinite(peak) && isfinite(triad))
+        rb_row_real(row, RB_COL(runs, pct_roofline),
+                    100 * flops / rb_row_number(row, RB_COL(runs, step_wall_ns_median)) /
+                        fmin(peak, flops / bytes * triad));
 }
 
 static rb_status note_windows(const bench *w, const rb_windows *windows, rb_row *row) {
@@ -226,8 +229,7 @@ rb_status rb_bench_process(void *context, FILE *to) {
     RB_TRY(note_windows(w, &windows, &row));
     rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
     rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * rb_row_number(&row, RB_COL(runs, gflop_per_s)) / peak);
-    rb_row_real(&row, RB_COL(runs, pct_roofline),
-                roofline_pct(w, rb_row_number(&row, RB_COL(runs, step_wall_ns_median)), peak));
+    note_roofline(w, peak, &row);
     if (rb_given(work->o, RB_FLAG_PROFILE))
         RB_TRY(send_profile(w, &place, rb_row_get_text(&row, RB_COL(runs, run_id))));
     rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));

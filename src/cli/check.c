@@ -78,8 +78,8 @@ static rb_status check_shapes(const check_work *w, rb_place *p, FILE *to) {
 static rb_status check_case(const check_work *w, rb_place *p, FILE *to) {
     const rb_case *c = &w->item->edit->c;
     double err = NAN;
-    rb_status status = rb_verify(p->id.backend, p->device, c, p->data, (uint64_t)w->item->seed, STEPS,
-                                 c->batch < SAMPLES ? c->batch : SAMPLES, &err);
+    rb_status status =
+        rb_place_compare(p, w->o, c, (uint64_t)w->item->seed, STEPS, c->batch < SAMPLES ? c->batch : SAMPLES, &err);
     if (status != RB_OK && status != RB_VERIFY) return status;
     return send_verdict(w, to, STEPS, status != RB_OK, err, status);
 }

@@ -135,6 +135,7 @@ rb_status rb_matrix_edits(const rb_options *o, const rb_case_list *cases, rb_mat
             RB_TRY(add_edits(out, cases, c, axes, n));
         } while (turn(axes, n));
     }
+    for (int e = 0; e < out->n_edits; e++) out->edits[e].c.precision = rb_value(o, RB_FLAG_PRECISION);
 cleanup:
     for (int a = 0; a < MOST_AXES; a++) rb_words_free(&axes[a].values);
     return status;
@@ -295,7 +296,7 @@ void rb_item_row(const rb_item *item, const char *phase, rb_row *row) {
     rb_row_text(row, RB_COL(runs, model), c->model);
     rb_row_text(row, RB_COL(runs, reg), reg[0] ? reg : NULL);
     rb_row_text(row, RB_COL(runs, overrides), changes);
-    rb_row_text(row, RB_COL(runs, precision), "fp32");
+    rb_row_text(row, RB_COL(runs, precision), c->precision ? c->precision : "fp32");
     rb_row_int(row, RB_COL(runs, ranks), 1);
     rb_row_int(row, RB_COL(runs, batch_size), c->batch);
     rb_row_text(row, RB_COL(runs, optimizer), c->optimizer == RB_ADAM ? "adam" : "sgd");

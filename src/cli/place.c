@@ -59,6 +59,23 @@ rb_verified rb_verified_by(const rb_row *row) {
                          .max_rel_err = err->type == RB_CELL_REAL ? err->u.r : NAN};
 }
 
+/* Rounded products are compared coarsely: so the same provider's in fp32, too, on a device of its own. */
+rb_status rb_place_compare(rb_place *p, const rb_options *o, const rb_case *c, uint64_t seed, int steps, int rows,
+                           double *err) {
+    rb_status status = RB_OK;
+    rb_open_options options = rb_open_choice(o);
+    rb_device *exact = NULL;
+    if (p->info.product_roundoff > 0) {
+        options.precision = NULL;
+        RB_TRY(p->id.backend->open(p->id.index, &options, &exact));
+        RB_TRY(rb_verify(p->id.backend, exact, c, p->data, seed, steps, rows, err));
+    }
+    status = rb_verify(p->id.backend, p->device, c, p->data, seed, steps, rows, err);
+cleanup:
+    if (exact) p->id.backend->close(exact);
+    return status;
+}
+
 rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item, const rb_verified *before,
                           rb_row *row) {
     rb_status status = RB_OK;
@@ -71,9 +88,7 @@ rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item,
     /* Some runs are meant to diverge, at once even: what is compared here is the arithmetic, not the story. */
     if (tame.lr > most_lr) tame.lr = most_lr;
     if (strcmp(word, "off") != 0) {
-        if (!before->passed)
-            status =
-                rb_verify(p->id.backend, p->device, &tame, p->data, (uint64_t)item->seed, full ? 20 : 2, rows, &err);
+        if (!before->passed) status = rb_place_compare(p, o, &tame, (uint64_t)item->seed, full ? 20 : 2, rows, &err);
         rb_row_real(row, RB_COL(runs, verify_max_rel_err), err);
     }
     if (status == RB_OK) rb_row_text(row, RB_COL(runs, verify), word);
@@ -95,23 +110,28 @@ cleanup:
     return status;
 }
 
-/* Whose code runs the ops of a training step, each name once: "own onednn". */
+/* Adds a word to a list, unless it is there. */
+static void add_word(char *list, size_t size, const char *word) {
+    size_t length = strlen(word), used = strlen(list);
+    if (!length) return;
+    for (const char *at = list; (at = strstr(at, word)); at += length)
+        if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' ')) return;
+    if (used + length + 2 < size) snprintf(list + used, size - used, "%s%s", used ? " " : "", word);
+}
+
+/* Whose code runs the ops of a training step, and by which algorithms, each name once: "own onednn". */
 static void note_providers(const rb_place *p, rb_row *row) {
+    const rb_backend *backend = p->id.backend;
     const rb_bound *bound = rb_trainer_bound(p->trainer, RB_VARIANT_TRAIN);
-    char list[128] = "";
-    int n_ops = rb_trainer_program(p->trainer)->variant[RB_VARIANT_TRAIN].n_ops, length = 0;
-    const char *seen[8];
-    int n_seen = 0;
-    for (int i = 0; bound && i < n_ops && n_seen < 8; i++) {
-        const char *name = p->id.backend->provider(bound, i);
-        bool known = !name;
-        for (int k = 0; k < n_seen && !known; k++) known = !strcmp(seen[k], name);
-        if (known) continue;
-        seen[n_seen++] = name;
-        if (length < (int)sizeof list)
-            length += snprintf(list + length, sizeof list - (size_t)length, "%s%s", length ? " " : "", name);
+    char providers[128] = "", algos[256] = "";
+    int n_ops = rb_trainer_program(p->trainer)->variant[RB_VARIANT_TRAIN].n_ops;
+    for (int i = 0; bound && i < n_ops; i++) {
+        const char *name = backend->provider(bound, i), *algo = backend->algo ? backend->algo(bound, i) : NULL;
+        if (name) add_word(providers, sizeof providers, name);
+        if (algo) add_word(algos, sizeof algos, algo);
     }
-    rb_row_text(row, RB_COL(runs, provider), list[0] ? list : NULL);
+    rb_row_text(row, RB_COL(runs, provider), providers[0] ? providers : NULL);
+    if (algos[0]) rb_row_text(row, RB_COL(runs, algo), algos);
 }
 
 rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {

@@ -28,6 +28,9 @@ rb_verified rb_verified_by(const rb_row *row); /* as an earlier item's row says 
  * `before` of an earlier item with the same case and device: passed is not done again. The row says what holds. */
 rb_status rb_place_verify(rb_place *p, const rb_options *o, const rb_item *item, const rb_verified *before,
                           rb_row *row);
+/* rb_verify of the place's device; where products round their operands, also of the same provider in fp32. */
+rb_status rb_place_compare(rb_place *p, const rb_options *o, const rb_case *c, uint64_t seed, int steps, int rows,
+                           double *err);
 /* The trainer: parameters drawn, kernels chosen, data uploaded. */
 rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row);
 void rb_place_close(rb_place *p);

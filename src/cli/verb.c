@@ -57,7 +57,9 @@ rb_open_options rb_open_choice(const rb_options *o) {
     const char *provider = rb_value(o, RB_FLAG_PROVIDER);
     return (rb_open_options){.threads = (int)rb_value_int(o, RB_FLAG_THREADS, 0),
                              .provider = provider ? provider : "auto",
-                             .quirks = rb_value(o, RB_FLAG_QUIRK)};
+                             .quirks = rb_value(o, RB_FLAG_QUIRK),
+                             .precision = rb_value(o, RB_FLAG_PRECISION),
+                             .fastest = rb_given(o, RB_FLAG_FASTEST)};
 }
 
 double rb_program_mflop_per_sample(const rb_program *program) {

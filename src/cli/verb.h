@@ -26,7 +26,7 @@ rb_status rb_print_text(const char *text);
 rb_status rb_stdout_finish(void);
 /* --data and its siblings. */
 rb_data_options rb_data_choice(const rb_options *o);
-/* --threads, --provider and --quirk. */
+/* --threads, --provider, --precision, --fastest and --quirk. */
 rb_open_options rb_open_choice(const rb_options *o);
 
 /* Model FLOPs of a training step per sample, in 10^6. */

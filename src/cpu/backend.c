@@ -75,6 +75,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     }
     RB_TRY(rb__cpu_kernels(&device->kernels));
     RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    RB_TRY(rb_precision_fp32("the cpu", options));
 #ifdef REGBENCH_HAVE_ONEDNN /* the library too keeps to REGBENCH_ISA; refused once it has been used: no matter */
     if (strcmp(device->kernels->isa, "avx512") != 0)
         (void)dnnl_set_max_cpu_isa(strcmp(device->kernels->isa, "avx2") == 0 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41);

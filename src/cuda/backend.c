@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cuda/cuda.h"
+#include "cuda/providers.h"
 
 typedef struct bound {
     rb_bound base;
@@ -27,7 +27,9 @@ static rb_status probe(const rb_open_options *options, rb_device_info *list, int
     for (int i = 0; i < count && *n < RB_MAX_DEVICES; i++) {
         CUdevice id;
         int capability;
-        if (rb__cuda_describe(i, quirks, &id, &capability, &list[*n], why)) ++*n;
+        if (!rb__cuda_describe(i, quirks, &id, &capability, &list[*n], why)) continue;
+        rb__cuda_providers_describe(options, &list[*n]);
+        ++*n;
     }
     return RB_OK;
 }
@@ -38,6 +40,7 @@ static void close_device(rb_device *base) {
     if (device->context) {
         rb__cuda.context_use(device->context);
         rb__kn_built_free(base);
+        rb__cuda_providers_close(device);
         for (int i = 0; i < 2; i++)
             if (device->marks[i]) rb__cuda.event_free(device->marks[i]);
         if (device->stream) rb__cuda.stream_free(device->stream);
@@ -70,9 +73,7 @@ static bool find_device(int index, const char *quirks, rb__cuda_device *device, 
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
-    static const char *const providers[] = {"auto", "own"};
     rb_status status = RB_OK;
-    int provider;
     char why[256] = "";
     const char *quirks = options ? options->quirks : NULL;
     rb__cuda_device *device = calloc(1, sizeof *device);
@@ -87,7 +88,6 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
         status = rb_fail(RB_NO_DEVICE, "cuda:%d: %s", index, why);
         goto cleanup;
     }
-    RB_TRY(rb_provider_select("cuda", options ? options->provider : NULL, providers, 2, &provider));
     RB_TRY(rb__cuda_settle(quirks, &device->quirks));
     base->local = group_size(device);
     base->local_mem = device->quirks.local_mem;
@@ -96,6 +96,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     RB_TRY(rb__cuda_status(base, rb__cuda.stream_new(&device->stream, CU_STREAM_NON_BLOCKING), "make a stream"));
     for (int i = 0; i < 2; i++)
         RB_TRY(rb__cuda_status(base, rb__cuda.event_new(&device->marks[i], CU_EVENT_DEFAULT), "make an event"));
+    RB_TRY(rb__cuda_providers_open(device, options));
     *out = base;
     device = NULL;
 cleanup:
@@ -268,6 +269,7 @@ const rb_backend rb_backend_cuda = {.name = "cuda",
                                     .submit = submit,
                                     .wait = wait_device,
                                     .provider = rb__kn_provider,
+                                    .algo = rb__kn_algo,
                                     .profile = profile,
                                     .launches = rb__kn_launches,
                                     .fma_peak = fma_peak};

@@ -13,6 +13,8 @@
 
 enum { RB__CUDA_OLDEST = 12, RB__CUDA_TARGETS = 64 };
 enum { RB__CUDA_GRAPH, RB__CUDA_EAGER };
+enum { RB__CUDA_AUTO, RB__CUDA_OWN, RB__CUDA_CUBLAS, RB__CUDA_CUDNN, RB__CUDA_NVIDIA }; /* the last: both libraries */
+enum { RB__CUDA_FP32, RB__CUDA_TF32 };
 
 typedef struct rb__cuda_driver {
 #define RB_CUDA(name, symbol, parameters) CUresult(*name) parameters;
@@ -49,6 +51,9 @@ typedef struct rb__cuda_device {
     int capability;   /* 90: 9.0 */
     rb__cuda_quirks quirks;
     bool lost; /* a failure that the context does not survive */
+    int provider, precision;
+    bool fastest;         /* libraries may take algorithms whose bits differ from run to run */
+    void *cublas, *cudnn; /* handles; NULL where they are not used */
 } rb__cuda_device;
 
 static inline rb__cuda_device *rb__cuda_of(const rb_device *device) { return (rb__cuda_device *)(uintptr_t)device; }

@@ -1,7 +1,7 @@
 /* runtime.c: what the planner asks of CUDA: memory, kernels with their arguments, launches on one stream. */
 #include <stdlib.h>
 
-#include "cuda/cuda.h"
+#include "cuda/providers.h"
 
 /* A kernel's arguments, as cuLaunchKernel wants them. */
 typedef union value {
@@ -160,4 +160,6 @@ const rb__kn_runtime rb__cuda_runtime = {.title = "CUDA",
                                          .arguments = arguments,
                                          .launch = launch,
                                          .time = time_launch,
-                                         .wait = wait};
+                                         .wait = wait,
+                                         .takes = rb__cuda_takes,
+                                         .lower = rb__cuda_lower};

@@ -58,6 +58,8 @@ const char *rb__kn_provider(const rb_bound *bound, int op) {
     return bound->plan->providers[op] ? bound->plan->providers[op] : "own";
 }
 
+const char *rb__kn_algo(const rb_bound *bound, int op) { return bound->plan->algos[op]; }
+
 int rb__kn_launches(const rb_bound *bound) { return bound->plan->n_launches; }
 
 /* One launch with nothing beside it; of a library's call, the time until it is done. */

@@ -229,7 +229,9 @@ static void lower_dw(rb__kn_plan *plan, rb__kn_item *it) {
 }
 
 void rb__kn_lower_conv(rb__kn_plan *plan, rb__kn_item *it) {
-    if (plan->device->gpu || !rb__kn_conv_fits(it)) /* slower in the cpu family, but right */
+    if (rb__kn_taken(plan, it))
+        plan->device->runtime->lower(plan, it);
+    else if (plan->device->gpu || !rb__kn_conv_fits(it)) /* slower in the cpu family, but right */
         rb__kn_lower_gemm(plan, it);
     else if (it->op->kind == RB_OP_CONV)
         lower_forward(plan, it);

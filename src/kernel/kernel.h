@@ -67,10 +67,11 @@ typedef struct rb__kn_part {
     size_t stack;     /* bytes of a group's private arrays, where they are large (cpu family) */
     bool alone;       /* no other part beside it (library calls, the end of the step) */
     bool full;        /* it was given more arguments than it has room for */
-    /* Instead of a kernel: enqueues a library's call. `state` is its own, freed by free(). prepare: at bind, what a
-     * first call would compile. */
+    /* Instead of a kernel: enqueues a library's call. `state` is its own, given to `release` (NULL: free). prepare: at
+     * bind, what a first call would compile. */
     rb_status (*prepare)(struct rb__kn_plan *plan, const struct rb__kn_part *part);
     rb_status (*call)(struct rb__kn_plan *plan, const struct rb__kn_part *part);
+    void (*release)(void *state);
     void *state;
 } rb__kn_part;
 
@@ -98,6 +99,8 @@ typedef struct rb__kn_plan {
     rb__kn_launch *launches;
     int n_launches;
     const char **providers; /* by op; NULL = own */
+    const char **algos;     /* by op: what its library chose, kept by its part; NULL = nothing to choose */
+    int library_work;       /* scratch that all library calls share, which never run side by side; -1 = none */
     /* what the last part of the step adds up */
     int loss_rows, loss_op, n_loss_rows;     /* WORK of pairs (loss, hit), -1 = none; the op they belong to */
     int norm_blocks, norm_op, n_norm_blocks; /* WORK of pairs (gradient, parameters): sums of squares */
@@ -177,6 +180,10 @@ int rb__kn_batch_rows(const rb__kn_plan *plan, int pixels);
 /* CTRL's head as an argument `__global const int *`, and CURSOR, where the variant's cursor stands in it. */
 void rb__kn_cursor(const rb__kn_plan *plan, rb__kn_part *part);
 int rb__kn_work_new(rb__kn_plan *plan, size_t bytes);
+/* The scratch that the plan's library calls share, of at least so many bytes. */
+int rb__kn_library_work(rb__kn_plan *plan, size_t bytes);
+/* What an argument of a part stands for. */
+rb_status rb__kn_memory_of(rb__kn_plan *plan, const rb__kn_arg *arg, rb__kn_memory **out);
 void rb__kn_plan_fail(rb__kn_plan *plan, rb_status status);
 
 bool rb__kn_goes_on(const rb__kn_plan *plan, const rb__kn_launch *launch, int k);
@@ -252,6 +259,7 @@ const char *rb__kn_supports(rb_device *device, const rb_program *program, const 
 rb_status rb__kn_store_check(const rb_device *device, const size_t bytes[RB_SEGMENTS]);
 void rb__kn_spares_free(rb_store *store);
 const char *rb__kn_provider(const rb_bound *bound, int op);
+const char *rb__kn_algo(const rb_bound *bound, int op);
 int rb__kn_launches(const rb_bound *bound);
 /* Each op's parts in launches of their own, one after another. */
 rb_status rb__kn_profile(rb_bound *bound, int n_steps, int64_t *ns_per_op);

@@ -4,7 +4,7 @@
 static bool may_gather(const rb__kn_plan *plan, const rb__kn_item *it, const rb__kn_item *gather) {
     rb_op_kind kind = it->op->kind;
     if (kind == RB_OP_LINEAR || kind == RB_OP_LINEAR_DW) return it->D == gather->D && !rb__kn_taken(plan, it);
-    return kind == RB_OP_CONV || kind == RB_OP_CONV_DW;
+    return (kind == RB_OP_CONV || kind == RB_OP_CONV_DW) && !rb__kn_taken(plan, it);
 }
 
 /* Layers that read the batch from the data set themselves, if nobody else wants it. */

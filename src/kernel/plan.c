@@ -112,6 +112,14 @@ int rb__kn_work_new(rb__kn_plan *plan, size_t bytes) {
     return plan->n_works++;
 }
 
+int rb__kn_library_work(rb__kn_plan *plan, size_t bytes) {
+    if (plan->library_work < 0)
+        plan->library_work = rb__kn_work_new(plan, bytes);
+    else if (plan->works[plan->library_work].bytes < bytes)
+        plan->works[plan->library_work].bytes = bytes;
+    return plan->library_work;
+}
+
 void rb__kn_rows(const rb__kn_plan *plan, rb__kn_part *part, int n) {
     int rows = plan->device->gpu ? plan->device->local : RB__KN_ROWS;
     rb__kn_define(part, "ROWS", rows);
@@ -294,7 +302,7 @@ rb_status rb__kn_view(rb__kn_plan *plan, int tensor, rb__kn_memory **out) {
     return status;
 }
 
-static rb_status argument_memory(rb__kn_plan *plan, const rb__kn_arg *arg, rb__kn_memory **out) {
+rb_status rb__kn_memory_of(rb__kn_plan *plan, const rb__kn_arg *arg, rb__kn_memory **out) {
     *out = NULL;
     if (arg->work >= 0)
         *out = plan->works[arg->work].memory;
@@ -316,7 +324,7 @@ rb_status rb__kn_set_args(rb__kn_plan *plan, const rb__kn_launch *launch, bool i
     for (int k = 0; k < launch->count; k++) {
         const rb__kn_part *part = &plan->parts[plan->sequence[launch->first + k]];
         for (int i = 0; i < part->n_args; i++, n++) {
-            RB_TRY(argument_memory(plan, &part->args[i], &values[n].memory));
+            RB_TRY(rb__kn_memory_of(plan, &part->args[i], &values[n].memory));
             values[n].number = part->args[i].value;
         }
     }
@@ -372,7 +380,10 @@ void rb__kn_plan_free(rb__kn_plan *plan) {
         if (plan->works[i].memory) runtime->release(plan->works[i].memory);
     for (int i = 0; i < plan->n_parts; i++) {
         rb_text_free(&plan->parts[i].defines);
-        free(plan->parts[i].state);
+        if (plan->parts[i].release)
+            plan->parts[i].release(plan->parts[i].state);
+        else
+            free(plan->parts[i].state);
     }
     free(plan->parts);
     free(plan->sequence);
@@ -380,6 +391,7 @@ void rb__kn_plan_free(rb__kn_plan *plan) {
     free(plan->views);
     free(plan->launches);
     free(plan->providers);
+    free(plan->algos);
     free(plan);
 }
 
@@ -396,10 +408,11 @@ rb_status rb__kn_plan_new(rb_store *store, const rb_program *program, const rb_v
     plan->apart = apart;
     plan->strict = rb_variant_is_part(variant);
     plan->own = has_own_memory(plan);
-    plan->loss_rows = plan->norm_blocks = -1;
+    plan->loss_rows = plan->norm_blocks = plan->library_work = -1;
     plan->views = calloc((size_t)variant->n_tensors + 1, sizeof *plan->views);
     plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);
-    if (!plan->views || !plan->providers) {
+    plan->algos = calloc((size_t)variant->n_ops + 1, sizeof *plan->algos);
+    if (!plan->views || !plan->providers || !plan->algos) {
         status = rb_fail(RB_MEMORY, "out of memory while binding");
         goto cleanup;
     }

@@ -232,9 +232,9 @@ rb_status rb_case_describe(const rb_case *c, const char *dataset_sha256, int64_t
     char stop[48];
     rb_text_printf(text, "case %s\ndata %s %s train %lld split %d %d order %s\n", c->name, c->dataset, dataset_sha256,
                    (long long)n_train, c->n_train, c->n_valid, c->in_order ? "fixed" : "shuffled");
-    rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision fp32\n",
+    rb_text_printf(text, "batch %d optimizer %s lr %.9g momentum %.9g decay %.9g l1 %.9g l2 %.9g precision %s\n",
                    c->batch, c->optimizer == RB_ADAM ? "adam" : "sgd", (double)c->lr, (double)c->momentum,
-                   (double)c->weight_decay, (double)c->l1, (double)c->l2);
+                   (double)c->weight_decay, (double)c->l1, (double)c->l2, c->precision ? c->precision : "fp32");
     if (c->fresh_params) rb_text_printf(text, "parameters fresh\n");
     if (c->valid_share > 0 && !c->n_valid) rb_text_printf(text, "split share %.9g\n", (double)c->valid_share);
     if (c->label_noise > 0) rb_text_printf(text, "label noise %.9g\n", (double)c->label_noise);

@@ -86,6 +86,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     RB_TRY(rb__cl_quirks(&device->limits, quirks, &device->quirks, NULL));
     RB_TRY(rb__cl_describe(&device->limits, index, quirks, &base->info));
     RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    RB_TRY(rb_precision_fp32("opencl", options));
     base->gpu = device->quirks.family == RB__FAMILY_GPU;
     base->local = group_size(device);
     base->local_mem = device->quirks.local_mem;

@@ -1,7 +1,7 @@
 /* clblast.c: linear layers with CLBlast's product, for comparison with ours: y = x w, dx = dy w^T, dw = x^T dy.
  *
  * A call compiles its kernels when it first runs, picks them by the size of the problem, and fuses nothing: bias,
- * activation and the bias' gradient are parts of cl/clblast.cl. Matrices are row-major with our padded rows. */
+ * activation and the bias' gradient are parts of cl/library.cl. Matrices are row-major with our padded rows. */
 #include <clblast_c.h>
 #include <stdlib.h>
 
@@ -58,7 +58,7 @@ cleanup:
 }
 
 static void emit(rb__kn_plan *plan, const rb__kn_item *it, product p, int a, int b, int c) {
-    rb__kn_part *part = rb__kn_part_new(plan, it->number, "clblast.cl", "product");
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "product");
     part->state = malloc(sizeof p);
     if (!part->state) {
         rb__kn_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
@@ -87,7 +87,7 @@ static void lower_forward(rb__kn_plan *plan, const rb__kn_item *it) {
                    .ldc = it->ldy},
          it->in[0], it->in[1], it->out[0]);
     if (it->in[2] < 0 && it->op->act == RB_ACT_NONE) return;
-    rb__kn_part *part = rb__kn_part_new(plan, it->number, "clblast.cl", "bias_act");
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "bias_act");
     rb__kn_define(part, "LD", it->ldy);
     rb__kn_define(part, "COLUMNS", it->K);
     rb__kn_define(part, "BIAS", it->in[2] >= 0);
@@ -112,7 +112,9 @@ static void lower_dx(rb__kn_plan *plan, const rb__kn_item *it) {
                    .add = it->op->flags & RB_OPF_ACCUMULATE},
          it->in[0], it->in[1], it->out[0]);
     if (it->op->act == RB_ACT_NONE) return;
-    rb__kn_part *part = rb__kn_part_new(plan, it->number, "clblast.cl", "derive");
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "derive");
+    rb__kn_define(part, "LD", it->ldx);
+    rb__kn_define(part, "COLUMNS", it->D);
     rb__kn_define_act(part, it->op);
     rb__kn_in(plan, part, it->in[2]);
     rb__kn_inout(plan, part, it->out[0]);
@@ -133,7 +135,7 @@ static void lower_dw(rb__kn_plan *plan, const rb__kn_item *it) {
                    .ldc = it->ldw},
          it->in[0], it->in[1], it->out[0]);
     if (it->out[1] < 0) return;
-    rb__kn_part *part = rb__kn_part_new(plan, it->number, "clblast.cl", "column_sums");
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "column_sums");
     rb__kn_define(part, "WIDTH", it->ldw);
     rb__kn_define(part, "LDY", it->ldy);
     rb__kn_in(plan, part, it->in[1]);

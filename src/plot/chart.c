@@ -174,6 +174,23 @@ void rb_chart_panel(rb_chart *c, const char *x, const char *y, unsigned axis, co
     rb_text_clear(&c->lines);
 }
 
+void rb_chart_log_range(char axis, double low, double high, rb_text *more) {
+    static const double STEPS[] = {1, 2, 5};
+    const double MANY_DECADES = 2.5;
+    rb_text_printf(more, "set %crange [%.9g:%.9g]\n", axis, low, high);
+    if (log10(high / low) > MANY_DECADES) return;
+    const char *comma = "";
+    rb_text_printf(more, "set %ctics (", axis);
+    for (int e = (int)floor(log10(low)); e <= (int)floor(log10(high)); e++)
+        for (int k = 0; k < 3; k++) {
+            double at = STEPS[k] * pow(10, e);
+            if (at < low || at > high) continue;
+            rb_text_printf(more, "%s%.9g", comma, at);
+            comma = ", ";
+        }
+    rb_text_append(more, ")\n");
+}
+
 /* As many columns as the longest title leaves room for, by gnuplot's own reckoning. */
 static int legend_columns(const rb_chart *c) {
     int longest = 1;
@@ -240,9 +257,9 @@ rb_status rb_chart_end(rb_chart *c, const char *title, const char *folder, rb_te
     if (c->full) rb_text_printf(&whole, "; these are the first %d", RB_CHART_LEGEND);
     RB_TRY(rb_text_status(&whole));
     int columns = legend_columns(c), rows = c->most > 1 ? (c->entries + columns - 1) / columns : 0;
-    int height = HEIGHT + rows * LEGEND_ROW + c->room;
+    int height = HEIGHT + rows * LEGEND_ROW + c->room + c->taller;
     double bottom = (rows * LEGEND_ROW + c->room + 74.0) / height, top = 1 - 48.0 / height;
-    double left = 96.0 / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
+    double left = (96.0 + c->left) / WIDTH, right = 30.0 / WIDTH, width = 1.0 / c->panels;
     write_head(c, whole.data, height, &script);
     for (int i = 0; i < c->panels; i++) {
         rb_text_printf(&script,

@@ -22,9 +22,11 @@ typedef struct rb_chart {
     rb_text legend[RB_CHART_LEGEND]; /* each line's title once, with its style */
     rb_text keys[RB_CHART_LEGEND];   /* the titles alone */
     int sets, panels, entries;
-    bool full; /* lines were left out, because the legend could not have named them */
+    bool full;        /* lines were left out, because the legend could not have named them */
     int titled, most; /* lines with a title in the open panel; most of them in one: a single one needs no legend */
     int room;         /* pixels between the panels and their names below, for long names of tics */
+    int left;         /* more pixels at the left of each panel, likewise */
+    int taller;       /* more pixels of each panel's height */
 } rb_chart;
 
 typedef enum rb_chart_axis {
@@ -65,6 +67,10 @@ void rb_chart_free(rb_chart *c);
 unsigned rb_axis_whole(double last);
 /* RB_LOG_Y where values of a positive range spread over more than two decades. */
 unsigned rb_axis_of(double low, double high);
+
+/* Commands for a logarithmic axis from low to high, 'x' or 'y': its range, and tics at 1, 2, 5 where decades alone are
+ * too few. */
+void rb_chart_log_range(char axis, double low, double high, rb_text *more);
 
 /* What every script begins with: its comment, terminal, style; `data` is NAME.dat. Output is the script's to set. */
 void rb_gnuplot_head(const char *name, int width, int height, rb_text *out);

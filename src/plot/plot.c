@@ -34,12 +34,6 @@ rb_status rb_plot_folder(const char *dir, char *path, int size) {
     return RB_OK;
 }
 
-static bool has_data(const rb_recorded *s) {
-    for (int t = RB_FROM_EPOCHS; t < RB_SOURCES; t++)
-        if (s->csv[t].n_rows > 1) return true;
-    return false;
-}
-
 static rb_status animate(const rb_plots *p) {
     rb_status status = RB_OK;
     char *names = strdup(rb_text_string(&p->animations)), *rest = NULL;
@@ -62,7 +56,6 @@ rb_status rb_plot_session(const char *dir, int *charts) {
     char folder[4096];
     if (charts) *charts = 0;
     RB_TRY(rb_recorded_read(dir, &p.session));
-    if (!has_data(&p.session)) goto cleanup;
     RB_TRY(rb_plot_folder(dir, folder, sizeof folder));
     p.folder = folder;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) RB_TRY(kinds[i](&p));

@@ -9,8 +9,8 @@
 #include "core/sha256.h"
 #include "core/text.h"
 
-static const char *const FILES[RB_SOURCES] = {"runs",   "epochs",  "steps",  "outputs",
-                                              "layers", "attacks", "trials", "effects"};
+static const char *const FILES[RB_SOURCES] = {"runs",    "epochs", "steps",   "outputs", "layers",
+                                              "attacks", "trials", "effects", "ops",     "peaks"};
 
 double rb_recorded_value(const rb_csv *csv, int row, int column) {
     const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);

@@ -17,6 +17,8 @@ typedef enum rb_source {
     RB_FROM_ATTACKS,
     RB_FROM_TRIALS,
     RB_FROM_EFFECTS, /* of `regbench effects DIR -O DIR` */
+    RB_FROM_OPS,
+    RB_FROM_PEAKS,
     RB_SOURCES
 } rb_source;
 

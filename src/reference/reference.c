@@ -47,8 +47,9 @@ static rb_status open_device(int real_bytes, rb_device **out) {
     return RB_OK;
 }
 static rb_status open32(int index, const rb_open_options *options, rb_device **out) {
-    (void)index, (void)options;
-    return open_device(4, out);
+    (void)index;
+    rb_status status = rb_precision_fp32("the reference", options);
+    return status == RB_OK ? open_device(4, out) : status;
 }
 static rb_status open64(int index, const rb_open_options *options, rb_device **out) {
     (void)index, (void)options;

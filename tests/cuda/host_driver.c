@@ -166,7 +166,8 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute which, CUfunction f
 /* --- work --------------------------------------------------------------------------------------------------------- */
 
 typedef struct task {
-    enum { LAUNCH, FILL, WRITE, READ, MARK } kind;
+    enum { LAUNCH, FILL, WRITE, READ, MARK, CALL } kind;
+    void (*call)(const void *);
     CUfunction function;
     unsigned groups, threads;
     union {
@@ -240,6 +241,9 @@ static CUresult run(task *t) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         t->event->ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
         return CUDA_SUCCESS;
+    case CALL:
+        t->call(t->values);
+        return CUDA_SUCCESS;
     }
     return CUDA_ERROR_INVALID_VALUE;
 }
@@ -289,6 +293,28 @@ CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CU
 CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
     return copy(stream, READ, to, (const void *)from, bytes, 0);
 }
+
+/* --- for host_cublas.c and host_cudnn.c: host_work.h ---------------------------------------------------------------
+ */
+
+CUresult rb_host_enqueue(CUstream stream, void (*call)(const void *), const void *args, size_t bytes) {
+    if (lasting) return lasting;
+    task *t = enqueue(stream);
+    if (bytes > sizeof t->values) return CUDA_ERROR_INVALID_VALUE;
+    t->kind = CALL;
+    t->call = call;
+    memcpy(t->values, args, bytes);
+    return CUDA_SUCCESS;
+}
+
+bool rb_host_holds(const void *at, size_t bytes) {
+    const unsigned char *from = at;
+    for (const block *b = blocks; b; b = b->next)
+        if (from >= b->whole + CANARY && from + bytes <= b->whole + CANARY + b->bytes) return true;
+    return false;
+}
+
+bool rb_host_capturing(CUstream stream) { return stream->capturing; }
 
 /* --- streams, graphs, events -------------------------------------------------------------------------------------- */
 

@@ -8,8 +8,10 @@ const byId = (id) => document.getElementById(id);
 function decorate(element, attributes) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? '' : value);
+    if (name.startsWith('on'))
+      element.addEventListener(name.slice(2), value);
+    else
+      element.setAttribute(name, value === true ? '' : value);
   }
   return element;
 }
@@ -27,7 +29,17 @@ function makeSvg(tag, attributes, ...children) {
   return element;
 }
 
+/** Sentences in a row; those that do not apply are false. */
+const say = (...sentences) => sentences.filter(Boolean).join(' ');
+
+/** What there is of a name's parts: a \u00b7 b. */
+const joined = (parts, mark = ' \u00b7 ') => parts.filter(Boolean).join(mark);
+
+/** A sentence; what stands in `these` is code. */
+const sentence = (text) => String(text).split('`').map((part, i) => (i % 2 ? make('code', {}, part) : part));
+
 const present = (value) => value !== null && value !== undefined && value !== '';
+const last = (list) => list[list.length - 1];
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 const distinct = (values) => [...new Set(values)];
 const count = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many || `${one}s`}`;
@@ -45,8 +57,10 @@ function groupBy(rows, key) {
   for (const row of rows) {
     const name = key(row);
     const group = groups.get(name);
-    if (group) group.push(row);
-    else groups.set(name, [row]);
+    if (group)
+      group.push(row);
+    else
+      groups.set(name, [row]);
   }
   return groups;
 }
@@ -56,9 +70,11 @@ function groupBy(rows, key) {
 const formats = new Map();
 function fixed(x, decimals) {
   if (!formats.has(decimals)) {
-    formats.set(decimals, new Intl.NumberFormat('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+    formats.set(
+      decimals, new Intl.NumberFormat('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals}));
   }
-  return formats.get(decimals).format(x).replace('-', '\u2212');
+  const text = formats.get(decimals).format(x);
+  return /[1-9]/.test(text) ? text.replace('-', '\u2212') : text.replace('-', ''); // what rounds to zero has no sign
 }
 
 const grouped = (x) => (isNumber(x) ? fixed(x, Number.isInteger(x) ? 0 : 2) : String(x));
@@ -91,23 +107,29 @@ function seconds(s) {
   return `${significant(s * 1e6, 3)}\u202f\u00b5s`;
 }
 
-const minute = (utc) => (present(utc) ? String(utc).replace('T', ' ').replace(/(:\d\d)(:\d\d)?(\.\d+)?Z$/, '$1 UTC') : '');
+const minute = (utc) =>
+  (present(utc) ? String(utc).replace('T', ' ').replace(/(:\d\d)(:\d\d)?(\.\d+)?Z$/, '$1 UTC') : '');
 
 /* Colours and marks. A thing is known by its mark as well as by its colour. */
 
 const MARKS = ['circle', 'rect', 'triangle', 'rectRot', 'crossRot', 'star', 'cross', 'rectRounded'];
 
 /** The look of the i-th thing: the colours come round after eight, with other marks. */
-const look = (i) => ({ colour: i % 8, mark: MARKS[(i + Math.floor(i / 8)) % 8] });
+const look = (i) => ({colour: i % 8, mark: MARKS[(i + Math.floor(i / 8)) % 8]});
 
 /** Colours of the theme in force, from page.css. */
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const get = (name) => style.getPropertyValue(name).trim();
   return {
-    ink: get('--ink'), muted: get('--muted'), rule: get('--rule'), ground: get('--ground'), band: get('--band'),
-    up: get('--up'), down: get('--down'),
-    series: Array.from({ length: 8 }, (_, i) => get(`--series-${i}`)),
+    ink: get('--ink'),
+    muted: get('--muted'),
+    rule: get('--rule'),
+    ground: get('--ground'),
+    band: get('--band'),
+    up: get('--up'),
+    down: get('--down'),
+    series: Array.from({length: 8}, (_, i) => get(`--series-${i}`)),
     font: getComputedStyle(document.body).fontFamily,
   };
 }
@@ -121,19 +143,37 @@ function faded(colour, opacity) {
 /** The mark as a small drawing, for legends. */
 function swatch(style) {
   const shapes = {
-    circle: 'M14 8m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0', rect: 'M10 4h8v8h-8z', triangle: 'M14 3.5l4.6 8h-9.2z',
-    rectRot: 'M14 3l5 5-5 5-5-5z', crossRot: 'M10.5 4.5l7 7m0-7l-7 7', cross: 'M14 3.5v9m-4.5-4.5h9',
-    star: 'M14 3.5v9m-4.5-4.5h9m-7.7-3.2l6.4 6.4m0-6.4l-6.4 6.4', rectRounded: 'M11 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-6a1 1 0 0 1-1-1v-6a1 1 0 0 1 1-1z',
+    circle: 'M14 8m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0',
+    rect: 'M10 4h8v8h-8z',
+    triangle: 'M14 3.5l4.6 8h-9.2z',
+    rectRot: 'M14 3l5 5-5 5-5-5z',
+    crossRot: 'M10.5 4.5l7 7m0-7l-7 7',
+    cross: 'M14 3.5v9m-4.5-4.5h9',
+    star: 'M14 3.5v9m-4.5-4.5h9m-7.7-3.2l6.4 6.4m0-6.4l-6.4 6.4',
+    rectRounded: 'M11 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-6a1 1 0 0 1-1-1v-6a1 1 0 0 1 1-1z',
   };
   const paint = style.paint || `var(--series-${style.colour})`;
   const open = style.hollow || ['crossRot', 'cross', 'star'].includes(style.mark);
-  const drawing = makeSvg('svg', { class: 'swatch', viewBox: '0 0 28 16', width: 28, height: 16, 'aria-hidden': 'true' });
+  const drawing = makeSvg('svg', {class: 'swatch', viewBox: '0 0 28 16', width: 28, height: 16, 'aria-hidden': 'true'});
   if (style.line) {
-    drawing.append(makeSvg('path', { d: 'M0 8h28', fill: 'none', stroke: paint, 'stroke-width': 2, 'stroke-dasharray': style.dash ? style.dash.join(' ') : null }));
+    drawing.append(makeSvg('path', {
+      d: 'M0 8h28',
+      fill: 'none',
+      stroke: paint,
+      'stroke-width': 2,
+      'stroke-dasharray': style.dash ? style.dash.join(' ') : null
+    }));
   }
-  if (style.block) drawing.append(makeSvg('path', { d: 'M6 2h16v12h-16z', fill: paint }));
+  if (style.block)
+    drawing.append(makeSvg('path', {d: 'M6 2h16v12h-16z', fill: paint}));
   else if (style.mark) {
-    drawing.append(makeSvg('path', { d: shapes[style.mark], transform: style.rotation ? `rotate(${style.rotation} 14 8)` : null, fill: open ? 'var(--ground)' : paint, stroke: paint, 'stroke-width': 1.6 }));
+    drawing.append(makeSvg('path', {
+      d: shapes[style.mark],
+      transform: style.rotation ? `rotate(${style.rotation} 14 8)` : null,
+      fill: open ? 'var(--ground)' : paint,
+      stroke: paint,
+      'stroke-width': 1.6
+    }));
   }
   return drawing;
 }

@@ -1,9 +1,19 @@
-/* 30-filters.js: the bar with the filters, and the address: what is chosen stands behind the # and can be sent to others. */
+/* 30-filters.js: the bar with the filters, and the address: what is chosen stands behind the # and can be sent to
+ * others. */
 
 /* Choices other than the filters: axis of the curves, figure of the effects, .. */
-const view = { x: 'epoch', curves: 'validation', figure: 'val_acc_final', history: 'relative' };
-const VIEW_DEFAULTS = { ...view };
-const VIEW_VALUES = { x: ['epoch', 'seconds'], curves: ['validation', 'training', 'both'], history: ['relative', 'absolute'] };
+const view = {
+  x: 'epoch',
+  curves: 'validation',
+  figure: 'val_acc_final',
+  history: 'relative'
+};
+const VIEW_DEFAULTS = {...view};
+const VIEW_VALUES = {
+  x: ['epoch', 'seconds'],
+  curves: ['validation', 'training', 'both'],
+  history: ['relative', 'absolute']
+};
 let section = ''; // the one that the address names
 
 /** Reads `#section&lab=size,cnn&x=seconds`; names that are not in the data are left out. */
@@ -26,8 +36,10 @@ function readAddress() {
         return value;
       }
     });
-    if (DIMENSIONS.includes(key)) values.filter((value) => names[key].has(value)).forEach((value) => chosen[key].add(value));
-    else if (key in VIEW_DEFAULTS && (!VIEW_VALUES[key] || VIEW_VALUES[key].includes(values[0]))) view[key] = values[0];
+    if (DIMENSIONS.includes(key))
+      values.filter((value) => names[key].has(value)).forEach((value) => chosen[key].add(value));
+    else if (key in VIEW_DEFAULTS && (!VIEW_VALUES[key] || VIEW_VALUES[key].includes(values[0])))
+      view[key] = values[0];
   }
 }
 
@@ -43,8 +55,10 @@ function writeAddress() {
 }
 
 function choose(dimension, name, on) {
-  if (on) chosen[dimension].add(name);
-  else chosen[dimension].delete(name);
+  if (on)
+    chosen[dimension].add(name);
+  else
+    chosen[dimension].delete(name);
   filtersChanged();
 }
 
@@ -60,36 +74,46 @@ function filtersChanged() {
 }
 
 /** Labs that are chosen narrow what the case filter offers. */
-const offered = (dimension, name) => dimension !== 'case' || !chosen.lab.size || chosen.lab.has(labOf.get(name)) || chosen.case.has(name);
+const offered = (dimension, name) =>
+  dimension !== 'case' || !chosen.lab.size || chosen.lab.has(labOf.get(name)) || chosen.case.has(name);
 
 const dropdowns = new Map(); // dimension: { details, said, boxes }
 
 function makeDropdown(dimension) {
   const boxes = new Map();
-  const list = make('div', { class: 'choices' });
+  const list = make('div', {class: 'choices'});
   for (const [name] of names[dimension]) {
-    const box = make('input', { type: 'checkbox', value: name, onchange: (event) => choose(dimension, name, event.target.checked) });
+    const box = make(
+      'input', {type: 'checkbox', value: name, onchange: (event) => choose(dimension, name, event.target.checked)});
     const label = make('label', {}, box, make('span', {}, name));
-    boxes.set(name, { box, label });
+    boxes.set(name, {box, label});
     list.append(label);
   }
-  const none = make('p', { class: 'none', hidden: true }, 'No such name.');
+  const none = make('p', {class: 'none', hidden: true}, 'No such name.');
   const find = names[dimension].size > 8 && make('input', {
-    type: 'search', placeholder: 'Find \u2026', 'aria-label': `Find a ${dimension}`, autocomplete: 'off',
+    type: 'search',
+    placeholder: 'Find \u2026',
+    'aria-label': `Find a ${dimension}`,
+    autocomplete: 'off',
     oninput: () => narrow(),
   });
   const said = make('b', {}, 'all');
   const summary = make('summary', {}, make('span', {}, DIMENSION_NAMES[dimension]), said);
-  const clear = make('button', { type: 'button', class: 'link', onclick: () => {
-    chosen[dimension].clear();
-    filtersChanged();
-  } }, 'All of them');
-  const details = make('details', { class: 'drop', id: `filter-${dimension}` }, summary,
-    make('fieldset', {}, make('legend', { class: 'unseen' }, DIMENSION_NAMES[dimension]), find, list, none, clear));
+  const clear = make('button', {
+    type: 'button',
+    class: 'link',
+    onclick: () => {
+      chosen[dimension].clear();
+      filtersChanged();
+    }
+  },
+    'All of them');
+  const details = make('details', {class: 'drop', id: `filter-${dimension}`}, summary,
+    make('fieldset', {}, make('legend', {class: 'unseen'}, DIMENSION_NAMES[dimension]), find, list, none, clear));
   function narrow() {
     const wanted = find ? find.value.trim().toLowerCase() : '';
     let shown = 0;
-    for (const [name, { label }] of boxes) {
+    for (const [name, {label}] of boxes) {
       label.hidden = !offered(dimension, name) || !name.toLowerCase().includes(wanted);
       shown += !label.hidden;
     }
@@ -97,22 +121,25 @@ function makeDropdown(dimension) {
   }
   details.addEventListener('toggle', () => {
     if (!details.open) return;
-    for (const other of dropdowns.values()) if (other.details !== details) other.details.open = false;
+    for (const other of dropdowns.values())
+      if (other.details !== details) other.details.open = false;
     narrow();
   });
-  dropdowns.set(dimension, { details, said, boxes, narrow, clear });
+  dropdowns.set(dimension, {details, said, boxes, narrow, clear});
   return details;
 }
 
 /** The bar says what is chosen, in the boxes and in words. */
 function showChosen() {
-  for (const [dimension, { said, boxes, narrow, clear, details }] of dropdowns) {
+  for (const [dimension, {said, boxes, narrow, clear, details}] of dropdowns) {
     const wanted = chosen[dimension];
     const all = names[dimension].size;
-    said.textContent = wanted.size === 0 ? `all ${all}` : wanted.size === 1 ? [...wanted][0] : `${wanted.size} of ${all}`;
+    said.textContent = wanted.size === 0 ? `all ${all}`
+      : wanted.size === 1 ? [...wanted][0]
+                          : `${wanted.size} of ${all}`;
     details.classList.toggle('active', wanted.size > 0);
     clear.hidden = wanted.size === 0;
-    for (const [name, { box }] of boxes) box.checked = wanted.has(name);
+    for (const [name, {box}] of boxes) box.checked = wanted.has(name);
     narrow();
   }
   byId('reset').hidden = !filtered();
@@ -141,22 +168,30 @@ function setTheme(value) {
 function makeBar() {
   const bar = byId('bar');
   const used = DIMENSIONS.filter((dimension) => names[dimension].size > 1);
-  const filters = make('div', { class: 'filters', role: 'group', 'aria-label': 'Filters' }, used.map(makeDropdown));
-  bar.append(
-    filters,
-    make('button', { type: 'button', id: 'reset', hidden: true, onclick: () => {
-      reset();
-      const first = filters.querySelector('summary');
-      if (first) first.focus();
-    } }, 'Reset'),
-    make('p', { id: 'status', role: 'status' }),
-    make('button', { type: 'button', id: 'theme', onclick: () => {
-      const value = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
-      remembered(value);
-      setTheme(value);
-    } }));
+  const filters = make('div', {class: 'filters', role: 'group', 'aria-label': 'Filters'}, used.map(makeDropdown));
+  bar.append(filters,
+    make('button', {
+      type: 'button',
+      id: 'reset',
+      hidden: true,
+      onclick: () => {
+        reset();
+        const first = filters.querySelector('summary');
+        if (first) first.focus();
+      }
+    },
+      'Reset'),
+    make('p', {id: 'status', role: 'status'}), make('button', {
+      type: 'button',
+      id: 'theme',
+      onclick: () => {
+        const value = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
+        remembered(value);
+        setTheme(value);
+      }
+    }));
   const close = (refocus) => {
-    for (const { details } of dropdowns.values()) {
+    for (const {details} of dropdowns.values()) {
       if (!details.open) continue;
       details.open = false;
       if (refocus) details.querySelector('summary').focus();
@@ -171,10 +206,17 @@ function makeBar() {
 /** Radio buttons in a row that set view[key]; `changed` draws what depends on it. */
 function makeSwitch(key, legend, options, changed) {
   const name = `view-${key}`;
-  return make('fieldset', { class: 'switch' }, make('legend', {}, legend), Object.entries(options).map(([value, text]) => make('label', {},
-    make('input', { type: 'radio', name, value, ...(view[key] === value ? { checked: true } : {}), onchange: () => {
-      view[key] = value;
-      writeAddress();
-      changed();
-    } }), make('span', {}, text))));
+  return make('fieldset', {class: 'switch'}, make('legend', {}, legend),
+    Object.entries(options).map(([value, text]) => make('label', {}, make('input', {
+      type: 'radio',
+      name,
+      value,
+      ...(view[key] === value ? {checked: true} : {}),
+      onchange: () => {
+        view[key] = value;
+        writeAddress();
+        changed();
+      }
+    }),
+                                  make('span', {}, text))));
 }

@@ -1,10 +1,11 @@
-/* 55-plugins.js: what Chart.js does not draw by itself: whiskers, bands, a line to compare with, words beside rows and points. */
+/* 55-plugins.js: what Chart.js does not draw by itself: whiskers, bands, a line to compare with, words beside rows and
+ * points. */
 
 /** Whiskers: horizontal intervals of points with low and high, under the marks. */
 const whiskers = {
   id: 'whiskers',
   beforeDatasetsDraw(chart) {
-    const { ctx, chartArea, scales: { x } } = chart;
+    const {ctx, chartArea, scales: {x}} = chart;
     ctx.save();
     ctx.beginPath();
     ctx.rect(chartArea.left, chartArea.top - 4, chartArea.width, chartArea.height + 8);
@@ -36,7 +37,7 @@ const whiskers = {
 const rowBands = {
   id: 'rowBands',
   beforeDraw(chart, _, options) {
-    const { ctx, chartArea, scales: { y } } = chart;
+    const {ctx, chartArea, scales: {y}} = chart;
     ctx.save();
     ctx.fillStyle = options.colour;
     for (let row = 0; row < options.rows; row += 2) {
@@ -52,7 +53,7 @@ const zeroLine = {
   id: 'zeroLine',
   beforeDatasetsDraw(chart, _, options) {
     if (!isNumber(options.at)) return;
-    const { ctx, chartArea, scales: { x } } = chart;
+    const {ctx, chartArea, scales: {x}} = chart;
     const at = x.getPixelForValue(options.at);
     if (at < chartArea.left || at > chartArea.right) return;
     ctx.save();
@@ -70,7 +71,7 @@ const zeroLine = {
 const rowWords = {
   id: 'rowWords',
   afterDatasetsDraw(chart, _, options) {
-    const { ctx, chartArea, scales: { y } } = chart;
+    const {ctx, chartArea, scales: {y}} = chart;
     ctx.save();
     ctx.font = `12px ${Chart.defaults.font.family}`;
     ctx.fillStyle = options.colour;
@@ -85,20 +86,20 @@ const MOST_BANDS = 3;
 /** The line whose legend entry is pointed at stands out. */
 const focusLine = {
   id: 'focusLine',
-  beforeDatasetDraw(chart, { index }) {
-    const { group } = chart.data.datasets[index];
+  beforeDatasetDraw(chart, {index}) {
+    const {group} = chart.data.datasets[index];
     chart.ctx.globalAlpha = present(chart.focusGroup) && group !== chart.focusGroup ? 0.2 : 1;
   },
-  afterDatasetDraw(chart) {
-    chart.ctx.globalAlpha = 1;
-  },
+  afterDatasetDraw(chart) { chart.ctx.globalAlpha = 1; },
 };
 
-/** The span between low and high of a line's points, as a band in its colour; of many lines only of the one pointed at. */
+/**
+ * The span between low and high of a line's points, as a band in its colour; of many lines only of the one pointed at.
+ */
 const bands = {
   id: 'bands',
   beforeDatasetsDraw(chart) {
-    const { ctx, chartArea, scales: { x, y } } = chart;
+    const {ctx, chartArea, scales: {x, y}} = chart;
     ctx.save();
     ctx.beginPath();
     ctx.rect(chartArea.left, chartArea.top, chartArea.width, chartArea.height);
@@ -124,7 +125,7 @@ const crosshair = {
   afterDatasetsDraw(chart, _, options) {
     const active = chart.tooltip && chart.tooltip.getActiveElements();
     if (!active || !active.length) return;
-    const { ctx, chartArea } = chart;
+    const {ctx, chartArea} = chart;
     ctx.save();
     ctx.strokeStyle = options.colour;
     ctx.setLineDash([3, 3]);
@@ -140,10 +141,11 @@ const crosshair = {
 const pointWords = {
   id: 'pointWords',
   afterDatasetsDraw(chart, _, options) {
-    const { ctx, chartArea } = chart;
+    const {ctx, chartArea} = chart;
     const taken = [];
-    const free = (box) => box[0] >= chartArea.left && box[2] <= chartArea.right + 4 && box[1] >= chartArea.top && box[3] <= chartArea.bottom
-      && taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+    const free = (box) => box[0] >= chartArea.left && box[2] <= chartArea.right + 4 && box[1] >= chartArea.top &&
+      box[3] <= chartArea.bottom &&
+      taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
     ctx.save();
     ctx.font = `11px ${Chart.defaults.font.family}`;
     ctx.fillStyle = options.colour;
@@ -159,9 +161,10 @@ const pointWords = {
     });
     const said = new Set();
     for (const [mark, word] of marks) {
-      if (said.has(word)) continue; // the same case on another device: once is enough
+      if (marks.length > 16 && said.has(word)) continue; // the same case on another device: once is enough
       const wide = ctx.measureText(word).width;
-      for (const [dx, dy] of [[9, 0], [-9 - wide, 0], [-wide / 2, -13], [-wide / 2, 13], [7, -11], [7, 11], [-7 - wide, -11], [-7 - wide, 11]]) {
+      for (const [dx, dy] of [[9, 0], [-9 - wide, 0], [-wide / 2, -13], [-wide / 2, 13], [7, -11], [7, 11],
+             [-7 - wide, -11], [-7 - wide, 11]]) {
         const box = [mark.x + dx, mark.y + dy - 6, mark.x + dx + wide, mark.y + dy + 6];
         if (!free(box)) continue;
         ctx.fillText(word, box[0], mark.y + dy);
@@ -178,7 +181,7 @@ const pointWords = {
 const segmentWords = {
   id: 'segmentWords',
   afterDatasetsDraw(chart) {
-    const { ctx } = chart;
+    const {ctx} = chart;
     ctx.save();
     ctx.font = `11px ${Chart.defaults.font.family}`;
     ctx.textBaseline = 'middle';

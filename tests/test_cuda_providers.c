@@ -1,0 +1,229 @@
+/* test_cuda_providers.c: NVIDIA's libraries as providers of the cuda backend, without a GPU: what the program says
+ * where one is missing, which code ran what and how, precision tf32, --fastest.
+ *
+ * The program runs over tests/cuda's stand-ins. Names in cublas.def and cudnn.def are looked up in NVIDIA's own
+ * libraries, where this machine has them; their types are those of the headers, by which the stand-ins are compiled,
+ * too. */
+#include "cli_util.h"
+
+#include <dlfcn.h>
+#include <math.h>
+
+#include "regbench/check.h"
+#include "report/csv_read.h"
+
+#if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
+
+#define HOST                                                                                                           \
+    "REGBENCH_CUDA_LIBRARY=" TEST_HOST_DRIVER " REGBENCH_NVRTC_LIBRARY=" TEST_HOST_NVRTC                               \
+    " REGBENCH_CUBLAS_LIBRARY=" TEST_HOST_CUBLAS " REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUDNN                            \
+    " XDG_CACHE_HOME=${TEST_CACHE:-$PWD/cache} "
+/* data that needs no file; convolutions that cuDNN takes, linear layers */
+#define RUN "$R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 -d cuda "
+
+/* A column of row `row` of the session's runs. */
+static const char *of_row(const char *session, int row, const char *column) {
+    static char value[256];
+    char path[256];
+    rb_csv csv;
+    snprintf(path, sizeof path, "%s/%s/runs.csv", folder, session);
+    assert_int_equal(rb_csv_read(path, &csv), RB_OK);
+    snprintf(value, sizeof value, "%s", rb_csv_get(&csv, row, column));
+    rb_csv_free(&csv);
+    return value;
+}
+
+static void assert_row(const char *session, const char *column, const char *expected) {
+    assert_string_equal(of_row(session, 0, column), expected);
+}
+
+/* --- what is missing ---------------------------------------------------------------------------------------------- */
+
+static void a_missing_library_costs_a_row(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=/no/libcudnn.so.9 " RUN "--provider cudnn -O nocudnn"), 77);
+    assert_row("nocudnn", "status", "unsupported");
+    assert_non_null(strstr(of_row("nocudnn", 0, "status_reason"),
+                           "cuda:0: provider cudnn: cuDNN (libcudnn.so.9) is not found: install NVIDIA's package "
+                           "cudnn9-cuda, or name the file in REGBENCH_CUDNN_LIBRARY"));
+    assert_int_equal(shell(HOST "REGBENCH_CUBLAS_LIBRARY=/no/lib.so " RUN "--provider nvidia -O nocublas"), 77);
+    assert_non_null(strstr(of_row("nocublas", 0, "status_reason"),
+                           "provider cublas: cuBLAS (libcublasLt.so.13 or 12) is not found: install NVIDIA's package"));
+    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUBLAS " " RUN "--provider cudnn -O other"), 77);
+    assert_non_null(strstr(of_row("other", 0, "status_reason"), "cuDNN has no cudnnGetVersion: version 9 is wanted"));
+    assert_int_equal(shell(HOST "TEST_CUDNN=version=8907 " RUN "--provider cudnn -O old"), 77);
+    assert_non_null(strstr(of_row("old", 0, "status_reason"), "cuDNN is version 8907: 9 is wanted"));
+    assert_int_equal(shell(HOST "CUBLAS_EMULATE_SINGLE_PRECISION=1 " RUN "--provider cublas -O emulated"), 77);
+    assert_non_null(strstr(of_row("emulated", 0, "status_reason"), "CUBLAS_EMULATE_SINGLE_PRECISION is set"));
+    /* own kernels need neither */
+    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=/no/a.so REGBENCH_CUBLAS_LIBRARY=/no/b.so " RUN "-O none"), 0);
+    assert_row("none", "provider", "own");
+    assert_row("none", "algo", "");
+}
+
+/* --- which code ran ----------------------------------------------------------------------------------------------- */
+
+static void the_row_says_whose_code_ran(void **state) {
+    (void)state;
+    static const struct {
+        const char *environment, *flags, *provider, *algo;
+    } ways[] = {
+        {"", "--provider own", "own", ""},
+        {"", "--provider cublas", "own cublas", "lt5 lt21/3"},
+        {"", "--provider cudnn", "own cudnn", "precomp_gemm dw1 dx1"},
+        {"", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
+        {"", "--provider nvidia --quirk submit=eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
+        {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
+        {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
+        {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},
+        {"", "--provider nvidia --fastest", "own cudnn cublas", "any:direct any:lt7/2 any:dw0 any:dx0"},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char session[16];
+        print_message("%s%s\n", ways[i].environment, ways[i].flags);
+        snprintf(session, sizeof session, "way%zu", i);
+        assert_int_equal(shell(HOST "%s" RUN "%s -O %s", ways[i].environment, ways[i].flags, session), 0);
+        assert_row(session, "provider", ways[i].provider);
+        if (ways[i].algo) assert_row(session, "algo", ways[i].algo);
+        assert_row(session, "precision", "fp32");
+        assert_row(session, "verify", "quick");
+        assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
+    }
+}
+
+static void versions_are_told(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv"), 0);
+    assert_has(out, ",NVRTC 13.0,");
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --provider nvidia"), 0);
+    assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2, cuDNN 9.19.0");
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --precision tf32 --provider cublas"), 0);
+    assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2\"");
+}
+
+/* Of the tensors behind the last epoch, without the header of the file. */
+static void bits_of(const char *name, char hash[65]) {
+    assert_int_equal(
+        shell(HOST
+              "$R run size/lenet --dataset sample -B 4 --train-size 10 --valid-size 8 --epochs 2 --verify off -d cuda "
+              "--provider nvidia --checkpoint-every 1 -O %s",
+              name),
+        0);
+    assert_int_equal(shell("for f in %s/checkpoints/*; do head=$(od -An -tu8 -N8 $f) && "
+                           "tail -c +$((head + 9)) $f | sha256sum; done",
+                           name),
+                     0);
+    snprintf(hash, 65, "%.64s", rb_text_string(&out));
+    assert_int_equal(strlen(hash), 64);
+}
+
+static void the_same_bits_again(void **state) {
+    (void)state;
+    char first[65], second[65];
+    bits_of("bits1", first);
+    bits_of("bits2", second);
+    assert_string_equal(first, second);
+}
+
+/* --- precision ---------------------------------------------------------------------------------------------------- */
+
+static void tf32_is_a_row_of_its_own(void **state) {
+    (void)state;
+    char exact[256];
+    assert_int_equal(shell(HOST RUN "-O fp32"), 0);
+    snprintf(exact, sizeof exact, "%s", of_row("fp32", 0, "workload_hash"));
+    for (int cut = 0; cut < 2; cut++) {
+        const char *session = cut ? "cut" : "tf32";
+        assert_int_equal(shell(HOST "TEST_TF32=%s $R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size "
+                                    "8 --max-steps 2 -d cuda,cpu "
+                                    "--precision tf32 -O %s",
+                               session, session),
+                         0); /* cuda alone has it */
+        assert_row(session, "status", "ok");
+        assert_row(session, "precision", "tf32");
+        assert_row(session, "provider", "own cudnn cublas"); /* auto */
+        assert_row(session, "verify", "quick");
+        double error = atof(of_row(session, 0, "verify_max_rel_err"));
+        assert_true(error > 1e-5 && error < 0.02);
+        assert_string_not_equal(of_row(session, 0, "workload_hash"), exact);
+        assert_string_equal(of_row(session, 1, "status"), "unsupported");
+        assert_string_equal(of_row(session, 1, "status_reason"), "the cpu has no precision tf32; it has: fp32");
+    }
+    /* nor is it the run of that name in fp32 */
+    assert_int_equal(shell(HOST RUN "--precision tf32 --resume -O fp32"), 0);
+    assert_string_equal(of_row("fp32", 1, "precision"), "tf32");
+    assert_int_equal(shell(HOST RUN "--precision tf32 --provider own -O own"), 77);
+    assert_non_null(strstr(of_row("own", 0, "status_reason"), "own kernels compute in fp32: precision tf32 wants"));
+    assert_int_equal(shell(HOST "NVIDIA_TF32_OVERRIDE=0 " RUN "--precision tf32 -O off"), 77);
+    assert_non_null(strstr(of_row("off", 0, "status_reason"), "NVIDIA_TF32_OVERRIDE=0 turns tf32 off"));
+    assert_int_equal(shell(HOST RUN "--precision bf16"), 2);
+    assert_has(err, "fp32|tf32");
+}
+
+/* 2 u L more than fp32's, for a model of L products one behind the other. */
+static void tolerance_follows_the_rounding(void **state) {
+    (void)state;
+    const rb_case *c;
+    rb_layout layout = rb_layout_canonical();
+    rb_program *program;
+    assert_int_equal(rb_case_find("size/lenet", &c), RB_OK);
+    assert_int_equal(rb_case_compile(c, &layout, &program), RB_OK);
+    assert_true(rb_verify_tolerance(0, program) == RB_VERIFY_TOLERANCE);
+    assert_true(fabs(rb_verify_tolerance(RB_ROUNDOFF_TF32, program) - (1e-4 + 2 * 5.0 / 1024)) < 1e-12);
+    rb_program_free(program);
+}
+
+/* --- NVIDIA's own libraries --------------------------------------------------------------------------------------- */
+
+static void look_up(const char *const *files, const char *const *symbols, size_t n) {
+    void *library = NULL;
+    for (int i = 0; files[i] && !library; i++) library = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        print_message("%s is not here\n", files[0]);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!dlsym(library, symbols[i])) fail_msg("%s has no %s", files[0], symbols[i]);
+}
+
+static void the_libraries_have_what_is_called(void **state) {
+    (void)state;
+    static const char *const cublas[] = {
+#define RB_CUBLAS(name, symbol) #symbol,
+#include "cuda/cublas.def"
+#undef RB_CUBLAS
+    };
+    static const char *const cudnn[] = {
+#define RB_CUDNN(name, symbol) #symbol,
+#include "cuda/cudnn.def"
+#undef RB_CUDNN
+    };
+    look_up((const char *const[]){"libcublasLt.so.13", "/usr/local/cuda/lib64/libcublasLt.so.13", NULL}, cublas,
+            sizeof cublas / sizeof *cublas);
+    look_up((const char *const[]){"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9", NULL}, cudnn,
+            sizeof cudnn / sizeof *cudnn);
+}
+#else
+static void no_backend(void **state) {
+    (void)state;
+    print_message("this build has no backend cuda, or not the headers of cuBLAS and cuDNN\n");
+    skip();
+}
+#endif
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
+        cmocka_unit_test(a_missing_library_costs_a_row),
+        cmocka_unit_test(the_row_says_whose_code_ran),
+        cmocka_unit_test(versions_are_told),
+        cmocka_unit_test(the_same_bits_again),
+        cmocka_unit_test(tf32_is_a_row_of_its_own),
+        cmocka_unit_test(tolerance_follows_the_rounding),
+        cmocka_unit_test(the_libraries_have_what_is_called),
+#else
+        cmocka_unit_test(no_backend),
+#endif
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
