@@ -120,7 +120,7 @@ def full(n_cases=6, devices=("cpu", "opencl:0", "cuda:0"), machines=("desk",), *
 
 
 HOSTILE = ["<img src=x onerror=\"window.hacked=1\">", "</script><script>window.hacked=1</script>", "\"'`${window.hacked=1}`", "__proto__",
-           "constructor", "a,b=c&d#e%41", "\u202egnp.exe \u0000\u2028\u2029", "W" * 3000, "<!--", "&lt;b&gt;"]
+           "constructor", "a,b=c&d#e%41", "\u202egnp.exe \u0000\u2028\u2029", "W" * 500, "<!--", "&lt;b&gt;"]
 
 
 def hostile():

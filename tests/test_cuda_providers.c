@@ -72,7 +72,7 @@ static void the_row_says_whose_code_ran(void **state) {
         {"", "--provider cublas", "own cublas", "lt5 lt21/3"},
         {"", "--provider cudnn", "own cudnn", "precomp_gemm dw1 dx1"},
         {"", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
-        {"", "--provider nvidia --quirk submit=eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
+        {"", "--provider nvidia --submit eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
         {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
         {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
         {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},
@@ -89,6 +89,16 @@ static void the_row_says_whose_code_ran(void **state) {
         assert_row(session, "verify", "quick");
         assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
     }
+}
+
+static void versions_are_told(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv"), 0);
+    assert_has(out, ",NVRTC 13.0,");
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --provider nvidia"), 0);
+    assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2, cuDNN 9.19.0");
+    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --precision tf32 --provider cublas"), 0);
+    assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2\"");
 }
 
 /* Of the tensors behind the last epoch, without the header of the file. */
@@ -139,6 +149,9 @@ static void tf32_is_a_row_of_its_own(void **state) {
         assert_string_equal(of_row(session, 1, "status"), "unsupported");
         assert_string_equal(of_row(session, 1, "status_reason"), "the cpu has no precision tf32; it has: fp32");
     }
+    /* nor is it the run of that name in fp32 */
+    assert_int_equal(shell(HOST RUN "--precision tf32 --resume -O fp32"), 0);
+    assert_string_equal(of_row("fp32", 1, "precision"), "tf32");
     assert_int_equal(shell(HOST RUN "--precision tf32 --provider own -O own"), 77);
     assert_non_null(strstr(of_row("own", 0, "status_reason"), "own kernels compute in fp32: precision tf32 wants"));
     assert_int_equal(shell(HOST "NVIDIA_TF32_OVERRIDE=0 " RUN "--precision tf32 -O off"), 77);
@@ -203,6 +216,7 @@ int main(void) {
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
         cmocka_unit_test(a_missing_library_costs_a_row),
         cmocka_unit_test(the_row_says_whose_code_ran),
+        cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),
         cmocka_unit_test(tf32_is_a_row_of_its_own),
         cmocka_unit_test(tolerance_follows_the_rounding),

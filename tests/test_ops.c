@@ -117,6 +117,7 @@ int main(void) {
         if (flag && *flag && strcmp(flag, "0")) onednn.threads = 1;
         bool take = !flag || !*flag || strcmp(flag, "0") == 0;
         for (size_t k = 0; k < sizeof quick / sizeof *quick; k++) take |= strcmp(tests[i].name, quick[k]) == 0;
+        take |= device && strcmp(device, tests[i].name) == 0;
         if (device && strncmp(tests[i].name, device, strlen(device))) take = false;
         if (!device && strncmp(tests[i].name, "opencl", 6) == 0) take = false;
         if (take) chosen[n++] = tests[i];

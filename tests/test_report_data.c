@@ -88,6 +88,12 @@ static void speeds_agree_with_the_csv(void **state) {
     }
     assert_string_equal(page_text(data, "speeds", 2, "repeat"),
                         "regbench bench size/mlp -d opencl:0 --provider own -r 10");
+    /* A peak that drifted makes both doubtful: who is first, and what share of it was reached. */
+    assert_false(page_says(data, "summary", "doubted"));
+    made_write(base, "two", "peaks.csv", "schema_version,device_key,fma_gflop_per_s,drifted\n1,cpu,100,1\n");
+    cJSON *doubtful = page_of(base);
+    assert_says(doubtful, "summary", "1 of these rankings is to be doubted");
+    cJSON_Delete(doubtful);
     /* The cpu is what others are compared with; the ratio is the median of all quotients. */
     assert_int_equal(page_rows(data, "compare"), 1);
     assert_string_equal(page_text(data, "compare", 0, "arm_a"), "cpu");
@@ -106,8 +112,8 @@ static void claims_need_values(void **state) {
     (void)state;
     made gpu = {.name = "size/mlp", .device_key = "opencl:0", .backend = "opencl"};
     made_begin(base, "few", &csv);
-    made_arm(&csv, (made){.name = "size/mlp"}, 1000, 5);
-    made_arm(&csv, gpu, 100, 5);
+    made_arm(&csv, (made){.name = "size/mlp"}, 1000, 4);
+    made_arm(&csv, gpu, 100, 4);
     made_write(base, "few", "runs.csv", csv.data);
     cJSON *data = page_of(base);
     assert_false(page_says(data, "summary", "fastest"));
@@ -119,8 +125,30 @@ static void claims_need_values(void **state) {
     made_write(base, "few", "runs.csv", csv.data);
     data = page_of(base);
     assert_false(page_says(data, "summary", "of vm is fastest"));
-    assert_says(data, "summary", "In 1 case no device is fastest");
+    assert_says(data, "summary", "In 1 case no device can be called fastest");
     cJSON_Delete(data);
+    /* Five on each side are enough for compare's test, though not for intervals of the medians. */
+    made_begin(base, "few", &csv);
+    made_arm(&csv, (made){.name = "size/mlp"}, 1000, 5);
+    made_arm(&csv, gpu, 100, 5);
+    made_write(base, "few", "runs.csv", csv.data);
+    data = page_of(base);
+    assert_says(data, "summary",
+                "cpu of vm is fastest at size/mlp, batch 512: 10 times as fast as opencl:0 (95 % interval ");
+    assert_says(data, "summary", "5 and 5 processes");
+    cJSON_Delete(data);
+    /* compare does not pair own kernels with a library's: then both intervals must lie apart. */
+    for (int few = 0; few < 2; few++) {
+        made_begin(base, "few", &csv);
+        made_arm(&csv, (made){.name = "size/mlp", .provider = "own onednn"}, 1000, few ? 5 : 6);
+        made_arm(&csv, gpu, 500, 6);
+        made_write(base, "few", "runs.csv", csv.data);
+        data = page_of(base);
+        assert_int_equal(page_rows(data, "compare"), 0);
+        assert_int_equal(page_says(data, "summary", "(95 % intervals of both medians apart, "), !few);
+        assert_int_equal(page_says(data, "summary", "Not enough processes"), few);
+        cJSON_Delete(data);
+    }
     made_begin(base, "few", &csv);
     made_arm(&csv, (made){.name = "size/mlp"}, 1000, 10);
     made peer = {.name = "size/mlp", .backend = "torch-eager", .provider = "torch 2", .hash = "", .env_id = ""};
@@ -290,12 +318,12 @@ static void several_machines(void **state) {
     made_write(base, "a", "peaks.csv",
                "schema_version,device_key,fma_gflop_per_s,triad_gbyte_per_s,drifted\n1,cpu,100,10,\n1,cpu,90,11,1\n");
     made_begin(base, "b", &csv);
-    made_arm(&csv, (made){.machine = "two"}, 100, 10);
+    made_arm(&csv, (made){.machine = "two", .dirty = 1}, 100, 10);
     made_write(base, "b", "runs.csv", csv.data);
     made_write(
         base, "b", "env.csv",
         "schema_version,env_id,name,value,stable\n1,e00000000000,cpu.driver,driver 7,1\n1,e00000000000,os,Debian,1\n"
-        "1,e00000000000,load,0.1,0\n1,e00000000001,os,Debian,1\n");
+        "1,e00000000000,load,0.1,0\n1,e00000000001,os,Debian,1\n1,e00000000001,commit,abc,1\n");
     cJSON *data = page_of(base);
     assert_int_equal(page_rows(data, "devices"), 2);
     assert_int_equal(page_rows(data, "speeds"), 2);
@@ -308,6 +336,9 @@ static void several_machines(void **state) {
     assert_true(cJSON_IsNull(page_cell(data, "devices", two, "fma_gflop_per_s")));
     assert_string_equal(page_text(data, "devices", two, "driver"), "driver 7");
     assert_int_equal(page_rows(data, "environment"), 2); /* stable facts, once */
+    assert_says(data, "notes", "The peak of cpu of one changed by more than 5 %");
+    assert_says(data, "notes", "10 of 20 runs come from a build whose source differed from its commit");
+    assert_false(page_says(data, "notes", "were not checked"));
     cJSON_Delete(data);
 }
 
@@ -332,6 +363,21 @@ static void ops_and_roofline(void **state) {
     /* 15000 ns x 40 + 5000 ns x 20 = 700,000 FLOPs and 100,000 bytes in 10 steps; 70,000 FLOPs in 2000 ns. */
     assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 7);
     assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 35);
+    cJSON_Delete(data);
+    /* Rows of today say it themselves. */
+    made_begin(base, "ops", &csv);
+    made_row(&(made){.speed = 1000}, &row);
+    rb_row_text(&row, RB_COL(runs, run_id), "p-0001");
+    rb_row_int(&row, RB_COL(runs, step_wall_ns_median), 2000);
+    rb_row_real(&row, RB_COL(runs, step_mflop), 0.08);
+    rb_row_real(&row, RB_COL(runs, step_mbyte), 0.02);
+    rb_csv_row(&row, &csv);
+    rb_row_end(&row);
+    made_write(base, "ops", "runs.csv", csv.data);
+    data = page_of(base);
+    assert_int_equal(page_rows(data, "roofline"), 1);
+    assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 4);
+    assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 40);
     cJSON_Delete(data);
 }
 

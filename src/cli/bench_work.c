@@ -67,6 +67,12 @@ static rb_status send_windows(const bench *w, const rb_windows *windows, const c
         rb_row_real(&row, RB_COL(windows, clock_mhz), w->taken[i].reading.clock_mhz);
         if (w->taken[i].reading.throttled >= 0)
             rb_row_int(&row, RB_COL(windows, throttled), w->taken[i].reading.throttled);
+        if (w->taken[i].reading.reasons[0])
+            rb_row_text(&row, RB_COL(windows, throttle_reasons), w->taken[i].reading.reasons);
+        if (w->taken[i].reading.joules > 0) /* a counter that has not moved yet tells nothing */
+            rb_row_real(&row, RB_COL(windows, energy_j), w->taken[i].reading.joules);
+        rb_row_real(&row, RB_COL(windows, power_w), w->taken[i].reading.power_w);
+        rb_row_real(&row, RB_COL(windows, temperature_c), w->taken[i].reading.temperature_c);
         status = rb_send_row(w->to, &row);
         rb_row_end(&row);
         RB_TRY(status);
@@ -89,6 +95,7 @@ static void note_readings(const bench *w, const rb_windows *windows, double *val
         told += r->throttled >= 0;
         throttled += r->throttled > 0;
     }
+    if (joules == 0) joules = NAN;
     rb_row_real(row, RB_COL(runs, power_w_mean), joules / seconds);
     rb_row_real(row, RB_COL(runs, energy_j_per_sample), joules / samples);
     if (clocks) rb_row_real(row, RB_COL(runs, clock_mhz_median), rb_median(values, clocks));
@@ -96,16 +103,19 @@ static void note_readings(const bench *w, const rb_windows *windows, double *val
 }
 
 /* The roofline over a whole step, from what each of its ops computes and must move at least once. */
-static double roofline_pct(const bench *w, double step_ns, double peak) {
+static void note_roofline(const bench *w, double peak, rb_row *row) {
     const rb_variant *v = rb_feed_variant(&w->feed);
-    double flops = 0, bytes = 0;
+    double flops = 0, bytes = 0, triad = w->work->roof.gbyte_per_s;
     for (int i = 0; i < v->n_ops; i++) {
         flops += rb_op_flops(v, &v->ops[i]);
         bytes += rb_op_bytes(v, &v->ops[i], 4);
     }
-    return isfinite(peak) && isfinite(w->work->roof.gbyte_per_s)
-               ? 100 * flops / step_ns / fmin(peak, flops / bytes * w->work->roof.gbyte_per_s)
-               : NAN;
+    rb_row_real(row, RB_COL(runs, step_mflop), flops / 1e6);
+    rb_row_real(row, RB_COL(runs, step_mbyte), bytes / 1e6);
+    if (isfinite(peak) && isfinite(triad))
+        rb_row_real(row, RB_COL(runs, pct_roofline),
+                    100 * flops / rb_row_number(row, RB_COL(runs, step_wall_ns_median)) /
+                        fmin(peak, flops / bytes * triad));
 }
 
 static rb_status note_windows(const bench *w, const rb_windows *windows, rb_row *row) {
@@ -217,7 +227,7 @@ rb_status rb_bench_process(void *context, FILE *to) {
     }
     RB_TRY(rb_place_trainer(&place, work->item, &row));
     w->feed = (rb_feed){.trainer = place.trainer, .inference = !strcmp(mode, "inference")};
-    rb_meter_open(&w->meter, place.info.type);
+    rb_meter_open(&w->meter, place.info.type, place.info.pci_bus);
     rb_window_limits l = rb_feed_limits(work->o);
     RB_TRY(note_peak(&place, &peak));
     RB_TRY(rb_windows_measure(&windows, &l, run_window, w));
@@ -226,8 +236,7 @@ rb_status rb_bench_process(void *context, FILE *to) {
     RB_TRY(note_windows(w, &windows, &row));
     rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
     rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * rb_row_number(&row, RB_COL(runs, gflop_per_s)) / peak);
-    rb_row_real(&row, RB_COL(runs, pct_roofline),
-                roofline_pct(w, rb_row_number(&row, RB_COL(runs, step_wall_ns_median)), peak));
+    note_roofline(w, peak, &row);
     if (rb_given(work->o, RB_FLAG_PROFILE))
         RB_TRY(send_profile(w, &place, rb_row_get_text(&row, RB_COL(runs, run_id))));
     rb_row_text(&row, RB_COL(runs, status), rb_status_word(RB_OK));

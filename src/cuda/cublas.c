@@ -44,7 +44,8 @@ static char reason[256];
 static void load_once(void) {
     static const char *const names[] = {"libcublasLt.so.13", "/usr/local/cuda/lib64/libcublasLt.so.13",
                                         "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.12", NULL};
-    void *library = rb__cuda_open_library("REGBENCH_CUBLAS_LIBRARY", names);
+    const bool older = rb__cuda.version < 13000; /* a driver that does not run what 13 brings */
+    void *library = rb__cuda_open_library("REGBENCH_CUBLAS_LIBRARY", names + (older ? 2 : 0));
     if (!library) {
         snprintf(reason, sizeof reason,
                  "cuBLAS (libcublasLt.so.13 or 12) is not found: install NVIDIA's package libcublas, or name the file "
@@ -61,6 +62,14 @@ static void load_once(void) {
     loaded = true;
 }
 
+static bool load(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_once);
+    return loaded;
+}
+
+size_t rb__cublas_version(void) { return load() ? lt.version() : 0; }
+
 static rb_status check(const rb_device *device, cublasStatus_t code, const char *what) {
     if (code == CUBLAS_STATUS_SUCCESS) return RB_OK;
     return rb_fail_native(code == CUBLAS_STATUS_ALLOC_FAILED ? RB_MEMORY : RB_DEVICE, code, "%s: cuBLAS: %s: %s (%d)",
@@ -68,11 +77,9 @@ static rb_status check(const rb_device *device, cublasStatus_t code, const char 
 }
 
 rb_status rb__cublas_open(rb__cuda_device *device) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     cublasLtHandle_t handle = NULL;
     const char *emulated = getenv("CUBLAS_EMULATE_SINGLE_PRECISION");
-    pthread_once(&once, load_once);
-    if (!loaded) return rb_fail(RB_UNSUPPORTED, "%s: provider cublas: %s", device->base.key, reason);
+    if (!load()) return rb_fail(RB_UNSUPPORTED, "%s: provider cublas: %s", device->base.key, reason);
     if (emulated && emulated[0] && emulated[0] != '0')
         return rb_fail(RB_UNSUPPORTED, "%s: CUBLAS_EMULATE_SINGLE_PRECISION is set: unset it, fp32 means fp32",
                        device->base.key);

@@ -70,6 +70,14 @@ static void load_once(void) {
     if (!loaded) snprintf(reason, sizeof reason, "cuDNN is version %zu: 9 is wanted", version);
 }
 
+static bool load(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_once);
+    return loaded;
+}
+
+size_t rb__cudnn_version(void) { return load() ? nn.version() : 0; }
+
 static rb_status check(const rb_device *device, cudnnStatus_t code, const char *what) {
     if (code == CUDNN_STATUS_SUCCESS) return RB_OK;
     rb_status status = CUDNN_STATUS_CATEGORY(code) == CUDNN_STATUS_NOT_SUPPORTED ? RB_UNSUPPORTED : RB_DEVICE;
@@ -78,11 +86,9 @@ static rb_status check(const rb_device *device, cudnnStatus_t code, const char *
 }
 
 rb_status rb__cudnn_open(rb__cuda_device *device) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     cudnnHandle_t handle = NULL;
     rb_status status = RB_OK;
-    pthread_once(&once, load_once);
-    if (!loaded) return rb_fail(RB_UNSUPPORTED, "%s: provider cudnn: %s", device->base.key, reason);
+    if (!load()) return rb_fail(RB_UNSUPPORTED, "%s: provider cudnn: %s", device->base.key, reason);
     RB_TRY(check(&device->base, nn.open(&handle), "open it"));
     device->cudnn = handle;
     RB_TRY(check(&device->base, nn.stream(handle, (cudaStream_t)device->stream), "use a stream"));

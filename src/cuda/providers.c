@@ -26,6 +26,7 @@ rb_status rb__cublas_open(rb__cuda_device *device) {
     return rb_fail(RB_USAGE,
                    "provider \"cublas\": this build has no cublasLt.h; install it and build again, or use own");
 }
+size_t rb__cublas_version(void) { return 0; }
 void rb__cublas_close(rb__cuda_device *device) { (void)device; }
 bool rb__cublas_takes(const rb__kn_item *item) { return (void)item, false; }
 void rb__cublas_lower(rb__kn_plan *plan, rb__kn_item *item) { (void)plan, (void)item; }
@@ -35,6 +36,7 @@ rb_status rb__cudnn_open(rb__cuda_device *device) {
     (void)device;
     return rb_fail(RB_USAGE, "provider \"cudnn\": this build has no cudnn.h; install it and build again, or use own");
 }
+size_t rb__cudnn_version(void) { return 0; }
 void rb__cudnn_close(rb__cuda_device *device) { (void)device; }
 bool rb__cudnn_takes(const rb__kn_item *item) { return (void)item, false; }
 void rb__cudnn_lower(rb__kn_plan *plan, rb__kn_item *item) { (void)plan, (void)item; }
@@ -60,26 +62,50 @@ static rb_status check_tf32(const rb__cuda_device *device) {
     return RB_OK;
 }
 
-rb_status rb__cuda_providers_open(rb__cuda_device *device, const rb_open_options *options) {
-    static const char *const names[] = {[RB__CUDA_AUTO] = "auto",
-                                        [RB__CUDA_OWN] = "own",
-                                        [RB__CUDA_CUBLAS] = "cublas",
-                                        [RB__CUDA_CUDNN] = "cudnn",
-                                        [RB__CUDA_NVIDIA] = "nvidia"};
-    static const char *const precisions[] = {[RB__CUDA_FP32] = "fp32", [RB__CUDA_TF32] = "tf32"};
+static const char *const names[] = {[RB__CUDA_AUTO] = "auto",
+                                    [RB__CUDA_OWN] = "own",
+                                    [RB__CUDA_CUBLAS] = "cublas",
+                                    [RB__CUDA_CUDNN] = "cudnn",
+                                    [RB__CUDA_NVIDIA] = "nvidia"};
+static const char *const precisions[] = {[RB__CUDA_FP32] = "fp32", [RB__CUDA_TF32] = "tf32"};
+
+static rb_status choose(rb__cuda_device *device, const rb_open_options *options) {
     rb_status status = RB_OK;
     RB_TRY(rb_provider_select("cuda", options ? options->provider : NULL, names, 5, &device->provider));
     RB_TRY(rb_precision_select("cuda", options, precisions, 2, &device->precision));
+    if (device->precision == RB__CUDA_TF32) RB_TRY(check_tf32(device));
+    if (device->precision == RB__CUDA_TF32 && device->provider == RB__CUDA_AUTO) device->provider = RB__CUDA_NVIDIA;
+cleanup:
+    return status;
+}
+
+rb_status rb__cuda_providers_open(rb__cuda_device *device, const rb_open_options *options) {
+    rb_status status = RB_OK;
+    RB_TRY(choose(device, options));
     device->fastest = options && options->fastest;
-    if (device->precision == RB__CUDA_TF32) {
-        RB_TRY(check_tf32(device));
-        if (device->provider == RB__CUDA_AUTO) device->provider = RB__CUDA_NVIDIA;
-        device->base.info.product_roundoff = RB_ROUNDOFF_TF32;
-    }
+    if (device->precision == RB__CUDA_TF32) device->base.info.product_roundoff = RB_ROUNDOFF_TF32;
+    rb__cuda_providers_describe(options, &device->base.info);
     if (uses_cublas(device)) RB_TRY(rb__cublas_open(device));
     if (uses_cudnn(device)) RB_TRY(rb__cudnn_open(device));
 cleanup:
     return status;
+}
+
+static void add_version(const char *name, size_t version, rb_device_info *info) {
+    size_t length = strlen(info->version);
+    if (version)
+        snprintf(info->version + length, sizeof info->version - length, ", %s %zu.%zu.%zu", name, version / 10000,
+                 version / 100 % 100, version % 100);
+}
+
+void rb__cuda_providers_describe(const rb_open_options *options, rb_device_info *info) {
+    rb__cuda_device wish = {0};
+    if (choose(&wish, options) != RB_OK) { /* opening says why */
+        rb_error_clear();
+        return;
+    }
+    if (uses_cublas(&wish)) add_version("cuBLAS", rb__cublas_version(), info);
+    if (uses_cudnn(&wish)) add_version("cuDNN", rb__cudnn_version(), info);
 }
 
 void rb__cuda_providers_close(rb__cuda_device *device) {

@@ -10,6 +10,8 @@
  * precision that no provider has. */
 rb_status rb__cuda_providers_open(rb__cuda_device *device, const rb_open_options *options);
 void rb__cuda_providers_close(rb__cuda_device *device);
+/* Adds the versions of the libraries that would be used to what a device's description says of its interface. */
+void rb__cuda_providers_describe(const rb_open_options *options, rb_device_info *info);
 bool rb__cuda_takes(const rb__kn_plan *plan, const rb__kn_item *item);
 void rb__cuda_lower(rb__kn_plan *plan, rb__kn_item *item);
 /* dlopen of the file that environment variable `variable` names, else of the first of `names` (ends with NULL) that is
@@ -31,10 +33,12 @@ void rb__cuda_add_turn(rb__kn_plan *plan, const rb__kn_item *it, int work, bool 
 /* --- cublas.c, cudnn.c -------------------------------------------------------------------------------------------- */
 /* Several devices may be open: each has a handle. RB_UNSUPPORTED where the library is missing or does not fit. */
 rb_status rb__cublas_open(rb__cuda_device *device);
+size_t rb__cublas_version(void); /* 130002: 13.0.2; 0: it is not here */
 void rb__cublas_close(rb__cuda_device *device);
 bool rb__cublas_takes(const rb__kn_item *item);
 void rb__cublas_lower(rb__kn_plan *plan, rb__kn_item *item);
 rb_status rb__cudnn_open(rb__cuda_device *device);
+size_t rb__cudnn_version(void); /* likewise */
 void rb__cudnn_close(rb__cuda_device *device);
 bool rb__cudnn_takes(const rb__kn_item *item);
 void rb__cudnn_lower(rb__kn_plan *plan, rb__kn_item *item);

@@ -153,7 +153,12 @@ rb_status rb__page_sessions_table(rb_report *r);
 rb_status rb__page_devices(rb_report *r);
 rb_status rb__page_environment(rb_report *r);
 rb_status rb__page_speeds(rb_report *r);
-rb_status rb__page_ops(rb_report *r); /* and roofline, after speeds and devices */
+rb_status
+rb__page_ops(rb_report *r); /* after speeds and devices: of runs that do not say their step's FLOPs, roofline too */
+/* A row of roofline: FLOPs and bytes of a step, and its time; none where one is unknown. */
+rb_status rb__page_under_roof(rb_report *r, const rb_row *run, double flops, double bytes, double step_ns);
+/* The first five columns of ops and roofline: lab, case, machine, device_key, batch_size. */
+void rb__page_set_place(rb_report *r, const rb_row *run, rb_page_cell *cells);
 rb_status rb__page_compared(rb_report *r);
 rb_status rb__page_outcomes(rb_report *r); /* and curves */
 rb_status rb__page_effects(rb_report *r);
@@ -162,6 +167,7 @@ rb_status rb__page_studies(rb_report *r); /* trials, attacks */
 rb_status rb__page_tta(rb_report *r);
 rb_status rb__page_failures(rb_report *r);
 rb_status rb__page_summary(rb_report *r);
+rb_status rb__page_doubts(rb_report *r); /* notes */
 
 /* The page with its placeholders {{title}} and {{data}}. */
 const char *rb__page_template(size_t *bytes);

@@ -1,4 +1,4 @@
-/* ops.c: what the ops of a training step take, from profiled runs, and where their steps stand under the roofline. */
+/* ops.c: what the ops of a training step take, from profiled runs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,34 +57,12 @@ static int by_key(const void *a, const void *b) {
     return order ? order : (x->run > y->run) - (x->run < y->run);
 }
 
-/* Peaks of the run's device, from the table of devices. */
-static void find_peaks(const rb_report *r, const rb_row *run, double *fma, double *triad) {
-    *fma = *triad = NAN;
-    for (int i = 0; i < r->tables[RB_PAGE_devices].n; i++) {
-        if (strcmp(rb__page_text_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, machine)),
-                   rb_row_get_text(run, RB_COL(runs, machine))) != 0 ||
-            strcmp(rb__page_text_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, device_key)),
-                   rb_row_get_text(run, RB_COL(runs, device_key))) != 0)
-            continue;
-        *fma = rb__page_number_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, fma_gflop_per_s));
-        *triad = rb__page_number_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, triad_gbyte_per_s));
-    }
-}
-
-static void put_place(rb_report *r, const rb_row *run, rb_page_cell *cells) {
-    /* The first columns of ops and of roofline are the same. */
-    static const int from[] = {RB_COL(runs, case), RB_COL(runs, machine), RB_COL(runs, device_key),
-                               RB_COL(runs, batch_size)};
-    rb__page_set_text(&cells[0], rb__page_lab(r, rb_row_get_text(run, RB_COL(runs, case))));
-    for (size_t i = 0; i < sizeof from / sizeof *from; i++) rb__page_set_cell(&cells[1 + i], &run->cells[from[i]]);
-}
-
 static rb_status put_stretch(rb_report *r, const stretch *s) {
     int op = rb_csv_column(s->csv, "op"), provider = rb_csv_column(s->csv, "provider"),
         id = rb_csv_column(s->csv, "run_id");
     int calls = rb_csv_column(s->csv, "calls"), time = rb_csv_column(s->csv, "ns");
     int flops = rb_csv_column(s->csv, "gflop_per_s"), bytes = rb_csv_column(s->csv, "gbyte_per_s");
-    double all = 0, work = 0, moved = 0, steps = NAN, fma, triad;
+    double all = 0, work = 0, moved = 0, steps = NAN;
     if (op < 0 || provider < 0) return RB_OK;
     for (int i = s->from; i < s->to; i++) {
         double ns = number_of(s->csv, i, time), f = number_of(s->csv, i, flops), b = number_of(s->csv, i, bytes);
@@ -96,7 +74,7 @@ static rb_status put_stretch(rb_report *r, const stretch *s) {
     for (int i = s->from; i < s->to; i++) {
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_ops);
         if (!cells) return rb__page_status(r);
-        put_place(r, s->run, cells);
+        rb__page_set_place(r, s->run, cells);
         rb__page_set_text(&cells[RB_PAGE_COL(ops, op)], rb_csv_at(s->csv, i, op));
         rb__page_set_text(&cells[RB_PAGE_COL(ops, provider)], rb_csv_at(s->csv, i, provider));
         rb__page_set_number(&cells[RB_PAGE_COL(ops, calls)], number_of(s->csv, i, calls));
@@ -106,17 +84,10 @@ static rb_status put_stretch(rb_report *r, const stretch *s) {
         rb__page_set_real(&cells[RB_PAGE_COL(ops, gbyte_per_s)], number_of(s->csv, i, bytes));
         rb__page_set_text(&cells[RB_PAGE_COL(ops, run_id)], rb_csv_at(s->csv, i, id));
     }
+    /* Rows of today say it themselves, of older ones the profile does. */
     double step_ns = rb_row_number(s->run, RB_COL(runs, step_wall_ns_median));
-    find_peaks(r, s->run, &fma, &triad);
-    if (!(moved > 0 && work > 0 && step_ns > 0 && steps > 0)) return RB_OK;
-    rb_page_cell *cells = rb__page_row(r, RB_PAGE_roofline);
-    if (!cells) return rb__page_status(r);
-    put_place(r, s->run, cells);
-    rb__page_set_real(&cells[RB_PAGE_COL(roofline, flop_per_byte)], work / moved);
-    rb__page_set_real(&cells[RB_PAGE_COL(roofline, gflop_per_s)], work / steps / step_ns);
-    rb__page_set_real(&cells[RB_PAGE_COL(roofline, fma_gflop_per_s)], fma);
-    rb__page_set_real(&cells[RB_PAGE_COL(roofline, triad_gbyte_per_s)], triad);
-    return RB_OK;
+    if (isfinite(rb_row_number(s->run, RB_COL(runs, step_mflop))) || !(steps > 0)) return RB_OK;
+    return rb__page_under_roof(r, s->run, work / steps, moved / steps, step_ns);
 }
 
 /* Of several profiled runs of one kind the newest. */

@@ -1,4 +1,5 @@
-/* ranking.c: which device is fastest at what, in words: only where the 95 % intervals of the medians lie apart. */
+/* ranking.c: which device is fastest at what, in words: only where `compare` gives that verdict or, where it does not
+ * pair the two (a library's kernels and own ones), the 95 % intervals of both medians lie apart. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,67 @@ static bool above(const rb_report *r, int a, int b) {
            NUMBER(a, samples_per_s_low) > NUMBER(b, samples_per_s_high);
 }
 
+/* The device's peak changed by more than 5 % during a session: 1 in the table of devices. */
+static bool has_drifted(const rb_report *r, const char *machine, const char *key) {
+    for (int d = 0; d < r->tables[RB_PAGE_devices].n; d++)
+        if (!strcmp(rb__page_text_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, machine)), machine) &&
+            !strcmp(rb__page_text_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, device_key)), key))
+            return rb__page_number_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, drifted)) == 1;
+    return false;
+}
+
+/* What `compare` says of two rows: how many times faster a is than b, with its interval. */
+typedef struct pair_verdict {
+    bool known, faster; /* a row of compare is there; it says that a is faster */
+    double ratio, low, high;
+} pair_verdict;
+
+/* The columns of compare, in the order of its names here. */
+enum { CASE, MACHINE, BATCH, OVERRIDES, PROVIDER, PHASE, ARM_A, ARM_B, RATIO, LOW, HIGH, VERDICT, NAMES };
+
+static bool is_pair(const rb_report *r, const int *at, int row, int a, int b) {
+    char both[300];
+    const char *x = TEXT(a, provider), *y = TEXT(b, provider);
+    snprintf(both, sizeof both, !strcmp(x, y) ? "%s" : "%s / %s", *x ? x : "-", *y ? y : "-");
+    return !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[ARM_A]), TEXT(a, device_key)) &&
+           !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[ARM_B]), TEXT(b, device_key)) &&
+           !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[PROVIDER]), both);
+}
+
+static pair_verdict judge(const rb_report *r, int a, int b) {
+    static const char *const names[NAMES] = {"case",  "machine", "batch_size", "overrides", "provider",   "phase",
+                                             "arm_a", "arm_b",   "ratio",      "ratio_low", "ratio_high", "verdict"};
+    int at[NAMES];
+    pair_verdict j = {0};
+    for (int c = 0; c < NAMES; c++) at[c] = rb__page_column(RB_PAGE_compare, names[c]);
+    for (int i = 0; i < r->tables[RB_PAGE_compare].n; i++) {
+        if (strcmp(rb__page_text_at(r, RB_PAGE_compare, i, at[CASE]), TEXT(a, case)) != 0 ||
+            strcmp(rb__page_text_at(r, RB_PAGE_compare, i, at[MACHINE]), TEXT(a, machine)) != 0 ||
+            strcmp(rb__page_text_at(r, RB_PAGE_compare, i, at[OVERRIDES]), TEXT(a, overrides)) != 0 ||
+            strcmp(rb__page_text_at(r, RB_PAGE_compare, i, at[PHASE]), "bench") != 0 ||
+            rb__page_number_at(r, RB_PAGE_compare, i, at[BATCH]) != NUMBER(a, batch_size))
+            continue;
+        bool as_is = is_pair(r, at, i, a, b), swapped = is_pair(r, at, i, b, a);
+        if (!as_is && !swapped) continue;
+        double ratio = rb__page_number_at(r, RB_PAGE_compare, i, at[RATIO]);
+        double low = rb__page_number_at(r, RB_PAGE_compare, i, at[LOW]);
+        double high = rb__page_number_at(r, RB_PAGE_compare, i, at[HIGH]);
+        /* It tells how many times faster B is than A. */
+        j.known = true;
+        j.faster = !strcmp(rb__page_text_at(r, RB_PAGE_compare, i, at[VERDICT]), as_is ? "slower" : "faster");
+        j.ratio = as_is ? 1 / ratio : ratio;
+        j.low = as_is ? 1 / high : low;
+        j.high = as_is ? 1 / low : high;
+    }
+    return j;
+}
+
+/* `compare` says so; where it does not pair the two, the intervals of their medians do. */
+static bool beats(const rb_report *r, int a, int b) {
+    pair_verdict j = judge(r, a, b);
+    return j.known ? j.faster : above(r, a, b);
+}
+
 /* What came of one contest. */
 typedef struct contest {
     int winner, second; /* rows; winner -1: not told apart */
@@ -63,31 +125,33 @@ static contest hold(const rb_report *r, int first, bool *done) {
     for (int k = 0; k < n_best; k++) {
         c.few |= strcmp(TEXT(best[k], interval), "95 %") != 0;
         if (best[k] == top) continue;
-        all &= above(r, top, best[k]);
+        all &= beats(r, top, best[k]);
         if (c.second < 0 || NUMBER(best[k], samples_per_s) > NUMBER(c.second, samples_per_s)) c.second = best[k];
     }
     if (all) c.winner = top;
     return c;
 }
 
-/* "cpu trains size/lenet (batch 512) 2.2 times as fast as opencl:0: 75,600 against 34,900 samples/s, ..." */
+/* "cpu of vm is fastest at size/lenet, batch 512: 2.2 times as fast as opencl:0 (..)" */
 static void tell_winner(rb_report *r, const contest *c, rb_text *s) {
     int a = c->winner, b = c->second;
+    pair_verdict j = judge(r, a, b);
+    bool whole = j.known && isfinite(j.low) && isfinite(j.high);
     rb_text_printf(
-        s,
-        "%s of %s is fastest at %s%s%s, batch %.0f: %.3g times as fast as %s (95 %% intervals of both medians: "
-        "%.3g to %.3g times; %.0f and %.0f processes).",
+        s, "%s of %s is fastest at %s%s%s, batch %.0f: %.3g times as fast as %s (95 %% interval%s %.3g to %.3g; ",
         TEXT(a, device_key), TEXT(a, machine), TEXT(a, case), *TEXT(a, overrides) ? " " : "", TEXT(a, overrides),
-        NUMBER(a, batch_size), NUMBER(a, samples_per_s) / NUMBER(b, samples_per_s), TEXT(b, device_key),
-        NUMBER(a, samples_per_s_low) / NUMBER(b, samples_per_s_high),
-        NUMBER(a, samples_per_s_high) / NUMBER(b, samples_per_s_low), NUMBER(a, n), NUMBER(b, n));
+        NUMBER(a, batch_size), j.known ? j.ratio : NUMBER(a, samples_per_s) / NUMBER(b, samples_per_s),
+        TEXT(b, device_key), whole ? "" : "s of both medians apart,",
+        whole ? j.low : NUMBER(a, samples_per_s_low) / NUMBER(b, samples_per_s_high),
+        whole ? j.high : NUMBER(a, samples_per_s_high) / NUMBER(b, samples_per_s_low));
+    rb_text_printf(s, "%.0f and %.0f processes).", NUMBER(a, n), NUMBER(b, n));
     rb__page_say(r, s);
 }
 
 /* Rows of speeds stand by case, so contests of all machines do. */
 static void tell_contests(rb_report *r, rb_text *s) {
     enum { MOST = 8 };
-    int n = r->tables[RB_PAGE_speeds].n, told = 0, apart = 0, alike = 0, few = 0;
+    int n = r->tables[RB_PAGE_speeds].n, told = 0, doubtful = 0, alike = 0, few = 0;
     bool *done = calloc((size_t)n + 1, sizeof *done);
     if (!done) {
         r->memory = true;
@@ -98,7 +162,8 @@ static void tell_contests(rb_report *r, rb_text *s) {
         contest c = hold(r, i, done);
         if (c.devices < 2) continue;
         if (c.winner >= 0) {
-            apart++;
+            doubtful += has_drifted(r, TEXT(c.winner, machine), TEXT(c.winner, device_key)) ||
+                        has_drifted(r, TEXT(c.second, machine), TEXT(c.second, device_key));
             if (told++ < MOST) tell_winner(r, &c, s);
         } else if (c.few)
             few++;
@@ -106,12 +171,15 @@ static void tell_contests(rb_report *r, rb_text *s) {
             alike++;
     }
     if (told > MOST) rb_text_printf(s, "%d more cases have a fastest device: see the table of speeds. ", told - MOST);
-    if (alike)
-        rb_text_printf(s, "In %d case%s no device is fastest: the intervals overlap. ", alike, rb__page_plural(alike));
+    if (doubtful)
+        rb_text_printf(
+            s,
+            "%d of these rankings %s to be doubted: the peak of one of the devices changed by more than 5 %% "
+            "during a session. ",
+            doubtful, doubtful == 1 ? "is" : "are");
+    if (alike) rb_text_printf(s, "In %d case%s no device can be called fastest. ", alike, rb__page_plural(alike));
     if (few)
-        rb_text_printf(s,
-                       "Not enough processes to rank the devices in %d case%s: a 95 %% interval takes 6 on each "
-                       "(regbench bench -r 10).",
+        rb_text_printf(s, "Not enough processes to rank the devices in %d case%s: regbench bench -r 10 takes enough.",
                        few, rb__page_plural(few));
     while (s->length && s->data[s->length - 1] == ' ') s->data[--s->length] = '\0';
     rb__page_say(r, s);
@@ -184,6 +252,14 @@ static void tell_shares(rb_report *r, rb_text *s) {
             if (low < 0 || share < NUMBER(low, pct_peak_flops)) low = i;
         }
         if (n == 0) continue;
+        if (has_drifted(r, machine, key)) {
+            rb_text_printf(s,
+                           "What share of its peak %s of %s reaches is not told: the peak changed by more than 5 %% "
+                           "during a session.",
+                           key, machine);
+            rb__page_say(r, s);
+            continue;
+        }
         rb_text_printf(s,
                        "%s of %s reaches %.0f %% of its own measured peak at %s (batch %.0f, median of %.0f process%s)",
                        key, machine, NUMBER(high, pct_peak_flops), TEXT(high, case), NUMBER(high, batch_size),

@@ -10,7 +10,7 @@ rb_status rb_report_read(const char *const *paths, int n, const char *title, rb_
                                                rb__page_speeds,         rb__page_ops,     rb__page_compared,
                                                rb__page_outcomes,       rb__page_effects, rb__page_history,
                                                rb__page_studies,        rb__page_tta,     rb__page_failures,
-                                               rb__page_summary};
+                                               rb__page_summary,        rb__page_doubts};
     rb_status status = RB_OK;
     rb_report *r = calloc(1, sizeof *r);
     if (!r) return rb_fail(RB_MEMORY, "out of memory for a report");

@@ -85,7 +85,10 @@ static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double 
     for (size_t i = 0; i < sizeof medians / sizeof *medians; i++)
         rb__page_set_real(&cells[medians[i].to], rb__page_median(runs, n, medians[i].from, values));
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, repeat)], rb__page_repeat(r, runs, n));
-    return RB_OK;
+    if (strcmp(mode_of(row), "train") != 0) return RB_OK;
+    return rb__page_under_roof(r, row, 1e6 * rb__page_median(runs, n, RB_COL(runs, step_mflop), values),
+                               1e6 * rb__page_median(runs, n, RB_COL(runs, step_mbyte), values),
+                               rb__page_median(runs, n, RB_COL(runs, step_wall_ns_median), values));
 }
 
 rb_status rb__page_speeds(rb_report *r) {

@@ -1,5 +1,5 @@
 /* summary.c: the report in words. Nothing is claimed but what the tables show, and nothing without how many values it
- * rests on: a device is called faster only where both medians have a 95 % interval and these lie apart. */
+ * rests on. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +186,15 @@ static void tell_effects(rb_report *r, rb_text *s) {
     }
     tell_others(r, "No change of the final validation accuracy can be shown for ", ZERO_INSIDE, s);
     tell_others(r, "Smaller than 0.3 points, which counts as no change: ", SMALL, s);
+    int unlike = 0;
+    for (int i = 0; i < r->n_effects; i++)
+        unlike += is_verdict(&r->effects[i], "unlike") &&
+                  !strcmp(rb_row_get_text(&r->effects[i], RB_COL(effects, figure)), "val_acc_final");
+    if (unlike) {
+        rb_text_printf(s, "%d arm%s from the base in more than the regularizer, so without a verdict.", unlike,
+                       unlike == 1 ? " differs" : "s differ");
+        rb__page_say(r, s);
+    }
     tell_others(r, "Of one seed, so without a verdict: ", SINGLE, s);
 }
 

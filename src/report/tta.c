@@ -10,7 +10,7 @@
 
 static bool same_group(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, dataset),
-                                  RB_COL(runs, overrides)};
+                                  RB_COL(runs, overrides), RB_COL(runs, precision)};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
     return rb_row_number(a, RB_COL(runs, target_value)) == rb_row_number(b, RB_COL(runs, target_value));

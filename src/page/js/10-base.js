@@ -32,6 +32,9 @@ function makeSvg(tag, attributes, ...children) {
 /** Sentences in a row; those that do not apply are false. */
 const say = (...sentences) => sentences.filter(Boolean).join(' ');
 
+/** What there is of a name's parts: a \u00b7 b. */
+const joined = (parts, mark = ' \u00b7 ') => parts.filter(Boolean).join(mark);
+
 /** A sentence; what stands in `these` is code. */
 const sentence = (text) => String(text).split('`').map((part, i) => (i % 2 ? make('code', {}, part) : part));
 

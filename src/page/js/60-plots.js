@@ -223,10 +223,5 @@ function winners(rows, series) {
   }
   if (!won.size) return null;
   const ordered = [...won].sort((a, b) => b[1] - a[1]);
-  return {
-    compared,
-    first: ordered[0][0],
-    n: ordered[0][1],
-    others: ordered.slice(1).map(([name, n]) => `, ${name} in ${n}`).join('')
-  };
+  return {compared, text: ordered.map(([name, n]) => `${name} ${n === 1 ? 'once' : `${n} times`}`).join(', ')};
 }

@@ -62,8 +62,10 @@ function intervalWords(rows) {
   const kinds =
     distinct(rows.filter((row) => isNumber(row.samples_per_s_low)).map((row) => row.interval).filter(present));
   if (!kinds.length) return 'no interval, since each is one process';
-  const words = {range: 'the range where processes are few', '95 %': '95 % interval of the median'};
-  return `whiskers: ${kinds.map((kind) => words[kind] || kind).join('; ')}`;
+  const words = {'95 %': '95 % interval of the median', range: 'the range where processes are few'};
+  const ordered =
+    [...Object.keys(words).filter((kind) => kinds.includes(kind)), ...kinds.filter((kind) => !words[kind])];
+  return `whiskers: ${ordered.map((kind) => words[kind] || kind).join('; ')}`;
 }
 
 const SPEED_COLUMNS = [
@@ -105,12 +107,9 @@ function speedFigure(id, rows, column, texts, axis, again) {
   const won = winners(all, series);
   const best = (row) => formatOf(column)(Math.max(...row.points.map((p) => p.value)));
   const range = `from ${last(all).label} with ${best(last(all))} to ${all[0].label} with ${best(all[0])} ${texts.unit}`;
-  let finding = `${range[0].toUpperCase()}${range.slice(1)}.`;
-  if (won) {
-    const first = `${won.first} ${texts.verb} in ${won.n}${won.others}`;
-    finding =
-      `Of ${count(won.compared, 'row')} that several ran, ${first}, by medians. The best of each row: ${range}.`;
-  }
+  const finding = won ? say(`Highest ${texts.what} of ${count(won.compared, 'row')} that several ran: ${won.text}.`,
+                          `The best of each row: ${range}.`)
+                      : `${range[0].toUpperCase()}${range.slice(1)}.`;
   const medians = `edians over processes, n = ${spanOf(known, 'n')}`;
   const caption = column === 'samples_per_s'
     ? say(`Marks: m${medians}; ${intervalWords(known)}.`, 'Logarithmic where the axis spans more than a decade.')
@@ -135,35 +134,44 @@ function speedFigure(id, rows, column, texts, axis, again) {
   });
 }
 
+/** Names of comparisons: the case, and in what comparisons of the case differ. */
+function ratioNames(rows) {
+  const perCase = groupBy(rows, (row) => row.case);
+  const arms = new Set(rows.map((row) => `${row.arm_b} / ${row.arm_a}`)).size > 1;
+  const differs = (row, column) => perCase.get(row.case).some((other) => other[column] !== row[column]);
+  return (row) => joined([
+    row.case, differs(row, 'batch_size') && `batch ${row.batch_size}`,
+    ...['phase', 'kind', 'overrides', 'provider'].map((column) => differs(row, column) && row[column]),
+    differs(row, 'commit') && parts(row.commit).map((commit) => commit.slice(0, 7)).join(' / '),
+    severalMachines && row.machine, arms && `${row.arm_b} / ${row.arm_a}`
+  ]);
+}
+
+/** A ratio in the tooltip, line by line. */
+function ratioTip(row) {
+  const span = isNumber(row.ratio_low) && `(${significant(row.ratio_low)} to ${significant(row.ratio_high)})`;
+  const chance = isNumber(row.q_value) && `q = ${significant(row.q_value, 2)}`;
+  return [
+    say(`${row.arm_b} against ${row.arm_a}: ${times(row.ratio)}`, span),
+    joined([`n = ${row.n_a} and ${row.n_b}`, chance], ', '), row.reason
+  ].filter(present);
+}
+
 function compareFigure(rows, again) {
   const known = rows.filter((row) => isNumber(row.ratio) && row.ratio > 0);
   if (!known.length) return null;
   const arms = distinct(known.map((row) => `${row.arm_b} / ${row.arm_a}`));
-  const perCase = groupBy(known, (row) => row.case);
-  const all =
-    known
-      .map((row) => ({
-        label: [
-          row.case,
-          perCase.get(row.case).some((other) => other.batch_size !== row.batch_size) && `batch ${row.batch_size}`,
-          ...['phase', 'kind', 'overrides'].map(
-            (column) => perCase.get(row.case).some((other) => other[column] !== row[column]) && row[column]),
-          severalMachines && row.machine, arms.length > 1 && `${row.arm_b} / ${row.arm_a}`
-        ].filter(Boolean)
-                 .join(' \u00b7 '),
-        value: row.ratio,
-        low: row.ratio_low,
-        high: row.ratio_high,
-        verdict: row.verdict,
-        text: `${times(row.ratio)} ${row.verdict || ''}`,
-        tip: [
-          say(`${row.arm_b} against ${row.arm_a}: ${times(row.ratio)}`,
-            isNumber(row.ratio_low) && `(${significant(row.ratio_low)} to ${significant(row.ratio_high)})`),
-          `n = ${row.n_a} and ${row.n_b}${isNumber(row.q_value) ? `, q = ${significant(row.q_value, 2)}` : ''}`,
-          row.reason
-        ].filter(present),
-      }))
-      .sort((a, b) => b.value - a.value);
+  const name = ratioNames(known);
+  const all = known.map((row) => ({
+    label: name(row),
+    value: row.ratio,
+    low: row.ratio_low,
+    high: row.ratio_high,
+    verdict: row.verdict,
+    text: `${times(row.ratio)} ${row.verdict || ''}`,
+    tip: ratioTip(row)
+  }));
+  all.sort((a, b) => b.value - a.value);
   const {shown, note} = firstRows('ratios', all, again);
   const base = distinct(known.map((row) => row.arm_a));
   const title =

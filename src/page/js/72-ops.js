@@ -16,11 +16,10 @@ function opsFigure(rows, again) {
   const bars =
     [...groupBy(known, (row) => [row.case, deviceName(row), row.batch_size].join('\n')).values()].map((group) => ({
       rows: group,
-      label: [
+      label: joined([
         group[0].case, several && deviceName(group[0]),
         new Set(perCase.get(group[0].case).map((row) => row.batch_size)).size > 1 && `batch ${group[0].batch_size}`
-      ].filter(Boolean)
-               .join(' \u00b7 ')
+      ])
     }));
   const total = new Map();
   for (const row of known) total.set(opKind(row.op), (total.get(opKind(row.op)) || 0) + row.share_pct);

@@ -15,10 +15,9 @@ function historyLines(rows) {
     const ordered = [...group].sort((a, b) => at.get(a.session_id) - at.get(b.session_id));
     const first = ordered[0].samples_per_s;
     const scale = view.history === 'relative' ? 1 / first : 1;
-    const name =
-      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, group[0].series > 1 && `series ${group[0].series}`]
-        .filter(Boolean)
-        .join(', ');
+    const name = joined(
+      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, group[0].series > 1 && `series ${group[0].series}`],
+      ', ');
     lines.push({
       label: name,
       group: name,
@@ -33,9 +32,8 @@ function historyLines(rows) {
         mark: true,
         row,
         title: `${minute(row.started_utc)}, commit ${row.commit || 'unknown'}`,
-        tip: [`${significant(row.samples_per_s)} samples/s, n = ${row.n}`, present(row.step) && `step: ${row.step}`]
-               .filter(Boolean)
-               .join(', ')
+        tip: joined(
+          [`${significant(row.samples_per_s)} samples/s, n = ${row.n}`, present(row.step) && `step: ${row.step}`], ', ')
       }))
     });
   }
@@ -84,11 +82,19 @@ function historyFigure(rows, again) {
   const finding = steps.length
     ? `${count(steps.length, 'step')}: ${words.join('; ')}${steps.length > 3 ? '; \u2026' : ''}.`
     : `No step in ${count(lines.length, 'series', 'series')} over ${count(sessions.length, 'session')}.`;
-  const label = (i) => (sessions[i] ? String(sessions[i].started_utc).slice(5, 10) : '');
-  const plot = linePlot(shown,
-    {title: 'sessions in order of time (month-day)', log: false, min: -0.3, max: sessions.length - 0.7, format: label},
+  const oneDay = new Set(sessions.map((row) => String(row.started_utc).slice(0, 10))).size === 1;
+  const label = (i) => (sessions[i] ? String(sessions[i].started_utc).slice(...(oneDay ? [11, 16] : [5, 10])) : '');
+  const ratios = shown.flatMap((line) => line.points.map((point) => point.y));
+  const wide = relative && Math.max(...ratios) / Math.min(...ratios) > 3;
+  const plot = linePlot(shown, {
+    title: `sessions in order of time (${oneDay ? 'hour:minute, UTC' : 'month-day'})`,
+    log: false,
+    min: -0.3,
+    max: sessions.length - 0.7,
+    format: label
+  },
     relative
-      ? {title: 'speed, multiple of the first session', log: false, format: (y) => `\u00d7${compact(y)}`, tip: times}
+      ? {title: 'speed, multiple of the first session', log: wide, format: (y) => `\u00d7${compact(y)}`, tip: times}
       : {title: 'samples/s', tip: (y) => significant(y)},
     {apart: true, reference: relative ? 1 : null});
   const config = (t, width) => {

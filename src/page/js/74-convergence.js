@@ -1,13 +1,18 @@
 /* 74-convergence.js: what was learned: curves over seeds, and what became of each case. */
 
+/* Cases of which `effects` tells are what a lab is about: their curves come first, those of studies last. */
+const effectCases = new Set(tables.effects.rows.flatMap((row) => [firstWord(row.arm), firstWord(row.base)]));
+
 const severalIn = (rows) => new Set(rows.map(deviceName)).size > 1;
 
 /** The curves of a lab as lines: one per case, overrides and device; runs of studies come last. */
 function curveLines(rows, valid, train, band) {
   const named = severalIn(rows);
   const groups = [...groupBy(rows, (row) => `${withOverrides(row)}\n${deviceName(row)}`).values()];
-  const rank = ([row]) =>
-    1000 * Number(studyOf.has(row.case)) + deviceNames.indexOf(deviceName(row)); // devices agree: first of each
+  const rank = ([row]) => { // devices agree, so the first device's curves stand for the others'
+    const device = deviceNames.indexOf(deviceName(row));
+    return 1000 * Number(studyOf.has(row.case)) + 2 * device + Number(!effectCases.has(row.case));
+  };
   groups.sort((a, b) => rank(a) - rank(b));
   const across = view.x === 'seconds' ? 'train_s' : 'epoch';
   return groups
@@ -48,19 +53,20 @@ function curveFigure(lab, rows, kind, again) {
   const id = `${kind}-${lab}`;
   const {shown, note} = firstLines(id, entries, again, 'curve');
   const lines = shown.flatMap((entry) => entry.lines);
-  const ends =
-    entries.map((entry) => ({name: entry.name, end: entry.lines[0].points[entry.lines[0].points.length - 1].y}))
-      .sort((a, b) => (accuracy ? b.end - a.end : a.end - b.end));
+  const ends = shown.map((entry) => ({name: entry.name, end: last(entry.lines[0].points).y}));
+  ends.sort((a, b) => (accuracy ? b.end - a.end : a.end - b.end));
   const write = accuracy ? percent : (y) => significant(y);
-  const lasts = lines.map((line) => line.points[line.points.length - 1].x).filter((x) => x > 0);
+  const lasts = lines.map((line) => last(line.points).x).filter((x) => x > 0);
   const log =
     lasts.length > 1 && Math.max(...lasts) / Math.min(...lasts) > 8 && lines.every((line) => line.points[0].x > 0);
   const what = view.curves === 'training' ? `training ${kind}` : `validation ${kind}`;
   const title = accuracy ? `${lab}: how much is learned, and how soon?` : `${lab}: does the loss fall, and rise again?`;
+  const part = shown.length < entries.length ? ', of those drawn,' : '';
   const [first, worst] = accuracy ? ['highest', 'lowest'] : ['lowest', 'highest'];
-  const finding = ends.length > 1 ? say(`At the end ${ends[0].name} has the ${first} ${what}, ${write(ends[0].end)};`,
-                                      `${last(ends).name} the ${worst}, ${write(last(ends).end)}.`)
-                                  : `${ends[0].name} ends with a ${what} of ${write(ends[0].end)}.`;
+  const finding = ends.length > 1
+    ? say(`At the end${part} ${ends[0].name} has the ${first} ${what}, ${write(ends[0].end)};`,
+        `${last(ends).name} the ${worst}, ${write(last(ends).end)}.`)
+    : `${ends[0].name} ends with a ${what} of ${write(ends[0].end)}.`;
   const several = rows.some((row) => row.seeds > 1);
   return makeFigure({
     id,
@@ -111,7 +117,7 @@ function outcomeFigure(rows, again) {
   const all =
     known
       .map((row) => ({
-        label: [withOverrides(row), named && deviceName(row)].filter(Boolean).join(' \u00b7 '),
+        label: joined([withOverrides(row), named && deviceName(row)]),
         row,
         study: studyOf.has(row.case),
         points: [

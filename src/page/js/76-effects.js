@@ -19,7 +19,7 @@ function effectFigure(lab, rows, again) {
   const named = severalIn(known);
   const all = known
                 .map((row) => ({
-                  label: [row.arm, named && deviceName(row)].filter(Boolean).join(' \u00b7 '),
+                  label: joined([row.arm, named && deviceName(row)]),
                   value: row.change * scale,
                   low: isNumber(row.low) ? row.low * scale : null,
                   high: isNumber(row.high) ? row.high * scale : null,
@@ -80,8 +80,7 @@ function studyFigure(lab, rows, again) {
     };
   });
   const {shown, note} = firstLines(`studies-${lab}`, lines, again);
-  const ends =
-    lines.map((line) => ({name: line.label, y: line.points[line.points.length - 1].y})).sort((a, b) => b.y - a.y);
+  const ends = lines.map((line) => ({name: line.label, y: last(line.points).y})).sort((a, b) => b.y - a.y);
   return makeFigure({
     id: `studies-${lab}`,
     title: `${lab}: which search finds a good setting in few runs?`,
@@ -113,12 +112,12 @@ function attackFigure(attack, rows, again) {
     ...groupBy(known, (row) => [row.case, deviceName(row), row.temperature, row.detector, row.n_steps].join('\n'))
       .values()
   ].map((group, i) => {
-    const name =
+    const name = joined(
       [
         String(group[0].case).replace(`${group[0].lab}/`, ''),
         temperatures && group[0].temperature !== 1 && `T = ${group[0].temperature}`, named && deviceName(group[0])
-      ].filter(Boolean)
-        .join(', ');
+      ],
+      ', ');
     return {
       label: name,
       group: name,
@@ -127,8 +126,7 @@ function attackFigure(attack, rows, again) {
     };
   });
   const {shown, note} = firstLines(`attack-${attack}`, lines, again);
-  const strong = lines.map((line) => ({name: line.label, at: line.points[line.points.length - 1]}))
-                   .sort((a, b) => b.at.y - a.at.y)[0];
+  const strong = lines.map((line) => ({name: line.label, at: last(line.points)})).sort((a, b) => b.at.y - a.at.y)[0];
   return makeFigure({
     id: `attack-${attack}`,
     title: `${String(attack).toUpperCase()}: how much accuracy survives the attack?`,

@@ -19,12 +19,12 @@ const SECTIONS = [
       return [
         make('div', {class: 'pair'},
           ...[speedFigure('speed', rows, 'samples_per_s',
-                {title: 'Which device trains a case faster?', unit: 'samples/s', verb: 'is fastest'},
-                {title: 'samples/s'}, again),
+                {title: 'Which device trains a case faster?', unit: 'samples/s', what: 'median'}, {title: 'samples/s'},
+                again),
             speedFigure('peak', rows, 'pct_peak_flops', {
               title: 'How much of its own peak does each device reach?',
               unit: '%',
-              verb: 'reaches most',
+              what: 'share',
               caption: 'share of the measured peak of multiply-adds. A high share on a slow device is not slow code.'
             },
               {title: '% of own peak', log: false, min: 0}, again)]
@@ -301,7 +301,7 @@ function makeSummary() {
             codeBlock('regbench report DIR                      # this page again')),
         !canDraw &&
           make('p', {class: 'alert'},
-            say('This regbench was built without Chart.js (Debian: libjs-chart.js),',
+            say('This regbench was built without Chart.js of at least version 3 (Debian: libjs-chart.js),',
               'so the page shows tables and no charts.')),
         notes.length > 0 &&
           make('details', {class: 'notes'}, make('summary', {}, `What to know before trusting it (${notes.length})`),
