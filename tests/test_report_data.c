@@ -323,7 +323,7 @@ static void several_machines(void **state) {
     made_write(
         base, "b", "env.csv",
         "schema_version,env_id,name,value,stable\n1,e00000000000,cpu.driver,driver 7,1\n1,e00000000000,os,Debian,1\n"
-        "1,e00000000000,load,0.1,0\n1,e00000000001,os,Debian,1\n");
+        "1,e00000000000,load,0.1,0\n1,e00000000001,os,Debian,1\n1,e00000000001,commit,abc,1\n");
     cJSON *data = page_of(base);
     assert_int_equal(page_rows(data, "devices"), 2);
     assert_int_equal(page_rows(data, "speeds"), 2);
