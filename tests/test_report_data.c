@@ -481,11 +481,13 @@ static void ops_and_roofline(void **state) {
     rb_row_int(&row, RB_COL(runs, step_wall_ns_median), 2000);
     rb_row_real(&row, RB_COL(runs, step_mflop), 0.08);
     rb_row_real(&row, RB_COL(runs, step_mbyte), 0.02);
+    rb_row_real(&row, RB_COL(runs, peak_gflops), 55);
     rb_csv_row(&row, &csv);
     rb_row_end(&row);
     made_write(base, "ops", "runs.csv", csv.data);
     data = page_of(base);
     assert_int_equal(page_rows(data, "roofline"), 1);
+    assert_near(page_number(data, "devices", 0, "fma_gflop_per_s"), 55); /* without peaks.csv too */
     assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 4);
     assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 40);
     cJSON_Delete(data);
