@@ -10,10 +10,10 @@ import time
 
 
 def chromium():
-    """The program, or None."""
+    """The program, or None: Ubuntu's package may be a mere signpost to another one."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
         path = shutil.which(name)
-        if path:
+        if path and subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0:
             return path
     return None
 

@@ -1,29 +1,14 @@
-/* test_cuda.c: the cuda backend without a GPU: what it says where something is missing, and what it does when a device
- * runs out of memory or is lost; graphs, order of threads, the cache.
+/* test_cuda.c: the cuda backend without a GPU: what it says where something is missing, what a device
+ * is, the same bits by graphs and in any order of threads, the cache.
  *
  * The program runs over tests/cuda's stand-ins for NVIDIA's libraries. */
-#include "cli_util.h"
+#include "cuda/cli.h"
 
 #include <math.h>
 
-#include "regbench/backend.h"
 #include "report/csv_read.h"
 
 #ifdef REGBENCH_HAVE_CUDA
-
-#define HOST                                                                                                           \
-    "REGBENCH_CUDA_LIBRARY=" TEST_HOST_DRIVER " REGBENCH_NVRTC_LIBRARY=" TEST_HOST_NVRTC " XDG_CACHE_HOME=$PWD/cache "
-#define LISTED "$R devices -d cuda -o csv"
-/* data that needs no file, a small network */
-#define RUN "$R run size/mlp --dataset sample -B 8 --train-size 16 --max-steps 3 --verify off -o csv "
-
-/* One line on stderr, nothing on stdout. */
-static void assert_refused(int code, const char *part) {
-    assert_int_equal(code, 77);
-    assert_has(err, part);
-    assert_int_equal(lines(rb_text_string(&err)), 1);
-    assert_string_equal(rb_text_string(&out), "");
-}
 
 /* --- what is missing ---------------------------------------------------------------------------------------------- */
 
@@ -38,7 +23,7 @@ static void what_is_missing_is_named(void **state) {
     assert_refused(shell(HOST "TEST_CUDA=version=12040 " LISTED),
                    "CUDA's compiler is of 13.0, newer than the driver, 12.4: update the driver or install NVRTC 12");
     assert_refused(shell(HOST "REGBENCH_CUDA_LIBRARY=" TEST_HOST_NVRTC " " LISTED),
-                   "the driver's library has no cuInit");
+                   "the driver's library has no cuDriverGetVersion");
     assert_refused(shell(HOST "TEST_CUDA=capability=70 " LISTED),
                    "is left out: its compute capability is 7.0, CUDA's compiler 13.0 wants 7.5 or more");
     /* The rest of the program goes on. */
@@ -53,91 +38,35 @@ static void a_device_is_described(void **state) {
     assert_has(out,
                "1,cuda:0,cuda,host processor as a CUDA device,\"NVIDIA, CUDA 13.0\",sm_90,4,4096,,gpu,CUDA,NVIDIA,");
     assert_has(out, "compute_capability=9.0; memory_bytes=4294967296; sm_count=4;");
-    assert_has(out, "quirk submit=graph");
+    assert_has(out, "quirk graph_steps=32");
     assert_null(strstr(rb_text_string(&out), "power"));
-    assert_int_equal(shell(HOST "REGBENCH_NVML_LIBRARY=" TEST_HOST_DRIVER " " LISTED " --quirk submit=eager"), 0);
+    assert_int_equal(shell(HOST NVML LISTED " --quirk graph_steps=8"), 0);
     assert_has(out, "\"NVIDIA 580.65.06, CUDA 13.0\"");
-    assert_has(
-        out,
-        "; power_limit_w=700.0; power_w=123.4; temperature_c=41; sm_clock_now_mhz=1980; memory_clock_now_mhz=3201;");
-    assert_has(out, "quirk submit=eager");
-    assert_int_equal(shell(HOST RUN "-d cuda --quirk submit=eeger -O quirk"), 2);
-    assert_has(err, "must be one of graph|eager; did you mean \"eager\"?");
+    assert_has(out, "NVRTC 13.0");
+    assert_has(out, "; ecc=0; compute_mode=0;");
+    assert_has(out, "; pci_bus=0000:01:00.0; power_limit_w=700.0; power_w=123.4; energy_j=1005; temperature_c=41; "
+                    "sm_clock_now_mhz=1980; memory_clock_now_mhz=3201; throttle_reasons=none;");
+    assert_has(out, "quirk graph_steps=8");
+    assert_int_equal(shell(HOST RUN "-d cuda --quirk graph_steps=0 -O quirk"), 2);
+    assert_int_equal(shell(HOST RUN "-d cuda --submit eeger -O submit"), 2);
+    assert_has(err,
+               "unknown way to submit \"eeger\" of cuda; did you mean \"eager\"?; known: graph, graph-step, eager");
+    assert_int_equal(shell(HOST RUN "-d cuda,cpu --submit graph -O submit"), 2);
+    assert_has(err, "unknown way to submit \"graph\" of cpu");
     assert_int_equal(shell(HOST RUN "-d cuda --provider cudn -O provider"), 2);
     assert_has(err, "unknown provider \"cudn\" of cuda");
 }
 
-/* --- trouble ------------------------------------------------------------------------------------------------------ */
-
-static void trouble_costs_a_row(void **state) {
-    (void)state;
-    /* the device has the memory, but somebody else uses it */
-    assert_int_equal(shell(HOST "TEST_CUDA=free=1000000 " RUN "-d cuda,reference -O full"), 4);
-    assert_has(out, ",oom,");
-    assert_has(out, "bytes are needed");
-    assert_has(out, "of 4294967296 are free");
-    assert_has(out, ",ok,");
-    assert_int_equal(shell(HOST "TEST_CUDA=lost=20 " RUN "-d cuda,reference -O lost"), 4);
-    assert_has(out, ",device-error,");
-    assert_has(out, "CUDA_ERROR_LAUNCH_FAILED (719)");
-    assert_has(out, ",ok,");
-}
-
-/* In one process: who opens a lost device anew finds it well. */
-static void a_lost_device_can_be_opened_again(void **state) {
-    (void)state;
-    rb_device_id id;
-    rb_device *device;
-    rb_store *store;
-    size_t bytes[RB_SEGMENTS] = {[RB_SEG_PARAM] = 64};
-    char word[4] = {0};
-    double rate;
-    setenv("REGBENCH_CUDA_LIBRARY", TEST_HOST_DRIVER, 1);
-    setenv("REGBENCH_NVRTC_LIBRARY", TEST_HOST_NVRTC, 1);
-    setenv("TEST_CUDA", "lost=1", 1);
-    assert_int_equal(rb_device_select("cuda", &id), RB_OK);
-    assert_int_equal(id.backend->open(id.index, NULL, &device), RB_OK);
-    assert_int_equal(id.backend->fma_peak(device, 0.0, &rate), RB_DEVICE);
-    assert_int_equal(id.backend->store_new(device, bytes, &store), RB_DEVICE);
-    id.backend->close(device);
-    setenv("TEST_CUDA", "", 1);
-    assert_int_equal(id.backend->open(id.index, NULL, &device), RB_OK);
-    assert_int_equal(id.backend->store_new(device, bytes, &store), RB_OK);
-    assert_int_equal(id.backend->put(store, RB_SEG_PARAM, 60, 4, "abcd"), RB_OK);
-    assert_int_equal(id.backend->get(store, RB_SEG_PARAM, 60, 4, word), RB_OK);
-    assert_memory_equal(word, "abcd", 4);
-    assert_int_equal(id.backend->get(store, RB_SEG_PARAM, 0, 4, word), RB_OK);
-    assert_memory_equal(word, "\0\0\0\0", 4); /* new memory is zero */
-    assert_int_equal(id.backend->fma_peak(device, 0.0, &rate), RB_OK);
-    assert_true(rate > 0.0);
-    id.backend->store_free(store);
-    id.backend->close(device);
-    rb_error_clear();
-}
-
-static void kernels_that_do_not_compile(void **state) {
-    (void)state;
-    assert_int_equal(
-        shell("cp -r %s/../cl broken && cp %s/../cuda/prelude.cu broken && echo 'void no { this is not C' >> "
-              "broken/gemm.cl",
-              TEST_FOLDER, TEST_FOLDER),
-        0);
-    assert_int_equal(shell(HOST "REGBENCH_CL_DIR=$PWD/broken " RUN "-d cuda -O refused"), 77);
-    assert_has(out, ",unsupported,");
-    assert_has(out, "gemm.cl");
-    assert_int_equal(
-        shell("grep -q error cache/regbench/cuda/*.log && grep -q 'this is not C' cache/regbench/cuda/*.cu"), 0);
-}
-
 /* --- the same bits ------------------------------------------------------------------------------------------------ */
 
-/* Of the tensors in the checkpoint behind the last epoch: safetensors, whose header tells of the run. */
-static void bits_of(const char *setting, const char *quirk, char hash[65]) {
+/* Of the tensors in the checkpoint behind the last epoch: safetensors, whose header tells of the run. An epoch is five
+ * steps and a smaller one. */
+static void bits_of(const char *setting, const char *flags, char hash[65]) {
     static int n;
     assert_int_equal(shell(HOST
-                           "%s $R run size/mlp --dataset sample -B 8 --train-size 20 --epochs 2 --verify off -d cuda "
-                           "--checkpoint-every 1 -O bits%d --quirk %s",
-                           setting, n, quirk),
+                           "%s $R run size/mlp --dataset sample -B 8 --train-size 44 --epochs 2 --verify off -d cuda "
+                           "--checkpoint-every 1 -O bits%d %s",
+                           setting, n, flags),
                      0);
     assert_int_equal(shell("for f in bits%d/checkpoints/*; do head=$(od -An -tu8 -N8 $f) && size=$(wc -c <$f) && "
                            "[ $((size - head)) -gt 100000 ] && tail -c +$((head + 9)) $f | sha256sum; done",
@@ -150,18 +79,48 @@ static void bits_of(const char *setting, const char *quirk, char hash[65]) {
 static void the_same_bits_in_any_order(void **state) {
     (void)state;
     static const struct {
-        const char *setting, *quirk;
-    } ways[] = {{"TEST_CUDA=order=1", "submit=graph"},
-                {"TEST_CUDA=order=2", "submit=graph"},
-                {"", "submit=eager"},
-                {"TEST_CUDA=capability=120", "submit=graph"}}; /* newer than the compiler: PTX */
+        const char *setting, *flags;
+    } ways[] = {{"TEST_CUDA=order=1", ""},     {"TEST_CUDA=order=2", ""},       {"", "--submit eager"},
+                {"", "--submit graph-step"},   {"", "--quirk graph_steps=2"},     /* 2 + 2 + 1 */
+                {"", "--quirk graph_steps=4"}, {"TEST_CUDA=capability=120", ""}}; /* newer than the compiler: PTX */
     char first[65], other[65];
-    bits_of("", "submit=graph", first);
+    bits_of("", "", first);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        print_message("%s %s\n", ways[i].setting, ways[i].quirk);
-        bits_of(ways[i].setting, ways[i].quirk, other);
+        print_message("%s %s\n", ways[i].setting, ways[i].flags);
+        bits_of(ways[i].setting, ways[i].flags, other);
         assert_string_equal(first, other);
     }
+}
+
+/* What the driver was asked for by two epochs of five steps and a smaller one; the loop feels its way through the
+ * first. */
+static void calls_of(const char *flags, long *kernels, long *graphs, long *most_nodes) {
+    static int n;
+    assert_int_equal(shell(HOST "TEST_CUDA=calls=$PWD/calls%d $R run size/mlp --dataset sample -B 8 --train-size 44 "
+                                "--max-steps 12 --no-eval --verify off -d cuda -O calls-%d %s && tail -n 1 calls%d >&2",
+                           n, n, flags, n),
+                     0);
+    const char *at = strstr(rb_text_string(&err), "kernels=");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "kernels=%ld graphs=%ld most_nodes=%ld", kernels, graphs, most_nodes), 3);
+    print_message("%s: %s", flags, at);
+    n++;
+}
+
+static void several_steps_are_one_launch(void **state) {
+    (void)state;
+    long kernels[4], graphs[4], nodes[4];
+    calls_of("--submit eager", &kernels[0], &graphs[0], &nodes[0]);
+    calls_of("--submit graph-step", &kernels[1], &graphs[1], &nodes[1]);
+    calls_of("", &kernels[2], &graphs[2], &nodes[2]);
+    calls_of("--quirk graph_steps=2", &kernels[3], &graphs[3], &nodes[3]);
+    assert_true(kernels[0] > 5 * kernels[1] && graphs[0] == 0);
+    assert_true(kernels[1] == kernels[2] && kernels[1] == kernels[3]); /* what bind tries out */
+    assert_int_equal(graphs[1], 12);
+    assert_int_equal(graphs[2], 12 - 4); /* five steps are one launch */
+    assert_int_equal(nodes[2], 5 * nodes[1]);
+    assert_true(graphs[3] < 12); /* 2 + 2 + 1 */
+    assert_int_equal(nodes[3], 2 * nodes[1]);
 }
 
 /* Several steps are submitted at once; evaluation and its predictions, too. */
@@ -212,10 +171,9 @@ static void no_backend(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #ifdef REGBENCH_HAVE_CUDA
-        cmocka_unit_test(what_is_missing_is_named),    cmocka_unit_test(a_device_is_described),
-        cmocka_unit_test(trouble_costs_a_row),         cmocka_unit_test(a_lost_device_can_be_opened_again),
-        cmocka_unit_test(kernels_that_do_not_compile), cmocka_unit_test(the_same_bits_in_any_order),
-        cmocka_unit_test(a_run_is_as_on_the_cpu),      cmocka_unit_test(the_cache_survives_damage),
+        cmocka_unit_test(what_is_missing_is_named),   cmocka_unit_test(a_device_is_described),
+        cmocka_unit_test(the_same_bits_in_any_order), cmocka_unit_test(several_steps_are_one_launch),
+        cmocka_unit_test(a_run_is_as_on_the_cpu),     cmocka_unit_test(the_cache_survives_damage),
 #else
         cmocka_unit_test(no_backend),
 #endif

@@ -73,7 +73,7 @@ static void the_row_says_whose_code_ran(void **state) {
         {"", "--provider cublas", "own cublas", "lt5 lt21/3"},
         {"", "--provider cudnn", "own cudnn", "precomp_gemm dw1 dx1"},
         {"", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
-        {"", "--provider nvidia --quirk submit=eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
+        {"", "--provider nvidia --submit eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
         {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
         {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
         {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},

@@ -40,7 +40,7 @@ static void nothing_is_guessed(void **state) {
     (void)state;
     rb_meter m;
     for (int gpu = 0; gpu < 2; gpu++) {
-        rb_meter_open(&m, gpu ? "gpu" : "cpu");
+        rb_meter_open(&m, gpu ? "gpu" : "cpu", "");
         rb_reading r = rb_meter_read(&m, 1);
         assert_true(isnan(r.joules) && isnan(r.clock_mhz));
         assert_int_equal(r.throttled, -1);
@@ -62,7 +62,7 @@ static void packages_and_their_memory(void **state) {
     put(RAPL "0:1/max_energy_range_uj", "10000000\n");
     put(RAPL "1/name", "psys\n"); /* everything again */
     put(RAPL "1/energy_uj", "7\n");
-    rb_meter_open(&m, "cpu");
+    rb_meter_open(&m, "cpu", "");
     put(RAPL "0/energy_uj", "4000000\n");
     put(RAPL "0:0/energy_uj", "900000\n");
     put(RAPL "0:1/energy_uj", "500000\n"); /* past its end: 1.5 J */
@@ -86,7 +86,7 @@ static void clocks_and_throttling(void **state) {
         put(path, "5\n");
     }
     put("/sys/fs/cgroup/cpu.stat", "usage_usec 99\nnr_periods 7\nnr_throttled 3\nnr_throttled_usec 900\n");
-    rb_meter_open(&m, "cpu");
+    rb_meter_open(&m, "cpu", "");
     rb_reading r = rb_meter_read(&m, 1);
     assert_true(r.clock_mhz == 2400);
     assert_int_equal(r.throttled, 0);
@@ -98,7 +98,7 @@ static void clocks_and_throttling(void **state) {
         put(path, "6\n");
     }
     assert_int_equal(rb_meter_read(&m, 1).throttled, 1);
-    rb_meter_open(&m, "gpu"); /* the processor's troubles are not the GPU's */
+    rb_meter_open(&m, "gpu", ""); /* the processor's troubles are not the GPU's */
     assert_int_equal(rb_meter_read(&m, 1).throttled, -1);
 }
 
@@ -109,17 +109,26 @@ static void one_gpu_not_two(void **state) {
     put("/sys/class/hwmon/hwmon2/name", "amdgpu\n");
     put("/sys/class/hwmon/hwmon2/power1_average", "150000000\n");
     put("/sys/class/hwmon/hwmon2/freq1_input", "1750000000\n");
-    rb_meter_open(&m, "gpu");
+    rb_meter_open(&m, "gpu", "");
     rb_reading r = rb_meter_read(&m, 0.5);
     assert_true(fabs(r.joules - 75) < 1e-9);
     assert_true(fabs(r.clock_mhz - 1750) < 1e-9);
     put("/sys/class/hwmon/hwmon2/energy1_input", "1000000\n"); /* a counter is better than a moment's power */
-    rb_meter_open(&m, "gpu");
+    rb_meter_open(&m, "gpu", "");
     put("/sys/class/hwmon/hwmon2/energy1_input", "3000000\n");
     assert_true(fabs(rb_meter_read(&m, 0.5).joules - 2) < 1e-9);
     put("/sys/class/hwmon/hwmon3/name", "i915\n");
-    rb_meter_open(&m, "gpu");
+    rb_meter_open(&m, "gpu", "");
     assert_true(isnan(rb_meter_read(&m, 0.5).joules));
+    /* .. unless the bus tells which is which */
+    put("/sys/bus/pci/devices/0000:03:00.0/hwmon/hwmon2/name", "amdgpu\n");
+    rb_meter_open(&m, "gpu", "0000:03:00.0");
+    assert_true(rb_meter_has_energy(&m));
+    put("/sys/class/hwmon/hwmon2/energy1_input", "4000000\n");
+    r = rb_meter_read(&m, 0.5);
+    assert_true(fabs(r.joules - 1) < 1e-9 && fabs(r.power_w - 150) < 1e-9);
+    rb_meter_open(&m, "gpu", "0000:04:00.0"); /* another one */
+    assert_false(rb_meter_has_energy(&m));
 }
 
 int main(void) {

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
@@ -221,6 +222,13 @@ def test_alternate(top):
     check("alternate: -B goes to both sides", len(calls) == 4 and all("-B 64" in line for line in calls), calls)
     check("alternate: a table", out.startswith("| case") and len(out.splitlines()) == 4 and "| 9.000" in out, out)
 
+    code, out, err, calls, folder = alternate("size/mlp", "-n", 1, "-d", "cuda", "--peer-device", "cuda:0", "--peer",
+                                              "torch-graph-tf32", "--flags", "--submit eager --provider own")
+    check("alternate: devices of both sides", code == 0 and "-d cuda -r 1" in calls[0] and "-d cuda:0" in calls[1], calls)
+    check("alternate: the peer's mode", "--mode graph --tf32" in calls[1], calls)
+    check("alternate: --flags are regbench's alone",
+          "--submit eager --provider own" in calls[0] and "--submit" not in calls[1], calls)
+
     code, out, err, calls, folder = alternate("size/mlp", "-n", 2, STUB_PEER="absent")
     same("alternate: library absent: exit 77", code, 77)
     check("alternate: library absent: its line", "library is not installed" in err, err)
@@ -334,6 +342,75 @@ def test_library(name):
                                  float(rows[0]["model_mflop_per_sample"]) / 1e3) < 1e-9)
 
 
+class NoGraph:
+    """torch.cuda as far as GraphTrainer uses it: a graph does over what was captured into it."""
+
+    def __init__(self):
+        self.replays, self.captured, outer = 0, 0, self
+
+        class CUDAGraph:
+            def replay(graph):
+                outer.replays += 1
+                graph.work()
+
+        self.CUDAGraph = CUDAGraph
+        self.Stream = self.current_stream = lambda *_: self
+        self.stream = lambda *_: contextlib.nullcontext()
+
+    def wait_stream(self, other):
+        pass
+
+    def graph(self, graph):
+        self.captured += 1
+        return contextlib.nullcontext()
+
+
+def test_torch_graph():
+    import torch
+
+    code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "--mode", "graph")
+    check("a graph on the cpu: exit 2, one line that says why", code == 2 and not out and len(err.splitlines()) == 1 and
+          "--mode graph is of CUDA alone: give -d cuda:0" in err, err)
+    code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "--tf32")
+    check("TF32 on the cpu: exit 2", code == 2 and not out and "--tf32 is of CUDA alone" in err, err)
+    if not torch.cuda.is_available():
+        for flags in ((), ("--mode", "graph"), ("--mode", "compile", "--tf32")):
+            code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "-d", "cuda:0", *flags)
+            check(f"no CUDA device: {' '.join(flags)}: exit 77", code == 77 and "finds no CUDA device" in err, err)
+
+    # The same steps, replayed: each batch's indices reach the graph of its size, and what was captured is a whole step.
+    peer, module = peer_of("torch", "size/mlp")
+    few = small(cases.find("size/mlp"), 22)  # five batches of 4 and one of 2
+    data = cases.synthetic(few, 1)
+    module.WARM_STEPS = 0  # they train as well
+    fake, seen, trainers = NoGraph(), [], []
+    for kind in (module.Trainer, module.GraphTrainer):
+        torch.manual_seed(3)
+        trainers.append(kind(peer, few, "nchw", data))
+    eager, graphed = trainers
+    graphed.torch = types.SimpleNamespace(cuda=fake, randperm=torch.randperm)
+    step, capture = module.Trainer.step, graphed.capture
+
+    def capture_only(index):
+        """While a stream captures nothing is done; what it captured is done by every replay."""
+        module.Trainer.step = lambda self, static: setattr(self, "last", torch.zeros(()))
+        static, graph, loss = capture(index)
+        module.Trainer.step = step
+        graph.work = lambda: (seen.append(static.tolist()), step(graphed, static))
+        return static, graph, loss
+
+    graphed.capture = capture_only
+    for trainer in trainers:
+        torch.manual_seed(4)
+        for _ in range(2):
+            trainer.begin_epoch()
+            trainer.submit(0, 6)
+    same("graphs: two sizes are captured once each, every step is a replay", (fake.captured, fake.replays), (2, 12))
+    same("graphs: each batch by its own indices", [len(index) for index in seen], [4, 4, 4, 4, 4, 2] * 2)
+    check("graphs: the parameters are those of eager steps",
+          all(torch.equal(a, b) for a, b in zip(eager.model.parameters(), graphed.model.parameters())))
+
+
 def test_torch_layout():
     import torch
 
@@ -358,6 +435,7 @@ with contextlib.ExitStack() as stack:
         test_library(PART)
         if PART == "torch":
             test_torch_layout()
+            test_torch_graph()
 print(f"{failures} checks failed" if failures else "all checks passed", flush=True)
 sys.stderr.flush()
 os._exit(1 if failures else 0)  # not through the libraries' own farewells

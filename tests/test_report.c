@@ -30,7 +30,8 @@ static void headers(void **state) {
          "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},
         {RB_TABLE_steps, "schema_version,run_id,step,train_loss,param_l2,grad_l2\n"},
         {RB_TABLE_layers, "schema_version,run_id,epoch,step,tensor,layer,n_params,l1,l2,max_abs,near_zero,grad_l2\n"},
-        {RB_TABLE_windows, "schema_version,run_id,window,warmup,steps,wall_ns,clock_mhz,throttled\n"},
+        {RB_TABLE_windows, "schema_version,run_id,window,warmup,steps,wall_ns,clock_mhz,throttled,"
+                           "throttle_reasons,energy_j,power_w,temperature_c\n"},
         {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
         {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
         {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},

@@ -9,7 +9,7 @@
 #     submit(first, count)   steps first .. first+count-1 of the epoch, waiting for nothing that need not be waited for
 #     wait()                 until all is finished
 #     loss()                 of the last step, a float
-#   provider, device_name, device_key, threads, submit_word
+#   provider, device_name, device_key, threads, submit_word, precision
 import argparse
 import datetime
 import math
@@ -30,6 +30,10 @@ EXIT_USAGE, EXIT_DIVERGED, EXIT_FAILED, EXIT_ABSENT = 2, 3, 4, 77
 
 class Absent(Exception):
     """A library or device that is not here: one line, exit 77."""
+
+
+class Wrong(Exception):
+    """Options that do not go together: one line, exit 2."""
 
 
 def say(*words):
@@ -169,7 +173,7 @@ def describe(peer, case, options):
         "device": peer.device_name, "device_key": peer.device_key, "backend": peer.backend, "case": case.name,
         "dataset": "synthetic", "model": case.model, "n_params": cases.n_params(case), "n_train": case.n_train,
         "reg": " ".join(word for word, used in words if used) or None,
-        "overrides": f"batch={options.batch}" if options.batch else None, "precision": "fp32",
+        "overrides": f"batch={options.batch}" if options.batch else None, "precision": getattr(peer, "precision", "fp32"),
         "provider": peer.provider, "submit": peer.submit_word, "threads": peer.threads, "ranks": 1,
         "batch_size": case.batch, "optimizer": case.optimizer, "lr": case.lr,
         "momentum": case.momentum if case.optimizer == "sgd" else None, "weight_decay": case.weight_decay,
@@ -203,9 +207,9 @@ def main(parser, load):
     os.dup2(2, 1)
     try:
         peer = load(options)
-    except Absent as error:
+    except (Absent, Wrong) as error:
         say(f"{parser.prog}: {error}")
-        sys.exit(EXIT_ABSENT)
+        sys.exit(EXIT_ABSENT if isinstance(error, Absent) else EXIT_USAGE)
     session = secrets.token_hex(3)
     writer = columns.Writer(data_out)
     code = 0
@@ -222,7 +226,8 @@ def main(parser, load):
             row.update(status="oom", status_reason=one_line(error))
         except Exception as error:  # a failing library is a row, and the next case goes on
             traceback.print_exc()
-            row.update(status="device-error", status_reason=one_line(error))
+            memory = "OutOfMemory" in type(error).__name__  # each library has an error of its own
+            row.update(status="oom" if memory else "device-error", status_reason=one_line(error))
         row["duration_s"] = time.perf_counter() - start
         row["mem_peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         writer.row(row)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-# torch_peer.py: the labs' cases in PyTorch, eager or compiled, timed by regbench's protocol.
+# torch_peer.py: the labs' cases in PyTorch, eager, compiled or as CUDA graphs, timed by regbench's protocol.
 import cases
 import peer
 
 parser = peer.arguments("The labs' cases in PyTorch.", "layout", ("nchw", "channels_last"))
-parser.add_argument("--mode", choices=("eager", "compile"), default="eager", help="(default eager)")
+parser.add_argument("--mode", choices=("eager", "compile", "graph"), default="eager",
+                    help="graph: a whole training step as one CUDA graph (default eager)")
+parser.add_argument("--tf32", action="store_true", help="matrix products and convolutions in TF32: a row of its own")
+WARM_STEPS = 3  # on a stream of its own, before a graph is captured
 
 
 class Torch:
@@ -17,27 +20,32 @@ class Torch:
         word = options.device.split(":")[0]
         if word not in ("cpu", "cuda"):
             raise peer.Absent(f'PyTorch has no device "{options.device}" here; it knows cpu and cuda:N')
+        for flag, given in (("--mode graph", options.mode == "graph"), ("--tf32", options.tf32)):
+            if given and word != "cuda":
+                raise peer.Wrong(f'{flag} is of CUDA alone: give -d cuda:0 instead of "{options.device}"')
         if word == "cuda" and not torch.cuda.is_available():
             raise peer.Absent("this PyTorch finds no CUDA device")
         self.device = torch.device(options.device)
         self.on_cuda = word == "cuda"
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
-        torch.set_float32_matmul_precision("highest")  # TF32 off
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
+        torch.backends.cuda.matmul.allow_tf32 = options.tf32
+        torch.backends.cudnn.allow_tf32 = options.tf32
+        torch.backends.cudnn.benchmark = self.on_cuda  # its best: shapes are static, the search is off the clock
+        self.precision = "tf32" if options.tf32 else "fp32"
         self.backend = f"torch-{options.mode}"
         self.provider = f"torch {torch.__version__}"
         self.device_key = options.device
         self.device_name = torch.cuda.get_device_name(self.device) if self.on_cuda else peer.cpu_name()
         self.threads = None if self.on_cuda else torch.get_num_threads()
-        self.submit_word = "direct"
+        self.submit_word = "graph-step" if options.mode == "graph" else "eager" if self.on_cuda else "direct"
 
     def variants(self, case):
         return ("nchw", "channels_last") if cases.has(case.layers, "conv") else ("nchw",)
 
     def trainer(self, case, variant, data):
-        return Trainer(self, case, variant, data)
+        return (GraphTrainer if self.options.mode == "graph" else Trainer)(self, case, variant, data)
 
 
 def build(torch, layers, shape):
@@ -84,7 +92,7 @@ class Trainer:
         parameters = self.parameters = list(self.model.parameters())
         self.n_params = sum(p.numel() for p in parameters)
         if case.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(parameters, lr=case.lr)
+            self.optimizer = torch.optim.Adam(parameters, lr=case.lr, capturable=owner.options.mode == "graph")
         else:
             self.optimizer = torch.optim.SGD(parameters, case.lr, case.momentum, weight_decay=case.weight_decay)
         model, F, l1, l2 = self.model, torch.nn.functional, case.l1, case.l2
@@ -106,11 +114,13 @@ class Trainer:
 
     def submit(self, first, count):
         for start in range(first * self.batch, (first + count) * self.batch, self.batch):
-            index = self.order[start:start + self.batch]
-            self.optimizer.zero_grad(set_to_none=True)
-            self.last = self.compute(self.x[index], self.y[index])
-            self.last.backward()
-            self.optimizer.step()
+            self.step(self.order[start:start + self.batch])
+
+    def step(self, index):
+        self.optimizer.zero_grad(set_to_none=True)
+        self.last = self.compute(self.x[index], self.y[index])
+        self.last.backward()
+        self.optimizer.step()
 
     def wait(self):
         if self.owner.on_cuda:
@@ -118,6 +128,34 @@ class Trainer:
 
     def loss(self):
         return self.last.item()
+
+
+class GraphTrainer(Trainer):
+    """A whole step, from the gather to the update, is captured once per size and replayed on the indices of the batch."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.graphs = {}  # by rows of the batch: its indices, the graph, the loss
+
+    def step(self, index):
+        if len(index) not in self.graphs:
+            self.graphs[len(index)] = self.capture(index)
+        static, graph, self.last = self.graphs[len(index)]
+        static.copy_(index)
+        graph.replay()
+
+    def capture(self, index):
+        cuda, static = self.torch.cuda, index.clone()
+        aside = cuda.Stream(self.owner.device)
+        aside.wait_stream(cuda.current_stream(self.owner.device))
+        with cuda.stream(aside):
+            for _ in range(WARM_STEPS):
+                super().step(static)
+        cuda.current_stream(self.owner.device).wait_stream(aside)
+        graph = cuda.CUDAGraph()
+        with cuda.graph(graph):
+            super().step(static)
+        return static, graph, self.last
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from publishing import plan
 
 KEEP = 20  # rows of epochs.csv per run, about
 TABLES = ("runs", "epochs", "layers", "ops", "peaks", "env", "trials", "attacks")
+PICTURES = {"speeds": ".", "profile": ".roofline.", "regularizers": ".effects."}  # what is kept of `regbench plot`
 WORDS = {"speeds": "throughput of whole training steps, one process per value", "more": "the same for the other cases",
          "speeds-slow": "the same for cases of which one process takes long",
          "profile": "time of every op, in a separate pass after a process' windows",
@@ -141,6 +142,17 @@ def make_stage(stage, items, options, work, to):
     return rows
 
 
+def draw(stage, regbench, folder):
+    """Pictures of a stage's tables, each with its script and data. Returns their names."""
+    if stage not in PICTURES:
+        return []
+    subprocess.run([str(regbench), "plot", "-q", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    for path in folder.glob("plots/*"):
+        if PICTURES[stage] not in path.name:
+            path.unlink()
+    return sorted(path.name for path in folder.glob("plots/*.png"))
+
+
 def facts_of(work_set):
     """name -> value from the first env.csv of the set."""
     for path in sorted(work_set.glob("*/env.csv")):
@@ -152,7 +164,7 @@ def facts_of(work_set):
     return {}
 
 
-def readme(options, made, rows, left, journal, work):
+def readme(options, made, rows, left, journal, pictures):
     facts = facts_of(made)
     peers = sorted({row["provider"] for row in rows if not row["commit"] and row["provider"]})
     commits = sorted({row["commit"] + ("-dirty" if row["dirty"] == "1" else "") for row in rows if row["commit"]})
@@ -177,7 +189,7 @@ def readme(options, made, rows, left, journal, work):
     failed = [f"{key[0]} {key[1]} (exit {entry['exit']})" for key, entry in journal.items() if entry["exit"] != "0"]
     if failed:
         lines += ["Ended otherwise than well: " + ", ".join(failed) + ".", ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, *pictures]).rstrip() + "\n"
 
 
 def make(options, items, left, journal, work, folder):
@@ -186,7 +198,7 @@ def make(options, items, left, journal, work, folder):
     shutil.rmtree(fresh, ignore_errors=True)
     made = fresh / folder.name
     made.mkdir(parents=True)
-    rows, stages = [], {}
+    rows, stages, pictures = [], {}, []
     for item in items:
         if item.output:
             table = item.output.removesuffix(".csv")
@@ -195,7 +207,8 @@ def make(options, items, left, journal, work, folder):
             stages.setdefault(stage_of(item, options), []).append(item)
     for stage, members in stages.items():
         rows += make_stage(stage, members, options, work, made / stage)
-    (made / "README.md").write_text(readme(options, made, rows, left, journal, work), encoding="utf-8")
+        pictures += [f"![{name[:-4]}]({stage}/plots/{name})" for name in draw(stage, options.regbench, made / stage)]
+    (made / "README.md").write_text(readme(options, made, rows, left, journal, pictures), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(made, folder)

@@ -193,7 +193,7 @@ class Planner:
         seconds = sum(self.clock.run(case, seeds, threads) for case in names)
         yield Item(stage, name, [self.o.regbench, "run", *names, *more.split(), "-d", self.devices[0]["device_key"],
                                  *(["-s", f"1-{seeds}"] if seeds > 1 else []), *(["-t", threads] if threads else self.threads),
-                                 "--verify", "off", "--no-plots", *self.machine, *self.data, "-O", self.folder(stage, name),
+                                 "--no-plots", *self.machine, *self.data, "-O", self.folder(stage, name),
                                  "--resume", "-o", "csv"], seconds, seeds)
 
     def wanted(self, case):

@@ -9,7 +9,7 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 6, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 7, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;
@@ -29,6 +29,7 @@ typedef struct rb_device_info {
     int threads;             /* compute threads or units in use */
     size_t memory;           /* bytes available to a store; 0 = unknown */
     size_t max_alloc;        /* largest segment in bytes; 0 = no limit below memory */
+    char pci_bus[32];        /* "0000:01:00.0": where the machine tells of its power and clocks */
     double product_roundoff; /* relative rounding of an operand of a product, beyond fp32's; 0 in fp32 */
     char details[8192];      /* limits and settings for `devices -v`: "name=value; name=value" */
 } rb_device_info;
@@ -43,6 +44,7 @@ typedef struct rb_open_options {
     const char *quirks;    /* "max_wg=64,local_mem=0": settles what the device's driver cannot be asked; NULL = none */
     const char *precision; /* of products: "fp32" (NULL: the same), "tf32" */
     bool fastest;          /* libraries may take algorithms whose bits differ from run to run */
+    const char *submit;    /* how steps are enqueued, a word of `submission`; NULL = the backend's first */
 } rb_open_options;
 
 typedef struct rb_backend {
@@ -84,6 +86,9 @@ typedef struct rb_backend {
     rb_status (*fma_peak)(rb_device *device, double seconds, double *gflop_per_s);
     /* Optional (NULL): kernels and library calls that one step enqueues. */
     int (*launches)(const rb_bound *bound);
+    /* Optional (NULL: "direct", submit does the work itself): how steps are enqueued: "eager", launch by launch;
+     * "graph", several steps in one launch; "graph-step", a step in one. */
+    const char *(*submission)(const rb_device *device);
 } rb_backend;
 
 /* All backends of this build, in the order of backends.def; NULL-terminated. */
@@ -109,6 +114,10 @@ rb_status rb_backend_supports(const rb_backend *backend, rb_device *device, cons
  * RB_USAGE with a suggestion and what is known. */
 rb_status rb_provider_select(const char *backend, const char *name, const char *const *names, int n, int *out);
 
+/* The same for how steps are enqueued. */
+rb_status rb_submit_select(const char *backend, const char *name, const char *const *names, int n, int *out);
+/* What a device's rows say of it. */
+const char *rb_backend_submission(const rb_backend *backend, const rb_device *device);
 /* The same for options->precision (options may be NULL): RB_UNSUPPORTED where the backend does not have it. */
 rb_status rb_precision_select(const char *backend, const rb_open_options *options, const char *const *names, int n,
                               int *out);

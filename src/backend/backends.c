@@ -114,17 +114,30 @@ rb_status rb_device_select(const char *selector, rb_device_id *out) {
     return status;
 }
 
-rb_status rb_provider_select(const char *backend, const char *name, const char *const *names, int n, int *out) {
+static rb_status select_word(const char *kind, const char *backend, const char *name, const char *const *names, int n,
+                             int *out) {
     for (*out = 0; *out < n; ++*out)
         if (!name || strcmp(name, names[*out]) == 0) return RB_OK;
     const char *nearest = rb_text_nearest(name, names, n);
     rb_text known = {0};
     for (int i = 0; i < n; i++) rb_text_printf(&known, "%s%s", i ? ", " : "", names[i]);
-    rb_status status = rb_fail(RB_USAGE, "unknown provider \"%s\" of %s%s%s%s; known: %s", name, backend,
+    rb_status status = rb_fail(RB_USAGE, "unknown %s \"%s\" of %s%s%s%s; known: %s", kind, name, backend,
                                nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
                                rb_text_string(&known));
     rb_text_free(&known);
     return status;
+}
+
+rb_status rb_provider_select(const char *backend, const char *name, const char *const *names, int n, int *out) {
+    return select_word("provider", backend, name, names, n, out);
+}
+
+rb_status rb_submit_select(const char *backend, const char *name, const char *const *names, int n, int *out) {
+    return select_word("way to submit", backend, name, names, n, out);
+}
+
+const char *rb_backend_submission(const rb_backend *backend, const rb_device *device) {
+    return backend->submission ? backend->submission(device) : "direct";
 }
 
 rb_status rb_precision_select(const char *backend, const rb_open_options *options, const char *const *names, int n,

@@ -67,6 +67,12 @@ static rb_status send_windows(const bench *w, const rb_windows *windows, const c
         rb_row_real(&row, RB_COL(windows, clock_mhz), w->taken[i].reading.clock_mhz);
         if (w->taken[i].reading.throttled >= 0)
             rb_row_int(&row, RB_COL(windows, throttled), w->taken[i].reading.throttled);
+        if (w->taken[i].reading.reasons[0])
+            rb_row_text(&row, RB_COL(windows, throttle_reasons), w->taken[i].reading.reasons);
+        if (w->taken[i].reading.joules > 0) /* a counter that has not moved yet tells nothing */
+            rb_row_real(&row, RB_COL(windows, energy_j), w->taken[i].reading.joules);
+        rb_row_real(&row, RB_COL(windows, power_w), w->taken[i].reading.power_w);
+        rb_row_real(&row, RB_COL(windows, temperature_c), w->taken[i].reading.temperature_c);
         status = rb_send_row(w->to, &row);
         rb_row_end(&row);
         RB_TRY(status);
@@ -89,6 +95,7 @@ static void note_readings(const bench *w, const rb_windows *windows, double *val
         told += r->throttled >= 0;
         throttled += r->throttled > 0;
     }
+    if (joules == 0) joules = NAN;
     rb_row_real(row, RB_COL(runs, power_w_mean), joules / seconds);
     rb_row_real(row, RB_COL(runs, energy_j_per_sample), joules / samples);
     if (clocks) rb_row_real(row, RB_COL(runs, clock_mhz_median), rb_median(values, clocks));
@@ -220,7 +227,7 @@ rb_status rb_bench_process(void *context, FILE *to) {
     }
     RB_TRY(rb_place_trainer(&place, work->item, &row));
     w->feed = (rb_feed){.trainer = place.trainer, .inference = !strcmp(mode, "inference")};
-    rb_meter_open(&w->meter, place.info.type);
+    rb_meter_open(&w->meter, place.info.type, place.info.pci_bus);
     rb_window_limits l = rb_feed_limits(work->o);
     RB_TRY(note_peak(&place, &peak));
     RB_TRY(rb_windows_measure(&windows, &l, run_window, w));

@@ -60,6 +60,13 @@ static void add_libraries(findings *f, const rb_env *env) {
     }
 }
 
+/* "..; pci_bus=0000:01:00.0; .." */
+static void bus_of(const char *details, char *out, size_t size) {
+    static const char name[] = "pci_bus=";
+    const char *at = strstr(details, name);
+    snprintf(out, size, "%.*s", at ? (int)strcspn(at + sizeof name - 1, ";") : 0, at ? at + sizeof name - 1 : "");
+}
+
 static rb_status add_devices(findings *f, const rb_options *o) {
     rb_row *rows = NULL;
     int n = 0;
@@ -70,7 +77,7 @@ static rb_status add_devices(findings *f, const rb_options *o) {
         return RB_OK;
     }
     for (int i = 0; status == RB_OK && i < n; i++) {
-        char found[512], noise[160];
+        char found[512], noise[160], bus[32];
         const char *key = rb_row_get_text(&rows[i], RB_COL(devices, device_key));
         const char *name = rb_row_get_text(&rows[i], RB_COL(devices, device));
         double pct = rb_noise_find(key, name);
@@ -86,9 +93,10 @@ static rb_status add_devices(findings *f, const rb_options *o) {
                 pct > 2 ? "a slowdown below twice this is not told from noise: quiet the machine" : "");
         else
             add(f, found, "never measured", "`regbench doctor --aa`: verdicts of compare rest on it");
-        rb_meter_open(&meter, rb_row_get_text(&rows[i], RB_COL(devices, type)));
+        bus_of(rb_row_get_text(&rows[i], RB_COL(devices, details)), bus, sizeof bus);
+        rb_meter_open(&meter, rb_row_get_text(&rows[i], RB_COL(devices, type)), bus);
         snprintf(found, sizeof found, "energy of %s", key);
-        add(f, found, meter.n_energy || meter.power[0] ? "readable" : "not readable", "");
+        add(f, found, rb_meter_has_energy(&meter) ? "readable" : "not readable", "");
     }
     rb_device_rows_free(rows, n);
     return status;
@@ -168,7 +176,7 @@ cleanup:
 }
 
 static rb_status measure_noise(const rb_options *o) {
-    static const rb_flag passed[] = {RB_FLAG_DEVICE, RB_FLAG_THREADS, RB_FLAG_PROVIDER, RB_FLAG_QUIRK,
+    static const rb_flag passed[] = {RB_FLAG_DEVICE, RB_FLAG_THREADS, RB_FLAG_PROVIDER, RB_FLAG_QUIRK,  RB_FLAG_SUBMIT,
                                      RB_FLAG_DATA,   RB_FLAG_OUT_DIR, RB_FLAG_MACHINE,  RB_FLAG_TIMEOUT};
     rb_status status = RB_OK;
     rb_options bench = {0};

@@ -42,7 +42,7 @@ static rb_status open_device(void *context, FILE *to) {
 rb_status rb_foresee_devices(const rb_options *o, const rb_words *devices) {
     rb_status status = RB_OK;
     /* Without a wish there is nothing to refuse. */
-    if (!rb_given(o, RB_FLAG_THREADS) && !rb_given(o, RB_FLAG_PROVIDER)) return RB_OK;
+    if (!rb_given(o, RB_FLAG_THREADS) && !rb_given(o, RB_FLAG_PROVIDER) && !rb_given(o, RB_FLAG_SUBMIT)) return RB_OK;
     for (int i = 0; i < devices->n; i++) {
         rb_child_end end;
         rb_child_hooks hooks = {0};

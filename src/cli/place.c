@@ -27,6 +27,7 @@ rb_status rb_place_device(rb_place *p, const rb_options *o, const char *selector
     rb_row_text(row, RB_COL(runs, device), p->info.name);
     rb_row_text(row, RB_COL(runs, quirks), options.quirks);
     rb_row_text(row, RB_COL(runs, backend), p->id.backend->name);
+    rb_row_text(row, RB_COL(runs, submit), rb_backend_submission(p->id.backend, p->device));
     rb_row_text(row, RB_COL(runs, isa), p->info.isa[0] ? p->info.isa : NULL);
     if (p->info.threads) rb_row_int(row, RB_COL(runs, threads), p->info.threads);
 cleanup:

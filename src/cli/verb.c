@@ -59,7 +59,8 @@ rb_open_options rb_open_choice(const rb_options *o) {
                              .provider = provider ? provider : "auto",
                              .quirks = rb_value(o, RB_FLAG_QUIRK),
                              .precision = rb_value(o, RB_FLAG_PRECISION),
-                             .fastest = rb_given(o, RB_FLAG_FASTEST)};
+                             .fastest = rb_given(o, RB_FLAG_FASTEST),
+                             .submit = rb_value(o, RB_FLAG_SUBMIT)};
 }
 
 double rb_program_mflop_per_sample(const rb_program *program) {

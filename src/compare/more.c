@@ -52,6 +52,10 @@ void rb_choices_as_flags(const rb_row *run, rb_text *out) {
     for (const char *c = provider; *c; c++) word &= isalnum((unsigned char)*c) != 0;
     if (word) put_flag("--provider", provider, out);
     if (strcmp(precision, "fp32") != 0) put_flag("--precision", precision, out);
+    /* The only backend with a choice; its default needs no words. */
+    const char *submit = rb_row_get_text(run, RB_COL(runs, submit));
+    if (!strcmp(rb_row_get_text(run, RB_COL(runs, backend)), "cuda") && strcmp(submit, "graph") != 0)
+        put_flag("--submit", submit, out);
     put_flag("--quirk", rb_row_get_text(run, RB_COL(runs, quirks)), out);
     if (!strcmp(phase, "inference") || !strcmp(phase, "largest-batch")) put_flag("--mode", phase, out);
 }

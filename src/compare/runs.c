@@ -55,6 +55,16 @@ static rb_status read_cell(const char *path, const rb_csv *csv, int i, int from,
     return RB_OK;
 }
 
+/* Rows from before the column was filled: each backend had one way. */
+static void fill_submit(rb_row *row) {
+    static const char *const ways[][2] = {
+        {"cpu", "direct"}, {"reference", "direct"}, {"reference64", "direct"}, {"opencl", "eager"}};
+    if (rb_row_get_text(row, RB_COL(runs, submit))[0]) return;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (!strcmp(rb_row_get_text(row, RB_COL(runs, backend)), ways[i][0]))
+            rb_row_text(row, RB_COL(runs, submit), ways[i][1]);
+}
+
 /* Which column of `runs` each column of the file is; -1 = of a later version, ignored. */
 static rb_status map_columns(const char *path, const rb_csv *csv, int *map) {
     static const char *const wanted[] = {"schema_version", "status",        "case",
@@ -82,6 +92,7 @@ rb_status rb_runs_read_csv(const char *path, rb_runs *out) {
         rb_row_begin(&row, RB_TABLE_runs);
         for (int c = 0; c < csv.n_columns && status == RB_OK; c++)
             if (map[c] >= 0) status = read_cell(path, &csv, i, c, &row, map[c]);
+        fill_submit(&row);
         known += status == RB_OK && row.cells[0].u.i == RB_SCHEMA_VERSION;
         if (status == RB_OK) status = rb_runs_add(out, &row);
         rb_row_end(&row);

@@ -64,7 +64,9 @@ static rb_status choose_provider(const char *name, rb_device *device) {
 }
 
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
+    static const char *const ways[] = {"direct"};
     rb_status status = RB_OK;
+    int way;
     rb_device *device = calloc(1, sizeof *device);
     *out = NULL;
     (void)index;
@@ -75,6 +77,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     }
     RB_TRY(rb__cpu_kernels(&device->kernels));
     RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    RB_TRY(rb_submit_select("cpu", options ? options->submit : NULL, ways, 1, &way));
     RB_TRY(rb_precision_fp32("the cpu", options));
 #ifdef REGBENCH_HAVE_ONEDNN /* the library too keeps to REGBENCH_ISA; refused once it has been used: no matter */
     if (strcmp(device->kernels->isa, "avx512") != 0)

@@ -1,17 +1,27 @@
 /* backend.c: the cuda backend's entries: a device is its primary context with one stream, a store an allocation per
- * segment, a binding a CUDA graph of one step.
+ * segment, a binding two CUDA graphs: of one step and of several.
  *
- * A graph is captured and instantiated by bind; submit launches it once per step. Calls on a device come from one
- * thread, which may hold several devices: each entry makes its own current. */
+ * Graphs are captured, instantiated and uploaded by bind; submit launches the large one as often as it fits into the
+ * steps asked for, and the small one for the rest. Both hold the same launches, since what changes between steps lies
+ * in CTRL. Calls on a device come from one thread, which may hold several devices: each entry makes its own current. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cuda/providers.h"
 
+enum { MOST_NODES = 4096 }; /* of a graph: large networks keep the device busy anyway, and each node costs memory */
+
 typedef struct bound {
     rb_bound base;
     CUgraphExec step; /* NULL: launch by launch */
+    CUgraphExec many; /* of `steps` steps; NULL: none */
+    int steps;
 } bound;
+
+static const char *const ways[] = {
+    [RB__CUDA_GRAPH] = "graph", [RB__CUDA_GRAPH_STEP] = "graph-step", [RB__CUDA_EAGER] = "eager"};
+
+static const char *submission(const rb_device *device) { return ways[rb__cuda_of(device)->submit]; }
 
 static rb_status enter(const rb_device *device) {
     return rb__cuda_status(device, rb__cuda.context_use(rb__cuda_of(device)->context), "make a context current");
@@ -72,6 +82,22 @@ static bool find_device(int index, const char *quirks, rb__cuda_device *device, 
     return false;
 }
 
+static rb_status make_context(rb__cuda_device *device) {
+    int mode = CU_COMPUTEMODE_DEFAULT;
+    CUresult error = rb__cuda.context_retain(&device->context, device->id);
+    if (error != CUDA_ERROR_DEVICE_UNAVAILABLE) return rb__cuda_status(&device->base, error, "make a context");
+    device->context = NULL;
+    if (rb__cuda.device_attribute(&mode, CU_DEVICE_ATTRIBUTE_COMPUTE_MODE, device->id) != CUDA_SUCCESS)
+        mode = CU_COMPUTEMODE_DEFAULT;
+    return rb_fail_native(
+        RB_DEVICE, error, "%s: the device is not available (CUDA_ERROR_DEVICE_UNAVAILABLE, %d): %s", device->base.key,
+        (int)error,
+        mode == CU_COMPUTEMODE_EXCLUSIVE_PROCESS
+            ? "another process has it, and its compute mode is exclusive: wait, or `nvidia-smi -c DEFAULT`"
+        : mode == CU_COMPUTEMODE_PROHIBITED ? "its compute mode is prohibited: `nvidia-smi -c DEFAULT`"
+                                            : "another process may have it: `nvidia-smi` shows which");
+}
+
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
     rb_status status = RB_OK;
     char why[256] = "";
@@ -88,10 +114,11 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
         status = rb_fail(RB_NO_DEVICE, "cuda:%d: %s", index, why);
         goto cleanup;
     }
+    RB_TRY(rb_submit_select("cuda", options ? options->submit : NULL, ways, 3, &device->submit));
     RB_TRY(rb__cuda_settle(quirks, &device->quirks));
     base->local = group_size(device);
     base->local_mem = device->quirks.local_mem;
-    RB_TRY(rb__cuda_status(base, rb__cuda.context_retain(&device->context, device->id), "make a context"));
+    RB_TRY(make_context(device));
     RB_TRY(enter(base));
     RB_TRY(rb__cuda_status(base, rb__cuda.stream_new(&device->stream, CU_STREAM_NON_BLOCKING), "make a stream"));
     for (int i = 0; i < 2; i++)
@@ -179,6 +206,7 @@ static void unbind(rb_bound *base) {
         rb__cuda.stream_wait(device->stream);
     }
     if (mine->step) rb__cuda.graph_exec_free(mine->step);
+    if (mine->many) rb__cuda.graph_exec_free(mine->many);
     rb__kn_plan_free(base->plan);
     rb__kn_plan_free(base->apart);
     free(mine);
@@ -190,21 +218,56 @@ static rb_status enqueue_step(rb__kn_plan *plan) {
     return status;
 }
 
-/* A step's launches never change between steps: what they depend on lies in CTRL. */
-static rb_status capture(rb__kn_plan *plan, CUgraphExec *out) {
+static rb_status capture(rb__kn_plan *plan, int n_steps, CUgraphExec *out) {
     rb_status status = RB_OK;
     rb_device *device = plan->device;
     CUstream stream = rb__cuda_of(device)->stream;
     CUgraph graph = NULL;
     RB_TRY(
         rb__cuda_status(device, rb__cuda.capture_begin(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "capture a step"));
-    status = enqueue_step(plan);
+    for (int i = 0; i < n_steps && status == RB_OK; i++) status = enqueue_step(plan);
     CUresult error = rb__cuda.capture_end(stream, &graph);
     if (status == RB_OK) status = rb__cuda_status(device, error, "capture a step");
     if (status == RB_OK)
-        status = rb__cuda_status(device, rb__cuda.graph_instantiate(out, graph, 0), "instantiate a step's graph");
+        status = rb__cuda_status(device, rb__cuda.graph_instantiate(out, graph, 0), "instantiate a graph of steps");
+    if (status == RB_OK) status = rb__cuda_status(device, rb__cuda.graph_upload(*out, stream), "upload a graph");
 cleanup:
     if (graph) rb__cuda.graph_free(graph);
+    return status;
+}
+
+/* The most steps that one call of submit enqueues, as far as the program tells. */
+static int most_steps(const rb_program *program, const rb_variant *variant) {
+    if (variant->rows < 1 || program->spec.batch < 1) return 1;
+    if (variant == &program->variant[RB_VARIANT_TRAIN]) {
+        int64_t whole = program->spec.n_train / program->spec.batch;
+        bool even = program->spec.n_train % program->spec.batch == 0; /* else each epoch ends in a smaller step */
+        return even || whole > program->spec.window ? program->spec.window : (int)whole;
+    }
+    if (variant == &program->variant[RB_VARIANT_EVAL])
+        return (int)((program->spec.n_eval + variant->rows - 1) / variant->rows);
+    return 1;
+}
+
+/* Steps of a graph, at most `limit`, so that `most` steps take few launches: of 117 steps, graphs of 32 would leave 21
+ * single ones, graphs of 29 leave one. */
+static int steps_of_graph(int most, int limit) {
+    if (most <= limit) return most;
+    int even = most / ((most + limit - 1) / limit);
+    return most / limit + most % limit < most / even + most % even ? limit : even;
+}
+
+static rb_status make_graphs(bound *mine, const rb_program *program, const rb_variant *variant) {
+    rb_status status = RB_OK;
+    rb__kn_plan *plan = mine->base.plan;
+    const rb__cuda_device *device = rb__cuda_of(plan->device);
+    int64_t fit = plan->n_launches ? MOST_NODES / plan->n_launches : 1, limit = device->quirks.graph_steps;
+    if (device->submit == RB__CUDA_EAGER) return RB_OK;
+    RB_TRY(capture(plan, 1, &mine->step));
+    if (device->submit == RB__CUDA_GRAPH_STEP) return RB_OK;
+    mine->steps = steps_of_graph(most_steps(program, variant), (int)(fit < 1 ? 1 : fit < limit ? fit : limit));
+    if (mine->steps > 1) RB_TRY(capture(plan, mine->steps, &mine->many));
+cleanup:
     return status;
 }
 
@@ -216,7 +279,7 @@ static rb_status bind(rb_store *store, const rb_program *program, const rb_varia
     if (!mine) return rb_fail(RB_MEMORY, "out of memory while binding");
     RB_TRY(enter(device));
     RB_TRY(rb__kn_plan_new(store, program, variant, false, &mine->base.plan));
-    if (rb__cuda_of(device)->quirks.submit == RB__CUDA_GRAPH) RB_TRY(capture(mine->base.plan, &mine->step));
+    RB_TRY(make_graphs(mine, program, variant));
     *out = &mine->base;
     mine = NULL;
 cleanup:
@@ -228,11 +291,17 @@ static rb_status submit(rb_bound *base, int n_steps) {
     const bound *mine = (bound *)base;
     rb_device *device = base->plan->device;
     rb_status status = RB_OK;
+    CUstream stream = rb__cuda_of(device)->stream;
     RB_TRY(enter(device));
-    for (int i = 0; i < n_steps && status == RB_OK; i++)
-        status = mine->step ? rb__cuda_status(device, rb__cuda.graph_launch(mine->step, rb__cuda_of(device)->stream),
-                                              "launch a step's graph")
-                            : enqueue_step(base->plan);
+    for (int left = n_steps; left > 0;) {
+        bool many = mine->many && left >= mine->steps;
+        if (mine->step)
+            RB_TRY(rb__cuda_status(device, rb__cuda.graph_launch(many ? mine->many : mine->step, stream),
+                                   "launch a graph of steps"));
+        else
+            RB_TRY(enqueue_step(base->plan));
+        left -= many ? mine->steps : 1;
+    }
 cleanup:
     return status;
 }
@@ -272,4 +341,5 @@ const rb_backend rb_backend_cuda = {.name = "cuda",
                                     .algo = rb__kn_algo,
                                     .profile = profile,
                                     .launches = rb__kn_launches,
+                                    .submission = submission,
                                     .fma_peak = fma_peak};

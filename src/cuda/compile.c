@@ -109,6 +109,20 @@ static CUmodule load(const rb_device *device, const char *key, const char *const
     return module;
 }
 
+/* What NVRTC made is too new for the driver: PTX, which only the driver of the same version or a newer one takes, or
+ * machine code. */
+static rb_status load_status(const rb_device *device, const settings *s, CUresult error) {
+    if (error != CUDA_ERROR_UNSUPPORTED_PTX_VERSION && error != CUDA_ERROR_NO_BINARY_FOR_GPU &&
+        error != CUDA_ERROR_INVALID_PTX)
+        return rb__cuda_status(device, error, "load compiled kernels");
+    return rb_fail_native(RB_DEVICE, error,
+                          "%s: the driver, of CUDA %d.%d, does not take the %s that NVRTC %d.%d made (%d): update "
+                          "NVIDIA's driver, or name an NVRTC of CUDA %d.%d or older in REGBENCH_NVRTC_LIBRARY",
+                          device->key, rb__cuda.version / 1000, rb__cuda.version % 1000 / 10, s->ptx ? "PTX" : "binary",
+                          rb__nvrtc.major, rb__nvrtc.minor, (int)error, rb__cuda.version / 1000,
+                          rb__cuda.version % 1000 / 10);
+}
+
 rb_status rb__cuda_build(rb_device *base, const char *source, const char *const *names, int n_names,
                          rb__kn_program **out) {
     rb__cuda_device *device = rb__cuda_of(base);
@@ -123,7 +137,7 @@ rb_status rb__cuda_build(rb_device *base, const char *source, const char *const 
     if (device->quirks.cache) module = load(base, key, names, n_names);
     if (!module) {
         RB_TRY(compile(base, &s, key, source, &image, &size));
-        RB_TRY(rb__cuda_status(base, rb__cuda.module_load(&module, image), "load compiled kernels"));
+        RB_TRY(load_status(base, &s, rb__cuda.module_load(&module, image)));
         if (device->quirks.cache) rb__kn_cache_write(folder, key, image, size);
     }
     *out = (rb__kn_program *)module;

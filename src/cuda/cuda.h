@@ -12,7 +12,8 @@
 #include "kernel/quirks.h"
 
 enum { RB__CUDA_OLDEST = 12, RB__CUDA_TARGETS = 64 };
-enum { RB__CUDA_GRAPH, RB__CUDA_EAGER };
+/* How steps are enqueued: several in one graph, one, launch by launch. */
+enum { RB__CUDA_GRAPH, RB__CUDA_GRAPH_STEP, RB__CUDA_EAGER };
 enum { RB__CUDA_AUTO, RB__CUDA_OWN, RB__CUDA_CUBLAS, RB__CUDA_CUDNN, RB__CUDA_NVIDIA }; /* the last: both libraries */
 enum { RB__CUDA_FP32, RB__CUDA_TF32 };
 
@@ -49,6 +50,7 @@ typedef struct rb__cuda_device {
     CUstream stream;
     CUevent marks[2]; /* around what is timed */
     int capability;   /* 90: 9.0 */
+    int submit;       /* RB__CUDA_GRAPH, .. */
     rb__cuda_quirks quirks;
     bool lost; /* a failure that the context does not survive */
     int provider, precision;
@@ -72,12 +74,6 @@ bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capa
                        char why[256]);
 /* Defaults, then what --quirk gives (NULL: nothing). RB_USAGE. */
 rb_status rb__cuda_settle(const char *overrides, rb__cuda_quirks *out);
-
-/* --- nvml.c ------------------------------------------------------------------------------------------------------- */
-/* "; power_limit_w=700; ..": what NVIDIA's management library says of the device on a PCI bus; nothing without it. */
-void rb__nvml_describe(const char *bus, rb_text *out);
-/* "580.65.06", or "". */
-void rb__nvml_driver(char *out, size_t size);
 
 /* --- runtime.c ---------------------------------------------------------------------------------------------------- */
 /* RB_OK for CUDA_SUCCESS, else a failure that says what was tried, on which device, with the error's name. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cuda/cuda.h"
+#include "measure/nvml.h"
 
 /* --- settings ----------------------------------------------------------------------------------------------------- */
 
@@ -60,6 +61,7 @@ static void describe_limits(CUdevice id, rb_text *out) {
         {"memory_bus_bits", CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, 1},
         {"l2_bytes", CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 1},
         {"ecc", CU_DEVICE_ATTRIBUTE_ECC_ENABLED, 1},
+        {"compute_mode", CU_DEVICE_ATTRIBUTE_COMPUTE_MODE, 1}, /* 3: exclusive */
         {"max_threads_per_block", CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, 1},
         {"shared_bytes_per_block", CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, 1},
         {"shared_bytes_per_sm", CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, 1},
@@ -71,7 +73,7 @@ static void describe_limits(CUdevice id, rb_text *out) {
 
 bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capability, rb_device_info *out,
                        char why[256]) {
-    char version[64], bus[32] = "";
+    char version[64];
     rb_text details = {0};
     CUresult error = rb__cuda.device_get(id, index);
     memset(out, 0, sizeof *out);
@@ -91,7 +93,7 @@ bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capa
                  rb__nvrtc.known[0] % 10);
         return false;
     }
-    rb__nvml_driver(version, sizeof version);
+    rb_nvml_driver(version, sizeof version);
     snprintf(out->key, sizeof out->key, "cuda:%d", index);
     snprintf(out->driver, sizeof out->driver, "NVIDIA%s%s, CUDA %d.%d", version[0] ? " " : "", version,
              rb__cuda.version / 1000, rb__cuda.version % 1000 / 10);
@@ -103,9 +105,11 @@ bool rb__cuda_describe(int index, const char *overrides, CUdevice *id, int *capa
     out->threads = attribute(*id, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
     rb_text_printf(&details, "compute_capability=%d.%d; memory_bytes=%zu", major, minor, out->memory);
     describe_limits(*id, &details);
-    if (rb__cuda.device_bus(bus, (int)sizeof bus, *id) == CUDA_SUCCESS) {
-        rb_text_printf(&details, "; pci_bus=%s", bus);
-        rb__nvml_describe(bus, &details);
+    if (rb__cuda.device_bus(out->pci_bus, (int)sizeof out->pci_bus, *id) == CUDA_SUCCESS) {
+        rb_text_printf(&details, "; pci_bus=%s", out->pci_bus);
+        rb_nvml_describe(out->pci_bus, &details);
+    } else {
+        out->pci_bus[0] = '\0';
     }
     describe_quirks(overrides, &details);
     snprintf(out->details, sizeof out->details, "%s", rb_text_string(&details));

@@ -25,16 +25,18 @@ static bool load_driver(char why[256]) {
         snprintf(why, 256, "no driver: %.120s cannot be opened; install NVIDIA's driver (Debian: nvidia-driver)", name);
         return false;
     }
-#define RB_CUDA(name, symbol, parameters)                                                                              \
-    if (!find(library, symbol, &rb__cuda.name, why)) return false;
-#include "cuda/driver.def"
-#undef RB_CUDA
+    /* The version first: an old driver lacks functions. */
+    if (!find(library, "cuDriverGetVersion", &rb__cuda.driver_version, why)) return false;
     CUresult error = rb__cuda.driver_version(&rb__cuda.version);
     if (error == CUDA_SUCCESS && rb__cuda.version < RB__CUDA_OLDEST * 1000) {
         snprintf(why, 256, "the driver is of CUDA %d.%d, older than %d: update NVIDIA's driver",
                  rb__cuda.version / 1000, rb__cuda.version % 1000 / 10, RB__CUDA_OLDEST);
         return false;
     }
+#define RB_CUDA(name, symbol, parameters)                                                                              \
+    if (!find(library, symbol, &rb__cuda.name, why)) return false;
+#include "cuda/driver.def"
+#undef RB_CUDA
     if (error == CUDA_SUCCESS) error = rb__cuda.init(0);
     if (error == CUDA_SUCCESS) return true;
     const char *text = NULL;

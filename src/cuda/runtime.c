@@ -28,6 +28,9 @@ static bool is_lasting(CUresult error) {
     case CUDA_ERROR_INVALID_PC:
     case CUDA_ERROR_LAUNCH_FAILED:
     case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
+    case CUDA_ERROR_CONTEXT_IS_DESTROYED:
+    case CUDA_ERROR_UNKNOWN: /* among others of a card that has left the bus */
         return true;
     default:
         return false;
@@ -40,8 +43,9 @@ rb_status rb__cuda_status(const rb_device *device, CUresult error, const char *w
     if (rb__cuda.error_name(error, &name) != CUDA_SUCCESS || !name) name = "unknown CUDA error";
     if (rb__cuda.error_string(error, &text) != CUDA_SUCCESS || !text) text = "";
     if (is_lasting(error)) rb__cuda_of(device)->lost = true;
-    return rb_fail_native(error == CUDA_ERROR_OUT_OF_MEMORY ? RB_MEMORY : RB_DEVICE, error, "%s: %s: %s (%d), %s",
-                          device->key, what, name, (int)error, text);
+    return rb_fail_native(error == CUDA_ERROR_OUT_OF_MEMORY ? RB_MEMORY : RB_DEVICE, error, "%s: %s: %s (%d), %s%s",
+                          device->key, what, name, (int)error, text,
+                          is_lasting(error) ? "; the device is lost to this process" : "");
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */

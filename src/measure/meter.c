@@ -1,5 +1,5 @@
-/* meter.c: reads powercap, hwmon, cpufreq, throttle counters. A counter that was readable and then is not gives NaN:
- * half of the packages is no energy. */
+/* meter.c: reads NVML, powercap, hwmon, cpufreq, throttle counters. A counter that was readable and then is not gives
+ * NaN: half of the packages is no energy. */
 #include "measure/meter.h"
 
 #include <math.h>
@@ -37,15 +37,17 @@ static void open_rapl(rb_meter *m) {
     }
 }
 
-static void open_hwmon(rb_meter *m) {
+static void open_hwmon(rb_meter *m, const char *bus) {
     static const char *const drivers[] = {"amdgpu", "i915", "xe", "nouveau"};
-    char folder[96], name[64], found[96] = "";
+    char folder[96], name[64], found[96] = "", place[128];
     double value;
     for (int i = 0; i < 64; i++) {
         snprintf(folder, sizeof folder, "/sys/class/hwmon/hwmon%d", i);
         if (!rb_system_line(name, sizeof name, "%s/name", folder)) continue;
+        snprintf(place, sizeof place, "/sys/bus/pci/devices/%.32s/hwmon/hwmon%d", bus, i);
+        bool here = bus[0] && rb_system_there(place);
         for (size_t k = 0; k < sizeof drivers / sizeof *drivers; k++) {
-            if (strcmp(name, drivers[k]) != 0) continue;
+            if (strcmp(name, drivers[k]) != 0 || (bus[0] && !here)) continue;
             if (found[0]) return;
             strcpy(found, folder);
         }
@@ -88,13 +90,21 @@ static bool throttle_count(double *count) {
     return known;
 }
 
-void rb_meter_open(rb_meter *m, const char *type) {
+static rb_nvml_reading now_of(const rb_meter *m) {
+    rb_nvml_reading now;
+    rb_nvml_read(m->nvml, &now);
+    return now;
+}
+
+void rb_meter_open(rb_meter *m, const char *type, const char *bus) {
     memset(m, 0, sizeof *m);
     m->gpu = strcmp(type, "cpu") != 0;
-    if (m->gpu)
-        open_hwmon(m);
-    else
+    if (!m->gpu)
         open_rapl(m);
+    else if ((m->nvml = rb_nvml_find(bus)))
+        m->nvml_joules = now_of(m).joules;
+    else
+        open_hwmon(m, bus);
     m->throttles_known = !m->gpu && throttle_count(&m->throttles);
 }
 
@@ -112,10 +122,34 @@ static double read_joules(rb_meter *m, double seconds) {
     return m->power[0] && rb_system_number(&value, "%s", m->power) ? value * 1e-6 * seconds : NAN;
 }
 
+/* A counter that was there and fails, or was set back with the driver, says nothing of this time. */
+static rb_reading read_nvml(rb_meter *m, double seconds) {
+    rb_nvml_reading now = now_of(m);
+    double grown = now.joules - m->nvml_joules;
+    bool counts = isfinite(m->nvml_joules);
+    rb_reading r = {.joules = counts ? grown : now.power_w * seconds,
+                    .clock_mhz = now.clock_mhz,
+                    .power_w = now.power_w,
+                    .temperature_c = now.temperature_c,
+                    .throttled = now.throttled};
+    if (counts && grown < 0) r.joules = NAN;
+    if (counts && isfinite(now.joules)) m->nvml_joules = now.joules;
+    snprintf(r.reasons, sizeof r.reasons, "%s", now.reasons);
+    return r;
+}
+
+bool rb_meter_has_energy(const rb_meter *m) {
+    if (!m->nvml) return m->n_energy || m->power[0];
+    return isfinite(m->nvml_joules) || isfinite(now_of(m).power_w);
+}
+
 rb_reading rb_meter_read(rb_meter *m, double seconds) {
-    rb_reading r = {.joules = read_joules(m, seconds), .clock_mhz = NAN, .throttled = -1};
+    if (m->nvml) return read_nvml(m, seconds);
+    rb_reading r = {
+        .joules = read_joules(m, seconds), .clock_mhz = NAN, .power_w = NAN, .temperature_c = NAN, .throttled = -1};
     double value, count;
     int n;
+    if (m->gpu && m->power[0] && rb_system_number(&value, "%s", m->power)) r.power_w = value * 1e-6;
     if (m->gpu && m->clock[0] && rb_system_number(&value, "%s", m->clock)) r.clock_mhz = value * 1e-6;
     if (!m->gpu && over_cpus(&value, &n, "cpufreq/scaling_cur_freq")) r.clock_mhz = value / n * 1e-3;
     if (m->throttles_known && throttle_count(&count)) {

@@ -63,11 +63,18 @@ static int group_size(const rb__cl_device *device) {
     return local < 1 ? 1 : (int)local;
 }
 
+static const char *const ways[] = {"eager"};
+
+static const char *submission(const rb_device *device) {
+    (void)device;
+    return ways[0];
+}
+
 static rb_status open_device(int index, const rb_open_options *options, rb_device **out) {
     rb_status status = RB_OK;
     cl_int error;
     rb__cl_limits *list = NULL;
-    int n;
+    int n, way;
     char why[256];
     rb__cl_device *device = calloc(1, sizeof *device);
     const char *quirks = options ? options->quirks : NULL;
@@ -86,6 +93,7 @@ static rb_status open_device(int index, const rb_open_options *options, rb_devic
     RB_TRY(rb__cl_quirks(&device->limits, quirks, &device->quirks, NULL));
     RB_TRY(rb__cl_describe(&device->limits, index, quirks, &base->info));
     RB_TRY(choose_provider(options ? options->provider : NULL, device));
+    RB_TRY(rb_submit_select("opencl", options ? options->submit : NULL, ways, 1, &way));
     RB_TRY(rb_precision_fp32("opencl", options));
     base->gpu = device->quirks.family == RB__FAMILY_GPU;
     base->local = group_size(device);
@@ -273,4 +281,5 @@ const rb_backend rb_backend_opencl = {.name = "opencl",
                                       .provider = rb__kn_provider,
                                       .profile = rb__kn_profile,
                                       .launches = rb__kn_launches,
+                                      .submission = submission,
                                       .fma_peak = rb__kn_fma_peak};

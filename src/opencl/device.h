@@ -31,8 +31,9 @@ typedef struct rb__cl_limits {
     cl_device_fp_config fp;
     bool unified; /* host and device share memory */
     int compute_units;
-    int float_width; /* native vector width in floats */
-    size_t timer_ns; /* resolution of event profiling */
+    int float_width;  /* native vector width in floats */
+    size_t timer_ns;  /* resolution of event profiling */
+    char pci_bus[32]; /* "0000:01:00.0", or "" */
 } rb__cl_limits;
 
 /* Every device of every platform, numbered in the order of the loader. *list is malloc'ed, for the caller to free. *n =

@@ -137,6 +137,21 @@ static bool read_numbers(rb__cl_limits *l) {
     return good;
 }
 
+/* Where a GPU sits: by the extension of all vendors, or NVIDIA's own, whose slot holds device and function. */
+static void read_bus(rb__cl_limits *l) {
+    enum { BUS_INFO_KHR = 0x410F, BUS_NV = 0x4008, SLOT_NV = 0x4009, DOMAIN_NV = 0x400A };
+    cl_uint at[4] = {0}, slot = 0; /* domain, bus, device, function */
+    bool good = strstr(l->extensions, "cl_khr_pci_bus_info") &&
+                clGetDeviceInfo(l->device, BUS_INFO_KHR, sizeof at, at, NULL) == CL_SUCCESS;
+    if (!good && strstr(l->extensions, "cl_nv_device_attribute_query")) {
+        good = clGetDeviceInfo(l->device, BUS_NV, sizeof at[1], &at[1], NULL) == CL_SUCCESS &&
+               clGetDeviceInfo(l->device, SLOT_NV, sizeof slot, &slot, NULL) == CL_SUCCESS;
+        if (good && clGetDeviceInfo(l->device, DOMAIN_NV, sizeof at[0], &at[0], NULL) != CL_SUCCESS) at[0] = 0;
+        at[2] = slot >> 3, at[3] = slot & 7;
+    }
+    if (good) snprintf(l->pci_bus, sizeof l->pci_bus, "%04x:%02x:%02x.%x", at[0], at[1], at[2], at[3]);
+}
+
 /* NULL, or why the device is left out. */
 static const char *read_limits(cl_platform_id platform, cl_device_id device, rb__cl_limits *l) {
     cl_bool available = CL_FALSE, compiler = CL_FALSE;
@@ -156,6 +171,7 @@ static const char *read_limits(cl_platform_id platform, cl_device_id device, rb_
     READ(CL_DEVICE_AVAILABLE, available);
     READ(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     good &= read_numbers(l);
+    read_bus(l);
     if (!good) return "its driver does not answer what OpenCL 1.2 must";
     if (sscanf(l->version, "OpenCL %d.%d", &major, &minor) != 2 || major * 10 + minor < 12)
         return "older than OpenCL 1.2";
@@ -229,6 +245,7 @@ static void describe_limits(const rb__cl_limits *l, rb_text *out) {
                    l->unified ? "yes" : "no", l->compute_units, l->float_width, l->timer_ns);
     for (size_t i = 0, n = 0; i < sizeof bits / sizeof *bits; i++)
         if (l->fp & bits[i].bit) rb_text_printf(out, "%s%s", n++ ? " " : "", bits[i].word);
+    if (l->pci_bus[0]) rb_text_printf(out, "; pci_bus=%s", l->pci_bus);
 }
 
 rb_status rb__cl_describe(const rb__cl_limits *l, int index, const char *overrides, rb_device_info *out) {
@@ -248,6 +265,7 @@ rb_status rb__cl_describe(const rb__cl_limits *l, int index, const char *overrid
     snprintf(out->platform, sizeof out->platform, "%s", l->platform_name);
     snprintf(out->vendor, sizeof out->vendor, "%s", l->vendor);
     snprintf(out->version, sizeof out->version, "%s", l->version);
+    snprintf(out->pci_bus, sizeof out->pci_bus, "%s", l->pci_bus);
     out->threads = l->compute_units;
     out->memory = l->global_mem;
     out->max_alloc = (size_t)quirks.max_alloc;

@@ -40,7 +40,12 @@ static rb_status probe(const rb_open_options *options, rb_device_info *list, int
     return RB_OK;
 }
 
-static rb_status open_device(int real_bytes, rb_device **out) {
+static rb_status open_device(int real_bytes, const rb_open_options *options, rb_device **out) {
+    static const char *const ways[] = {"direct"};
+    int way;
+    *out = NULL;
+    rb_status status = rb_submit_select("reference", options ? options->submit : NULL, ways, 1, &way);
+    if (status != RB_OK) return status;
     *out = malloc(sizeof **out);
     if (!*out) return rb_fail(RB_MEMORY, "out of memory while opening the reference device");
     (*out)->real_bytes = real_bytes;
@@ -49,11 +54,11 @@ static rb_status open_device(int real_bytes, rb_device **out) {
 static rb_status open32(int index, const rb_open_options *options, rb_device **out) {
     (void)index;
     rb_status status = rb_precision_fp32("the reference", options);
-    return status == RB_OK ? open_device(4, out) : status;
+    return status == RB_OK ? open_device(4, options, out) : status;
 }
 static rb_status open64(int index, const rb_open_options *options, rb_device **out) {
-    (void)index, (void)options;
-    return open_device(8, out);
+    (void)index;
+    return open_device(8, options, out);
 }
 static void close_device(rb_device *device) { free(device); }
 

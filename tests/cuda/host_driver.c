@@ -3,8 +3,10 @@
  * What is enqueued runs when somebody waits for it, no sooner: a missing wait shows. New memory is full of NaN and has
  * canaries at both ends, looked at after all work. A module is a library of host_nvrtc.c. TEST_CUDA, words separated by
  * commas: version=12040 the driver's; devices=0; memory=BYTES it says it has; free=BYTES
- * that can be had of them; capability=90; lost=N: launch N and all behind it fail; order=N as in fibres.h. The end of
- * the file stands in for NVIDIA's management library. */
+ * that can be had of them; capability=90; mode=3: exclusive; lost=N: launch N and all behind it fail; order=N as in
+ * fibres.h; fail=FUNCTION:N:CODE: call N of the function, from 1, returns CODE, and so does every call behind it where
+ * no context survives such an error, once=FILE but only until that file is there, which it makes; calls=FILE: a line
+ * for each context, with what was asked of it. */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -26,11 +28,38 @@ static const unsigned char guard = 0xC5;
 
 static CUresult lasting; /* after it every call fails alike */
 static long launches;
+static struct {
+    long kernels, graphs, most_nodes;
+} calls; /* cuLaunchKernel outside of a capture, cuGraphLaunch, launches in a graph */
 
 static CUresult fail_for_good(CUresult error, const char *why) {
     fprintf(stderr, "host_driver: %s\n", why);
     return lasting = error;
 }
+
+/* What a call of the function returns before it does anything. */
+static CUresult trouble(const char *function) {
+    static long n;
+    const char *text = setting_text("TEST_CUDA", "fail");
+    const size_t length = strlen(function);
+    char *end;
+    if (lasting || !text || strncmp(text, function, length) || text[length] != ':') return lasting;
+    if (++n != strtol(text + length + 1, &end, 10)) return CUDA_SUCCESS;
+    CUresult code = (CUresult)strtol(end + 1, NULL, 10);
+    const char *once = setting_text("TEST_CUDA", "once"); /* over `text`, which is done with */
+    FILE *mark = once ? fopen(once, "wx") : NULL;
+    if (once && !mark) return CUDA_SUCCESS;
+    if (mark) fclose(mark);
+    bool sticky = code == CUDA_ERROR_ECC_UNCORRECTABLE || (code >= 700 && code < 720) || code == CUDA_ERROR_UNKNOWN;
+    if (sticky) fail_for_good(code, "the device is lost, as asked for");
+    return code;
+}
+
+#define TROUBLE                                                                                                        \
+    do {                                                                                                               \
+        CUresult trouble_now = trouble(__func__);                                                                      \
+        if (trouble_now) return trouble_now;                                                                           \
+    } while (0)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -61,7 +90,7 @@ static CUresult look_at_canaries(const block *b) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes) {
-    if (lasting) return lasting;
+    TROUBLE;
     if (bytes > unused()) return CUDA_ERROR_OUT_OF_MEMORY;
     block *b = calloc(1, sizeof *b);
     if (!b || !(b->whole = aligned_alloc(256, (bytes + 2 * CANARY + 255) / 256 * 256))) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -114,7 +143,7 @@ static size_t image_bytes(const void *image) {
 }
 
 CUresult cuModuleLoadData(CUmodule *out, const void *image) {
-    if (lasting) return lasting;
+    TROUBLE;
     CUmodule module = calloc(1, sizeof *module);
     *out = module;
     if (strcmp(image, "nothing") == 0) return CUDA_SUCCESS;
@@ -249,6 +278,7 @@ static CUresult run(task *t) {
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
+    TROUBLE;
     if (stream->capturing) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     for (size_t i = 0; i < stream->queue.n && !lasting; i++) {
         CUresult error = run(&stream->queue.tasks[i]);
@@ -262,11 +292,12 @@ CUresult cuStreamSynchronize(CUstream stream) {
 CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                         unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream, void **parameters,
                         void **extra) {
-    if (lasting) return lasting;
+    TROUBLE;
     if (grid_x < 1 || grid_y * grid_z * block_y * block_z != 1 || block_x < 1 || block_x > MOST_FIBRES ||
         shared_bytes || extra)
         return CUDA_ERROR_INVALID_VALUE;
     task *t = enqueue(stream);
+    calls.kernels += !stream->capturing;
     t->kind = LAUNCH;
     t->function = function, t->groups = grid_x, t->threads = block_x;
     for (int i = 0; i < function->n; i++) memcpy(&t->values[i], parameters[i], (size_t)function->sizes[i]);
@@ -283,14 +314,17 @@ static CUresult copy(CUstream stream, int kind, void *to, const void *from, size
 }
 
 CUresult cuMemsetD8Async(CUdeviceptr memory, unsigned char value, size_t bytes, CUstream stream) {
+    TROUBLE;
     return copy(stream, FILL, (void *)memory, NULL, bytes, value);
 }
 
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
+    TROUBLE;
     return copy(stream, WRITE, (void *)to, from, bytes, 0);
 }
 
 CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
+    TROUBLE;
     return copy(stream, READ, to, (const void *)from, bytes, 0);
 }
 
@@ -319,6 +353,7 @@ bool rb_host_capturing(CUstream stream) { return stream->capturing; }
 /* --- streams, graphs, events -------------------------------------------------------------------------------------- */
 
 CUresult cuStreamCreate(CUstream *stream, unsigned flags) {
+    TROUBLE;
     (void)flags;
     return (*stream = calloc(1, sizeof **stream)) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
@@ -331,8 +366,8 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 }
 
 CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
+    TROUBLE;
     (void)mode;
-    if (lasting) return lasting;
     stream->capturing = true;
     stream->recorded.n = 0;
     return CUDA_SUCCESS;
@@ -351,14 +386,22 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
 }
 
 CUresult cuGraphInstantiateWithFlags(CUgraphExec *out, CUgraph graph, unsigned long long flags) {
+    TROUBLE;
     if (flags) return CUDA_ERROR_INVALID_VALUE;
     *out = calloc(1, sizeof **out);
     copy_list(&(*out)->steps, &graph->steps);
     return CUDA_SUCCESS;
 }
 
+CUresult cuGraphUpload(CUgraphExec graph, CUstream stream) {
+    TROUBLE;
+    return graph && !stream->capturing ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
 CUresult cuGraphLaunch(CUgraphExec graph, CUstream stream) {
-    if (lasting) return lasting;
+    TROUBLE;
+    calls.graphs++;
+    if ((long)graph->steps.n > calls.most_nodes) calls.most_nodes = (long)graph->steps.n;
     for (size_t i = 0; i < graph->steps.n; i++) *enqueue(stream) = graph->steps.tasks[i];
     return CUDA_SUCCESS;
 }
@@ -376,6 +419,7 @@ CUresult cuGraphExecDestroy(CUgraphExec graph) {
 }
 
 CUresult cuEventCreate(CUevent *event, unsigned flags) {
+    TROUBLE;
     (void)flags;
     return (*event = calloc(1, sizeof **event)) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
@@ -386,7 +430,7 @@ CUresult cuEventDestroy_v2(CUevent event) {
 }
 
 CUresult cuEventRecord(CUevent event, CUstream stream) {
-    if (lasting) return lasting;
+    TROUBLE;
     task *t = enqueue(stream);
     t->kind = MARK;
     t->event = event;
@@ -401,6 +445,7 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
 /* --- the device --------------------------------------------------------------------------------------------------- */
 
 CUresult cuInit(unsigned flags) {
+    TROUBLE;
     if (flags) return CUDA_ERROR_INVALID_VALUE;
     return setting("TEST_CUDA", "devices") == 0 ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }
@@ -412,10 +457,11 @@ CUresult cuDriverGetVersion(int *version) {
 }
 
 CUresult cuGetErrorName(CUresult error, const char **name) {
-    *name = error == CUDA_ERROR_LAUNCH_FAILED     ? "CUDA_ERROR_LAUNCH_FAILED"
-            : error == CUDA_ERROR_OUT_OF_MEMORY   ? "CUDA_ERROR_OUT_OF_MEMORY"
-            : error == CUDA_ERROR_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
-                                                  : "CUDA_ERROR_UNKNOWN";
+    *name = error == CUDA_ERROR_LAUNCH_FAILED       ? "CUDA_ERROR_LAUNCH_FAILED"
+            : error == CUDA_ERROR_OUT_OF_MEMORY     ? "CUDA_ERROR_OUT_OF_MEMORY"
+            : error == CUDA_ERROR_ILLEGAL_ADDRESS   ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+            : error == CUDA_ERROR_ECC_UNCORRECTABLE ? "CUDA_ERROR_ECC_UNCORRECTABLE"
+                                                    : "CUDA_ERROR_UNKNOWN";
     return CUDA_SUCCESS;
 }
 
@@ -449,12 +495,13 @@ CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {
 
 CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice device) {
     (void)device;
-    long capability = setting("TEST_CUDA", "capability");
+    long capability = setting("TEST_CUDA", "capability"), mode = setting("TEST_CUDA", "mode");
     if (capability < 0) capability = 90;
     *value = which == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR      ? (int)capability / 10
              : which == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR    ? (int)capability % 10
              : which == CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK       ? MOST_FIBRES
              : which == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT        ? 4
+             : which == CU_DEVICE_ATTRIBUTE_COMPUTE_MODE                ? (int)(mode > 0 ? mode : 0)
              : which == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK ? 48 << 10
                                                                         : 0;
     return CUDA_SUCCESS;
@@ -467,13 +514,20 @@ CUresult cuDeviceGetPCIBusId(char *id, int size, CUdevice device) {
 }
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {
+    TROUBLE;
     (void)device;
     *context = (CUcontext)&blocks;
     return lasting;
 }
 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
+    const char *path = setting_text("TEST_CUDA", "calls");
+    FILE *file = path ? fopen(path, "a") : NULL;
     (void)device;
+    if (file) {
+        fprintf(file, "kernels=%ld graphs=%ld most_nodes=%ld\n", calls.kernels, calls.graphs, calls.most_nodes);
+        fclose(file);
+    }
     return CUDA_SUCCESS;
 }
 
@@ -485,34 +539,4 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
 
 CUresult cuCtxSetCurrent(CUcontext context) {
     return context == (CUcontext)&blocks ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
-}
-
-/* --- libnvidia-ml ------------------------------------------------------------------------------------------------- */
-
-int nvmlInit_v2(void) { return 0; }
-
-int nvmlSystemGetDriverVersion(char *version, unsigned size) {
-    snprintf(version, size, "580.65.06");
-    return 0;
-}
-
-int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device) {
-    *device = (void *)bus;
-    return strcmp(bus, "0000:01:00.0") != 0;
-}
-
-static int tell(unsigned *out, unsigned value) {
-    *out = value;
-    return 0;
-}
-
-int nvmlDeviceGetPowerManagementLimit(void *device, unsigned *mw) { return tell(mw, device ? 700000 : 0); }
-int nvmlDeviceGetPowerUsage(void *device, unsigned *mw) { return tell(mw, device ? 123400 : 0); }
-int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *c) { return tell(c, device && sensor == 0 ? 41 : 0); }
-int nvmlDeviceGetClockInfo(void *device, int type, unsigned *mhz) {
-    return tell(mhz, !device ? 0 : type == 1 ? 1980 : type == 2 ? 3201 : 0);
-}
-int nvmlDeviceGetMaxClockInfo(void *device, int type, unsigned *mhz) {
-    (void)device, (void)type, (void)mhz;
-    return 3; /* not supported: then it is not printed */
 }

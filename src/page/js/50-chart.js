@@ -1,7 +1,8 @@
 /* 50-chart.js: figures: title, finding, legend, canvas, caption and the same numbers as a table. Charts are drawn when
  * they come near the window, all of them before the page is printed, and anew when the theme changes. */
 
-const canDraw = typeof Chart !== 'undefined';
+/* Older ones than 3 have other names for everything. */
+const canDraw = typeof Chart !== 'undefined' && parseInt(Chart.version, 10) >= 3;
 const figures = [];         // of the sections as they stand
 const opened = new Set();   // figures whose table is open, to be open again after a filter
 const expanded = new Set(); // figures that show all their rows or lines
@@ -152,6 +153,10 @@ const openedForPrint = [];
 function beforePrint() {
   if (printing) return;
   printing = true;
+  for (const details of document.querySelectorAll('details.notes:not([open])')) {
+    details.open = true;
+    openedForPrint.push(details);
+  }
   document.documentElement.dataset.print = '';
   for (const figure of figures) {
     if (figure.chart) figure.chart.destroy();

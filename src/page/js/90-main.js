@@ -301,7 +301,7 @@ function makeSummary() {
             codeBlock('regbench report DIR                      # this page again')),
         !canDraw &&
           make('p', {class: 'alert'},
-            say('This regbench was built without Chart.js (Debian: libjs-chart.js),',
+            say('This regbench was built without Chart.js of at least version 3 (Debian: libjs-chart.js),',
               'so the page shows tables and no charts.')),
         notes.length > 0 &&
           make('details', {class: 'notes'}, make('summary', {}, `What to know before trusting it (${notes.length})`),
