@@ -71,9 +71,9 @@ def find_data():
 
 
 def well_made(code, out):
-    """0; or 1 where the set's checks found what a busy machine does to speeds, and nothing else."""
+    """0; or 1 where the set's checks doubt its speeds, as they must on a busy machine, and nothing else."""
     bad = [line for line in out.splitlines() if ",bad," in line]
-    return code == 0 or (code == 1 and bad and all(",plausible," in line or ",disturbed," in line for line in bad))
+    return code == 0 or (code == 1 and bad and all(",more/" in line for line in bad))
 
 
 class Publish:

@@ -301,6 +301,17 @@ static void the_newest_set_counts(void **state) {
         0);
     assert_int_equal(lines(rb_text_string(&out)), 2);
     assert_true(cell_of("samples_per_s") == 102000);
+    assert_int_equal(shell("printf '<!-- results: devices sets=newest -->\\n<!-- end -->\\n' >new.md; $R results "
+                           "--update new.md all && cat new.md"),
+                     0);
+    assert_has(out, "(all/a/speeds/runs.csv#L2-L7)");
+    assert_has(
+        out, "[a](all/a/README.md) on desk: `cpu` is Some \\| Processor (2 threads, commit 0123456789ab, 2026-02-02)");
+    /* The newest set that has such rows: without speeds it is the other one. */
+    assert_int_equal(shell("rm -r all/a/speeds && sed -i s/2026-01-02T/2026-03-02T/ all/a/runs/runs.csv\n"
+                           "$R results --update new.md all && cat new.md && rm -r all/a && cp -r set all/a"),
+                     0);
+    assert_has(out, "(all/b/speeds/runs.csv#L2-L7)");
     /* Another machine's row stands beside it. */
     assert_int_equal(shell("sed -i s/,desk,/,lap,/ all/b/speeds/runs.csv; $R results all --table devices -o md"), 0);
     assert_has(out, "| size/mlp | desk | cpu |");

@@ -166,7 +166,8 @@ static int on_progress(void *context, int epoch, int step, int steps, double los
                        double samples_per_s) {
     run *w = context;
     double now = rb_clock_s();
-    if (step < steps && now - w->spoken < 0.1) return 0; /* ten a second are enough for any eye */
+    bool last = epoch == w->epochs && step == steps;
+    if (!last && now - w->spoken < 0.1) return 0; /* ten a second are enough for any eye */
     w->spoken = now;
     rb_progress p = {.epoch = epoch,
                      .epochs = w->epochs,

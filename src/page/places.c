@@ -152,6 +152,9 @@ static int by_fact(const void *a, const void *b) {
     return order ? order : strcmp(x->session, y->session);
 }
 
+/* The table of sessions has these. */
+static bool is_source(const char *name) { return !strcmp(name, "commit") || !strcmp(name, "dirty"); }
+
 rb_status rb__page_environment(rb_report *r) {
     rb_status status = RB_OK;
     size_t most = 1;
@@ -164,7 +167,7 @@ rb_status rb__page_environment(rb_report *r) {
         int name = rb_csv_column(env, "name"), value = rb_csv_column(env, "value"),
             stable = rb_csv_column(env, "stable");
         for (int i = 0; i < env->n_rows && name >= 0 && value >= 0 && stable >= 0; i++)
-            if (!strcmp(rb_csv_at(env, i, stable), "1"))
+            if (!strcmp(rb_csv_at(env, i, stable), "1") && !is_source(rb_csv_at(env, i, name)))
                 facts[n++] = (fact){machine_of(&r->sessions[k]), rb__page_text_at(r, RB_PAGE_sessions, k, 0),
                                     rb_csv_at(env, i, name), rb_csv_at(env, i, value)};
     }

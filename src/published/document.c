@@ -15,12 +15,57 @@ static const struct {
               {"regularizers", rb_published_regularizers},
               {"machines", rb_published_machines}};
 
+/* Whether set a goes before b: the newer one; of the same time the later name. */
+static bool newer(const rb_published_set *a, const rb_published_set *b) {
+    int order = strcmp(a->latest, b->latest);
+    return order ? order > 0 : strcmp(a->name, b->name) > 0;
+}
+
+static bool beside_a_peer(const rb_row *rows, int n) {
+    for (int i = 0; i < n; i++)
+        if (*rb__cell(&rows[i], RB_COL(result_devices, peer))) return true;
+    return n > 0 && rows->table != RB_TABLE_result_devices;
+}
+
+static void free_rows(rb_row **rows, int *n) {
+    for (int i = 0; i < *n; i++) rb_row_end(&(*rows)[i]);
+    free(*rows);
+    *rows = NULL;
+    *n = 0;
+}
+
+typedef rb_status make_table(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
+
+/* sets=newest: the newest set that has such rows; of speeds, one that measured them beside a peer. */
+static rb_status from_newest(const rb_published *p, make_table *make, const rb_published_choice *choice, rb_row **rows,
+                             int *n) {
+    rb_status status = RB_OK;
+    rb_published_choice one = *choice;
+    const rb_published_set *before = NULL;
+    for (;;) {
+        const rb_published_set *next = NULL;
+        for (int s = 0; s < p->n; s++)
+            if ((!before || newer(before, &p->sets[s])) && (!next || newer(&p->sets[s], next))) next = &p->sets[s];
+        if (!next) return RB_OK;
+        one.sets = next->name;
+        RB_TRY(make(p, &one, rows, n));
+        if (beside_a_peer(*rows, *n)) return RB_OK;
+        free_rows(rows, n);
+        before = next;
+    }
+cleanup:
+    return status;
+}
+
 rb_status rb_published_table(const rb_published *p, const char *name, const rb_published_choice *choice, rb_row **rows,
                              int *n) {
     *rows = NULL;
     *n = 0;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (!strcmp(tables[i].name, name)) return tables[i].make(p, choice, rows, n);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (strcmp(tables[i].name, name) != 0) continue;
+        bool newest = choice->sets && !strcmp(choice->sets, "newest");
+        return newest ? from_newest(p, tables[i].make, choice, rows, n) : tables[i].make(p, choice, rows, n);
+    }
     return rb_fail(RB_USAGE, "there is no table \"%s\" of published results: devices, regularizers, machines", name);
 }
 

@@ -51,21 +51,26 @@ static void note_range(const char *lines, int *first, int *last) {
     }
 }
 
-/* "[2,4-5](published/SET/cpu/runs.csv#L2-L5)"; `more`: other lines of the same file. */
-static void put_source(const rb_published *p, const char *set_name, const char *file, const char *lines,
-                       const char *more, const char *folder, rb_text *out) {
+/* Where a file of a set lies, seen from the document's folder. */
+static void put_path(const rb_published *p, const char *set_name, const char *file, const char *folder, rb_text *out) {
     const rb_published_set *set = set_of(p, set_name);
     char path[4096], real[4096], from[4096];
-    int first = INT_MAX, last = 0;
     if (!set) return;
-    note_range(lines, &first, &last);
-    note_range(more, &first, &last);
     snprintf(path, sizeof path, "%s/%s", set->path, file);
-    rb_text_printf(out, "[%s%s%s](", lines, *more ? "; " : "", more);
     if (realpath(path, real) && realpath(*folder ? folder : ".", from))
         put_relative(from, real, out);
     else
         rb_text_append(out, path);
+}
+
+/* "[2,4-5](published/SET/cpu/runs.csv#L2-L5)"; `more`: other lines of the same file. */
+static void put_source(const rb_published *p, const char *set_name, const char *file, const char *lines,
+                       const char *more, const char *folder, rb_text *out) {
+    int first = INT_MAX, last = 0;
+    note_range(lines, &first, &last);
+    note_range(more, &first, &last);
+    rb_text_printf(out, "[%s%s%s](", lines, *more ? "; " : "", more);
+    put_path(p, set_name, file, folder, out);
     rb_text_printf(out, "#L%d", first);
     if (last > first) rb_text_printf(out, "-L%d", last);
     rb_text_append(out, ")");
@@ -108,22 +113,30 @@ static bool has(const rb_row *rows, int n, int column) {
 /* --- devices --------------------------------------------------------------------------------------------------------
  */
 
-/* What is the same in all rows, and what is not by set. */
-static void put_caption(const rb_row *rows, int n, rb_text *out) {
+static bool same_origin(const rb_row *a, const rb_row *b) {
+    return rb__same(a, b, RB_COL(result_devices, set_name)) && rb__same(a, b, RB_COL(result_devices, machine)) &&
+           rb__same(a, b, RB_COL(result_devices, device_key)) && rb__same(a, b, RB_COL(result_devices, commit));
+}
+
+/* What the devices' names mean, set by set. */
+static void put_caption(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     for (int i = 0; i < n; i++) {
-        bool seen = false;
-        for (int k = 0; k < i && !seen; k++)
-            seen = rb__same(&rows[k], &rows[i], RB_COL(result_devices, set_name)) &&
-                   rb__same(&rows[k], &rows[i], RB_COL(result_devices, machine)) &&
-                   rb__same(&rows[k], &rows[i], RB_COL(result_devices, device_key)) &&
-                   rb__same(&rows[k], &rows[i], RB_COL(result_devices, commit));
+        const char *set = rb__cell(&rows[i], RB_COL(result_devices, set_name));
+        bool seen = false, set_seen = false;
+        for (int k = 0; k < i; k++) {
+            seen = seen || same_origin(&rows[k], &rows[i]);
+            set_seen = set_seen || rb__same(&rows[k], &rows[i], RB_COL(result_devices, set_name));
+        }
         if (seen) continue;
-        rb_text_printf(out, "%sset `%s`: machine %s, `%s` is ", out->length ? "; " : "",
-                       rb__cell(&rows[i], RB_COL(result_devices, set_name)),
-                       rb__cell(&rows[i], RB_COL(result_devices, machine)),
-                       rb__cell(&rows[i], RB_COL(result_devices, device_key)));
+        rb_text_append(out, out->length ? "; " : "");
+        if (!set_seen) {
+            rb_text_printf(out, "[%s](", set);
+            put_path(p, set, "README.md", folder, out);
+            rb_text_printf(out, ") on %s: ", rb__cell(&rows[i], RB_COL(result_devices, machine)));
+        }
+        rb_text_printf(out, "`%s` is ", rb__cell(&rows[i], RB_COL(result_devices, device_key)));
         put_word(rb__cell(&rows[i], RB_COL(result_devices, device)), out);
-        rb_text_printf(out, " on %.0f threads, commit %s, %.10s", rb__number(&rows[i], RB_COL(result_devices, threads)),
+        rb_text_printf(out, " (%.0f threads, commit %s, %.10s)", rb__number(&rows[i], RB_COL(result_devices, threads)),
                        rb__cell(&rows[i], RB_COL(result_devices, commit)),
                        rb__cell(&rows[i], RB_COL(result_devices, started_utc)));
     }
@@ -210,7 +223,7 @@ static void devices(const rb_published *p, const rb_row *rows, int n, const char
         rb_text_append(out, " |\n");
         others = others || rb__number(row, RB_COL(result_devices, others_cores_max)) > 0.15;
     }
-    put_caption(rows, n, &caption);
+    put_caption(p, rows, n, folder, &caption);
     rb_text_printf(out, "\nMedians over n processes%s; %s.%s\n",
                    has(rows, n, RB_COL(result_devices, samples_per_s_low)) ? " (95 % interval)" : "",
                    rb_text_string(&caption),

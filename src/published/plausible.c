@@ -102,7 +102,8 @@ static rb_status check_speed(const looking *l, int i) {
            gflops = rb__number(row, RB_COL(runs, gflop_per_s)), peak = rb__number(row, RB_COL(runs, peak_gflops)),
            pct = rb__number(row, RB_COL(runs, pct_peak_flops)), ns = rb__number(row, RB_COL(runs, step_wall_ns_median)),
            batch = rb__number(row, RB_COL(runs, batch_size)), measured = measured_peak(l->set, row),
-           samples = rate * ns * 1e-9;
+           p05 = rb__number(row, RB_COL(runs, step_wall_ns_p05)), p95 = rb__number(row, RB_COL(runs, step_wall_ns_p95));
+    double least = isfinite(p05) ? p05 : ns, most = isfinite(p95) ? p95 : ns;
     if (isfinite(mflop) && isfinite(gflops) && !near(rate * mflop * 1e-3, gflops, 2e-3))
         RB_TRY(BAD(l, i, "consistent", "samples_per_s x model_mflop_per_sample is %.6g GFLOP/s, gflop_per_s says %.6g",
                    rate * mflop * 1e-3, gflops));
@@ -121,10 +122,11 @@ static rb_status check_speed(const looking *l, int i) {
                    rate, rate * mflop * 1e-3, 0.1 * rate * mflop / bound, bound));
     if (is_own(row) && !isfinite(bound))
         RB_TRY(BAD(l, i, "plausible", "no peak is known: neither peak_gflops nor peaks.csv; a speed cannot be judged"));
-    /* The last batch of an epoch may be smaller, and a median of windows is no mean. */
-    if (isfinite(samples) && isfinite(batch) && (samples > 1.15 * batch || samples < 0.4 * batch))
+    /* The last batch of an epoch may be smaller; windows scatter, but their median lies among them. */
+    if (isfinite(ns) && (rate * least * 1e-9 > 1.15 * batch || rate * most * 1e-9 < 0.4 * batch))
         RB_TRY(BAD(l, i, "consistent",
-                   "samples_per_s x step_wall_ns_median is %.4g samples a step, batch_size says %.0f", samples, batch));
+                   "samples_per_s x step_wall_ns_median is %.4g samples a step, batch_size says %.0f", rate * ns * 1e-9,
+                   batch));
     if (rb__number(row, RB_COL(runs, throttled_frac)) > 0.1)
         RB_TRY(rb_finding(l->f, l->set, l->file->name, i + 2, RB_ADMIT_DISTURBED, "",
                           "throttled in %.0f %% of the windows", 100 * rb__number(row, RB_COL(runs, throttled_frac))));

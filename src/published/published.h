@@ -95,7 +95,8 @@ rb_status rb_published_seal(const rb_published_set *set);
 /* --- tables --------------------------------------------------------------------------------------------------------
  */
 
-/* What a table is to show; a NULL list is all. Lists are separated by commas, with * as in a shell. */
+/* What a table is to show; a NULL list is all. Lists are separated by commas, with * as in a shell;
+ * sets may be "newest": the newest set that has such rows (of speeds: beside a peer). */
 typedef struct rb_published_choice {
     const char *sets, *cases, *machines, *peers;
 } rb_published_choice;

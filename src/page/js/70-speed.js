@@ -141,7 +141,8 @@ function ratioNames(rows) {
   const differs = (row, column) => perCase.get(row.case).some((other) => other[column] !== row[column]);
   return (row) => joined([
     row.case, differs(row, 'batch_size') && `batch ${row.batch_size}`,
-    ...['phase', 'kind', 'overrides', 'provider', 'commit'].map((column) => differs(row, column) && row[column]),
+    ...['phase', 'kind', 'overrides', 'provider'].map((column) => differs(row, column) && row[column]),
+    differs(row, 'commit') && parts(row.commit).map((commit) => commit.slice(0, 7)).join(' / '),
     severalMachines && row.machine, arms && `${row.arm_b} / ${row.arm_a}`
   ]);
 }

@@ -82,11 +82,19 @@ function historyFigure(rows, again) {
   const finding = steps.length
     ? `${count(steps.length, 'step')}: ${words.join('; ')}${steps.length > 3 ? '; \u2026' : ''}.`
     : `No step in ${count(lines.length, 'series', 'series')} over ${count(sessions.length, 'session')}.`;
-  const label = (i) => (sessions[i] ? String(sessions[i].started_utc).slice(5, 10) : '');
-  const plot = linePlot(shown,
-    {title: 'sessions in order of time (month-day)', log: false, min: -0.3, max: sessions.length - 0.7, format: label},
+  const oneDay = new Set(sessions.map((row) => String(row.started_utc).slice(0, 10))).size === 1;
+  const label = (i) => (sessions[i] ? String(sessions[i].started_utc).slice(...(oneDay ? [11, 16] : [5, 10])) : '');
+  const ratios = shown.flatMap((line) => line.points.map((point) => point.y));
+  const wide = relative && Math.max(...ratios) / Math.min(...ratios) > 3;
+  const plot = linePlot(shown, {
+    title: `sessions in order of time (${oneDay ? 'hour:minute, UTC' : 'month-day'})`,
+    log: false,
+    min: -0.3,
+    max: sessions.length - 0.7,
+    format: label
+  },
     relative
-      ? {title: 'speed, multiple of the first session', log: false, format: (y) => `\u00d7${compact(y)}`, tip: times}
+      ? {title: 'speed, multiple of the first session', log: wide, format: (y) => `\u00d7${compact(y)}`, tip: times}
       : {title: 'samples/s', tip: (y) => significant(y)},
     {apart: true, reference: relative ? 1 : null});
   const config = (t, width) => {
