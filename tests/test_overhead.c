@@ -32,7 +32,7 @@ static void a_window(void **state) {
     rb_text line = {0};
     FILE *nowhere = fopen("/dev/null", "w");
     assert_non_null(nowhere);
-    rb_meter_open(&meter, "cpu");
+    rb_meter_open(&meter, "cpu", "");
     rb_windows_begin(&windows, &limits);
     volatile int64_t sink = 0;
     for (int i = 0; i < WINDOWS; i++) {
