@@ -134,9 +134,10 @@ static void put_caption(const rb_published *p, const rb_row *rows, int n, const 
             put_path(p, set, "README.md", folder, out);
             rb_text_printf(out, ") on %s: ", rb__cell(&rows[i], RB_COL(result_devices, machine)));
         }
+        double threads = rb__number(&rows[i], RB_COL(result_devices, threads));
         rb_text_printf(out, "`%s` is ", rb__cell(&rows[i], RB_COL(result_devices, device_key)));
         put_word(rb__cell(&rows[i], RB_COL(result_devices, device)), out);
-        rb_text_printf(out, " (%.0f threads, commit %s, %.10s)", rb__number(&rows[i], RB_COL(result_devices, threads)),
+        rb_text_printf(out, " (%.0f thread%s, commit %s, %.10s)", threads, threads == 1 ? "" : "s",
                        rb__cell(&rows[i], RB_COL(result_devices, commit)),
                        rb__cell(&rows[i], RB_COL(result_devices, started_utc)));
     }
