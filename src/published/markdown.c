@@ -346,6 +346,33 @@ static void machines(const rb_published *p, const rb_row *rows, int n, const cha
     }
 }
 
+/* --- sets -----------------------------------------------------------------------------------------------------------
+ */
+
+static void put_work(const rb_row *row, int n_column, int cases_column, const char *what, rb_text *out) {
+    double n = rb__number(row, n_column), cases = rb__number(row, cases_column);
+    if (n > 0) rb_text_printf(out, "%.0f %s of %.0f case%s", n, what, cases, cases == 1 ? "" : "s");
+}
+
+static void sets(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+    rb_text_append(out, "| set | what it shows | on | speeds | training | commits |\n|---|---|---|---|---|---|\n");
+    for (int i = 0; i < n; i++) {
+        const rb_row *row = &rows[i];
+        const char *name = rb__cell(row, RB_COL(result_sets, set_name)),
+                   *machine = rb__cell(row, RB_COL(result_sets, machine));
+        rb_text_printf(out, "| [%s](", name);
+        put_path(p, name, "README.md", folder, out);
+        rb_text_append(out, ") | ");
+        put_word(rb__cell(row, RB_COL(result_sets, title)), out);
+        rb_text_printf(out, " | %s%s%s | ", machine, *machine ? ": " : "",
+                       rb__cell(row, RB_COL(result_sets, device_key)));
+        put_work(row, RB_COL(result_sets, timed), RB_COL(result_sets, timed_cases), "processes", out);
+        rb_text_append(out, " | ");
+        put_work(row, RB_COL(result_sets, trained), RB_COL(result_sets, trained_cases), "runs", out);
+        rb_text_printf(out, " | %s |\n", rb__cell(row, RB_COL(result_sets, commit)));
+    }
+}
+
 rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     if (n == 0)
         rb_text_append(out, "Nothing of this is published yet.\n");
@@ -353,7 +380,9 @@ rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n
         devices(p, rows, n, folder, out);
     else if (rows->table == RB_TABLE_result_regularizers)
         regularizers(p, rows, n, folder, out);
-    else
+    else if (rows->table == RB_TABLE_result_machines)
         machines(p, rows, n, folder, out);
+    else
+        sets(p, rows, n, folder, out);
     return rb_text_status(out);
 }
