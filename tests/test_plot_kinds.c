@@ -242,6 +242,43 @@ static void roofline(void **state) {
     assert_false(there("plots/cuda-0.roofline.gp")); /* no peak of it */
 }
 
+#define HISTORY                                                                                                        \
+    "case,machine,device_key,batch_size,series,started_utc,commit,session_id,samples_per_s,samples_per_s_low,samples_" \
+    "per_s_high,step_ratio,step\n"
+#define THEN(day, commit, id) "2026-11-" day "T00:00:00Z," commit "," id ","
+
+/* Sessions in order of time whatever the order of rows; a new series is a gap; steps have marks; no runs.csv. */
+static void history(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    util_write(dir, "history.csv", "w",
+               HISTORY "a/b,m,opencl:0,8,1," THEN(
+                   "02", "bbbbbbbbbbbb",
+                   "s2") "50,40,60,,\n"
+                         "a/b,m,cpu,8,1," THEN("01", "aaaaaaaaaaaa",
+                                               "s1") "100,90,110,,\n"
+                                                     "a/b,m,cpu,8,1," THEN(
+                                                         "02", "bbbbbbbbbbbb",
+                                                         "s2") "120,110,130,1.2,\"faster, confirmed\"\n"
+                                                               "a/b,m,cpu,8,2," THEN("03", "cccccccccccc-dirty",
+                                                                                     "s3") "60,50,70,,\n"
+                                                                                           "a/c,m,cpu,8,1," THEN(
+                                                                                               "03", "cccccccccccc",
+                                                                                               "s3") "60,50,70,,\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a-b.m.history.dat", "# opencl:0, batch 8\n# session, median, lowest, highest\n 2 50 40 60\n",
+                 true);
+    expect_holds("plots/a-b.m.history.dat", " 1 100 90 110\n 2 120 110 130\n NaN NaN NaN NaN\n 3 60 50 70\n", true);
+    expect_holds("plots/a-b.m.history.dat", "# faster\n# session, median, ratio\n 2 120 1.2\n", true);
+    expect_holds("plots/a-b.m.history.gp", "('aaaaaaa' 1, 'bbbbbbb' 2, 'ccccccc' 3)", true);
+    expect_holds("plots/a-b.m.history.gp", "slower", false);
+    assert_false(there("plots/a-c.m.history.gp")); /* one session is no history */
+    if (!has_gnuplot()) return;
+    setenv("PATH", path_before, 1);
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_png("plots/a-b.m.history.png", 900, 494);
+}
+
 /* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
 static void searched(void **state) {
     (void)state;
@@ -346,6 +383,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(devices, begin, finish),
         cmocka_unit_test_setup_teardown(devices_many, begin, finish),
         cmocka_unit_test_setup_teardown(roofline, begin, finish),
+        cmocka_unit_test_setup_teardown(history, begin, finish),
         cmocka_unit_test_setup_teardown(searched, begin, finish),
         cmocka_unit_test_setup_teardown(outputs, begin, finish),
         cmocka_unit_test_setup_teardown(real, begin, finish),

@@ -10,8 +10,8 @@
 #include "core/text.h"
 #include "regbench/report.h"
 
-static const char *const FILES[RB_SOURCES] = {"runs",    "epochs", "steps",   "outputs", "layers",
-                                              "attacks", "trials", "effects", "ops",     "peaks"};
+static const char *const FILES[RB_SOURCES] = {"runs",   "epochs",  "steps", "outputs", "layers", "attacks",
+                                              "trials", "effects", "ops",   "peaks",   "history"};
 
 double rb_recorded_value(const rb_csv *csv, int row, int column) {
     const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);
@@ -152,6 +152,7 @@ static void note_searched(rb_recorded *r) {
 rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
     rb_status status = RB_OK;
     rb_text path = {0};
+    unsigned absent = 0; /* a bit per table */
     memset(out, 0, sizeof *out);
     RB_TRY(rb_session_refuse_newer(dir));
     for (int t = 0; t < RB_SOURCES; t++) {
@@ -159,18 +160,20 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
         rb_text_printf(&path, "%s/%s.csv", dir, FILES[t]);
         RB_TRY(rb_text_status(&path));
         status = rb_csv_read(path.data, &out->csv[t]);
-        if (status == RB_MISSING && t != RB_FROM_RUNS) {
+        if (status == RB_MISSING) {
             rb_error_clear();
             status = RB_OK;
-        } else if (status == RB_MISSING) {
-            rb_error_clear();
-            status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
+            absent |= 1u << t;
         }
         RB_TRY(status);
         RB_TRY(rb_csv_check_version(&out->csv[t], path.data));
     }
     if (rb_csv_column(&out->csv[RB_FROM_RUNS], "run_id") < 0 || rb_csv_column(&out->csv[RB_FROM_RUNS], "case") < 0) {
         status = rb_fail(RB_INPUT, "%s/runs.csv is no table of runs: it has no columns run_id and case", dir);
+        goto cleanup;
+    }
+    if (absent & 1u << RB_FROM_RUNS && absent & 1u << RB_FROM_HISTORY) {
+        status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
         goto cleanup;
     }
     RB_TRY(group_runs(out));

@@ -19,6 +19,7 @@ typedef enum rb_source {
     RB_FROM_EFFECTS, /* of `regbench effects DIR -O DIR` */
     RB_FROM_OPS,
     RB_FROM_PEAKS,
+    RB_FROM_HISTORY, /* of `regbench history -o csv >DIR/history.csv`; it needs no runs.csv beside it */
     RB_SOURCES
 } rb_source;
 
