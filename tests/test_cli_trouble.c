@@ -156,10 +156,42 @@ static void a_dead_parent_takes_its_child_along(void **state) {
     assert_int_equal(shell("$R " SMALL " -O orphan -o csv --resume"), 0);
 }
 
+/* Every verb that reads sessions, on one that it must not misread: exit code 2, what is wrong, and nothing changes. */
+static void refused_everywhere(const char *what, const char *says) {
+    static const char *const verbs[] = {
+        "compare s good",  "compare good s",
+        "history s",       "export -o csv s",
+        "export -o sql s", "effects s -O s/e",
+        "plot s",          "run size/mlp -d reference --train-size 128 --epochs 1 -B 64 -O s --resume"};
+    assert_int_equal(shell("rm -rf s; cp -r good s; %s\nfind s -type f | sort | xargs cksum >before", what), 0);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        int code = shell("$R %s -q", verbs[i]);
+        if (code != 2) fail_msg("%s; %s: exit code %d, %s", what, verbs[i], code, rb_text_string(&err));
+        if (!strstr(rb_text_string(&err), says)) fail_msg("%s; %s: %s", what, verbs[i], rb_text_string(&err));
+        code = shell("find s -type f | sort | xargs cksum >after; cmp before after");
+        if (code) fail_msg("%s; %s changed the folder", what, verbs[i]);
+    }
+}
+
+static void what_is_not_understood_is_left_alone(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R " SMALL " -O good -q -o csv"), 0);
+    refused_everywhere("sed -i 's/\"schema_version\":[^,]*1/\"schema_version\": 7/' s/session.json",
+                       "s is the session of a newer regbench (schema_version 7");
+    /* Without anything that says what it is. */
+    refused_everywhere("rm s/*; echo hello >s/notes.txt; : >s/runs.csv", "runs.csv");
+    refused_everywhere("rm s/*.json* s/env.csv; sed -i 's/^1,/7,/' s/*.csv", ".csv");
+    refused_everywhere(
+        "rm s/*.json* s/env.csv s/classes.csv s/confusion.csv s/epochs.csv; sed -i '1s/,case,/,experiment,/' "
+        "s/runs.csv",
+        "runs.csv");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(impossible_runs_are_refused),
         cmocka_unit_test(too_many_threads_are_told),
+        cmocka_unit_test(what_is_not_understood_is_left_alone),
         cmocka_unit_test(a_full_disk_is_one_line_and_loses_nothing),
         cmocka_unit_test(stdout_that_cannot_be_written),
         cmocka_unit_test(an_old_session_is_told_apart),

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "regbench/check.h"
+#include "regbench/train.h"
 #include "report/csv_read.h"
 
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
@@ -89,6 +90,43 @@ static void the_row_says_whose_code_ran(void **state) {
         assert_row(session, "verify", "quick");
         assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
     }
+}
+
+/* Every call of a library is timed between two events, as kernels are. */
+static void calls_are_timed(void **state) {
+    (void)state;
+    rb_device_id id;
+    rb_device *device;
+    rb_dataset *data;
+    rb_trainer *trainer;
+    const rb_case *c;
+    int calls = 0;
+    setenv("REGBENCH_CUDA_LIBRARY", TEST_HOST_DRIVER, 1);
+    setenv("REGBENCH_NVRTC_LIBRARY", TEST_HOST_NVRTC, 1);
+    setenv("REGBENCH_CUBLAS_LIBRARY", TEST_HOST_CUBLAS, 1);
+    setenv("REGBENCH_CUDNN_LIBRARY", TEST_HOST_CUDNN, 1);
+    if (getenv("TEST_CACHE")) setenv("XDG_CACHE_HOME", getenv("TEST_CACHE"), 1);
+    assert_int_equal(rb_device_select("cuda", &id), RB_OK);
+    assert_int_equal(id.backend->open(id.index, &(rb_open_options){.provider = "nvidia"}, &device), RB_OK);
+    assert_int_equal(rb_case_find("size/lenet", &c), RB_OK);
+    assert_int_equal(rb_dataset_load("sample", &(rb_data_options){.seed = 1}, &data), RB_OK);
+    rb_case small = *c;
+    small.batch = 4;
+    assert_int_equal(rb_trainer_new(id.backend, device, &small, data, 1, &trainer), RB_OK);
+    rb_bound *bound = rb_trainer_bound(trainer, RB_VARIANT_TRAIN);
+    const rb_variant *v = &rb_trainer_program(trainer)->variant[RB_VARIANT_TRAIN];
+    int64_t *ns = calloc((size_t)v->n_ops, sizeof *ns);
+    assert_int_equal(id.backend->profile(bound, 1, ns), RB_OK);
+    for (int i = 0; i < v->n_ops; i++) {
+        if (strcmp(id.backend->provider(bound, i), "own") == 0) continue;
+        calls++;
+        assert_true(ns[i] > 0);
+    }
+    assert_int_equal(calls, 4 * 3); /* three linear layers and the second convolution: three passes each */
+    free(ns);
+    rb_trainer_free(trainer);
+    rb_dataset_free(data);
+    id.backend->close(device);
 }
 
 static void versions_are_told(void **state) {
@@ -216,6 +254,7 @@ int main(void) {
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
         cmocka_unit_test(a_missing_library_costs_a_row),
         cmocka_unit_test(the_row_says_whose_code_ran),
+        cmocka_unit_test(calls_are_timed),
         cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),
         cmocka_unit_test(tf32_is_a_row_of_its_own),

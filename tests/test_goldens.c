@@ -146,7 +146,9 @@ static void first_steps(void **state) {
     if (!golden_files(data)) skip();
     rb_device_id id = found_device(g->device);
     const char *threads = getenv("REGBENCH_THREADS"), *isa = getenv("REGBENCH_ISA");
-    rb_open_options open = {.threads = threads ? atoi(threads) : 0, .quirks = getenv("REGBENCH_QUIRKS")};
+    rb_open_options open = {.threads = threads ? atoi(threads) : 0,
+                            .provider = getenv("REGBENCH_PROVIDER"),
+                            .quirks = getenv("REGBENCH_QUIRKS")};
     rb_status opened = id.backend->open(id.index, &open, &device);
     if (isa && opened == RB_USAGE) { /* an instruction set that this machine lacks */
         print_message("%s\n", rb_error_last()->text);

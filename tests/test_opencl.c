@@ -186,6 +186,24 @@ static const rb_layer large_maps[] = {RB_CONV(20, .kernel = 3, .pad = 1),
                                       RB_END};
 
 /* Images that do not fit a thread's stack, with and without what would merge with a pooling. */
+/* A GPU's place on the PCI bus leads to what NVIDIA's library tells of it. */
+static void a_gpus_bus_leads_to_its_readings(void **state) {
+    (void)state;
+    static const char *const ways[] = {"khr", "nv"};
+    (void)found_device("opencl");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(shell("LD_PRELOAD=" TEST_PCI_BUS " TEST_BUS=%s $R devices -d opencl:0 -o csv", ways[i]), 0);
+        assert_has(out, "; pci_bus=0000:01:00.0; ");
+        assert_int_equal(shell("LD_PRELOAD=" TEST_PCI_BUS " TEST_BUS=%s REGBENCH_NVML_LIBRARY=" TEST_HOST_NVML
+                               " $R doctor -d opencl:0 -o csv >found && grep 'energy of opencl:0' found",
+                               ways[i]),
+                         0);
+        assert_has(out, ",readable,");
+    }
+    assert_int_equal(shell("$R devices -d opencl:0 -o csv"), 0);
+    assert_null(strstr(rb_text_string(&out), "pci_bus"));
+}
+
 static void maps_larger_than_a_stack(void **state) {
     (void)state;
     enum { SIDE = 200 };
@@ -314,7 +332,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(kernels_that_do_not_compile),      cmocka_unit_test(a_compiler_that_aborts_costs_one_item),
         cmocka_unit_test(compilers_that_fail_otherwise),    cmocka_unit_test(maps_larger_than_a_stack),
         cmocka_unit_test(more_elements_than_an_int_counts), cmocka_unit_test(the_cache_survives_damage),
-        cmocka_unit_test(products_use_wide_multiply_adds),
+        cmocka_unit_test(products_use_wide_multiply_adds),  cmocka_unit_test(a_gpus_bus_leads_to_its_readings),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

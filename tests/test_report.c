@@ -78,6 +78,8 @@ static void headers(void **state) {
                                        "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
         {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"
                                    "headline_case,samples_per_s,pct_peak_flops,fma_gflop_per_s,set_name,file,lines\n"},
+        {RB_TABLE_result_sets, "schema_version,set_name,title,machine,device_key,commit,started_utc,ended_utc,timed,"
+                               "timed_cases,trained,trained_cases\n"},
     };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);

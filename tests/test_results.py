@@ -230,7 +230,21 @@ def check_machines(row, folder):
     demand("cases", row["cases"], str(len(cases)))
 
 
-CHECKS = {"devices": check_devices, "regularizers": check_regularizers, "machines": check_machines}
+def check_sets(row, folder):
+    (name, link), = re.findall(r"\[([^\]]*)\]\(([^)]+)\)", row["set"])
+    own = [line for file in sorted((folder / link).parent.glob("**/runs.csv")) for line in read(file) if line["commit"]]
+    timed = [line["case"] for line in own if line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
+    trained = [line["case"] for line in own if line["phase"] == "run"]
+    for cell, what, cases in (("speeds", "processes", timed), ("training", "runs", trained)):
+        n = len(set(cases))
+        demand(cell, row[cell], f"{len(cases)} {what} of {n} case{'s' * (n != 1)}" if cases else "")
+    demand("commits", set(row["commits"].split()), {line["commit"] for line in own})
+    machines, _, devices = row["on"].partition(": ")
+    demand("on", (set(machines.split()), set(devices.split())), tuple({line[c] for line in own} for c in ("machine", "device_key")))
+    demand("set", name, (folder / link).resolve().parent.name)
+
+
+CHECKS = {"sets": check_sets, "devices": check_devices, "regularizers": check_regularizers, "machines": check_machines}
 
 
 def rows_of(text):

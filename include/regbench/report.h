@@ -119,6 +119,10 @@ rb_status rb_session_open(const rb_session_options *options, rb_session **out);
 const char *rb_session_dir(const rb_session *s);
 const char *rb_session_id(const rb_session *s);
 const char *rb_session_machine(const rb_session *s);
+/* schema_version of the session.json in a folder: 0 where there is none, -1 where it is damaged. */
+int64_t rb_session_version(const char *dir);
+/* RB_INPUT: the session in that folder is of a newer version than this program. */
+rb_status rb_session_refuse_newer(const char *dir);
 /* A run_id that this session has not used, "<session id>-0001": take one for every item, also when it is done again. */
 void rb_session_run_id(rb_session *s, char run_id[32]);
 /* events.jsonl first, then TABLE.csv; both flushed. RB_DISK: full; what was written before stays well-formed. */

@@ -1,14 +1,12 @@
 /* runs.c: sessions and runs.csv back into rows. */
 #include "compare/runs.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/file.h"
 #include "core/text.h"
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
@@ -117,24 +115,9 @@ static bool exists(const char *dir, const char *name, char *path, size_t size) {
 }
 
 static rb_status check_version(const char *dir) {
-    rb_status status = RB_OK;
-    char path[4096];
-    void *text = NULL;
-    size_t bytes;
-    cJSON *json = NULL;
-    if (!exists(dir, "session.json", path, sizeof path)) return RB_OK; /* a published runs.csv needs none */
-    RB_TRY(rb_file_read(path, &text, &bytes));
-    json = cJSON_ParseWithLength(text, bytes);
-    const cJSON *version = cJSON_GetObjectItemCaseSensitive(json, "schema_version");
-    if (!cJSON_IsNumber(version))
-        status = rb_fail(RB_INPUT, "%s is damaged: it has no schema_version", path);
-    else if (version->valuedouble > RB_SCHEMA_VERSION)
-        status = rb_fail(RB_INPUT, "%s is the session of a newer regbench (schema_version %.0f, this one knows %d)",
-                         dir, version->valuedouble, RB_SCHEMA_VERSION);
-cleanup:
-    cJSON_Delete(json);
-    free(text);
-    return status;
+    if (rb_session_version(dir) < 0)
+        return rb_fail(RB_INPUT, "%s/session.json is damaged: it has no schema_version", dir);
+    return rb_session_refuse_newer(dir); /* a published runs.csv needs no session.json */
 }
 
 /* runs.csv derives from events.jsonl: what is cut off there may be missing from the CSV too, or soon will be. */

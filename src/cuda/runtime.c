@@ -133,17 +133,40 @@ static rb_status wait(rb_device *device, const char *what) {
     return rb__cuda_status(device, rb__cuda.stream_wait(rb__cuda_of(device)->stream), what);
 }
 
-static rb_status time_launch(rb_device *base, rb__kn_kernel *it, size_t groups, const char *name, int64_t *ns) {
-    rb__cuda_device *device = rb__cuda_of(base);
+/* Its time on the device between marks 0 and 1, both behind what came before. */
+static rb_status mark(rb_device *base, int which) {
+    const rb__cuda_device *device = rb__cuda_of(base);
+    return rb__cuda_status(base, rb__cuda.event_record(device->marks[which], device->stream), "record an event");
+}
+
+static rb_status read_marks(rb_device *base, int64_t *ns) {
+    const rb__cuda_device *device = rb__cuda_of(base);
     rb_status status = RB_OK;
     float milliseconds = 0;
-    RB_TRY(rb__cuda_status(base, rb__cuda.event_record(device->marks[0], device->stream), "record an event"));
-    RB_TRY(launch(base, it, groups, name));
-    RB_TRY(rb__cuda_status(base, rb__cuda.event_record(device->marks[1], device->stream), "record an event"));
     RB_TRY(wait(base, "profile"));
     RB_TRY(rb__cuda_status(base, rb__cuda.event_elapsed(&milliseconds, device->marks[0], device->marks[1]),
                            "read a launch's time"));
     *ns = (int64_t)((double)milliseconds * 1e6);
+cleanup:
+    return status;
+}
+
+static rb_status time_launch(rb_device *base, rb__kn_kernel *it, size_t groups, const char *name, int64_t *ns) {
+    rb_status status = RB_OK;
+    RB_TRY(mark(base, 0));
+    RB_TRY(launch(base, it, groups, name));
+    RB_TRY(mark(base, 1));
+    status = read_marks(base, ns);
+cleanup:
+    return status;
+}
+
+static rb_status time_call(rb__kn_plan *plan, const rb__kn_part *part, int64_t *ns) {
+    rb_status status = RB_OK;
+    RB_TRY(mark(plan->device, 0));
+    RB_TRY(part->call(plan, part));
+    RB_TRY(mark(plan->device, 1));
+    status = read_marks(plan->device, ns);
 cleanup:
     return status;
 }
@@ -164,6 +187,7 @@ const rb__kn_runtime rb__cuda_runtime = {.title = "CUDA",
                                          .arguments = arguments,
                                          .launch = launch,
                                          .time = time_launch,
+                                         .time_call = time_call,
                                          .wait = wait,
                                          .takes = rb__cuda_takes,
                                          .lower = rb__cuda_lower};

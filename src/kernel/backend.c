@@ -62,10 +62,12 @@ const char *rb__kn_algo(const rb_bound *bound, int op) { return bound->plan->alg
 
 int rb__kn_launches(const rb_bound *bound) { return bound->plan->n_launches; }
 
-/* One launch with nothing beside it; of a library's call, the time until it is done. */
+/* One launch with nothing beside it. */
 static rb_status time_launch(rb__kn_plan *plan, const rb__kn_launch *launch, int64_t *ns) {
     rb_device *device = plan->device;
     if (launch->kernel) return device->runtime->time(device, launch->kernel, launch->groups, launch->name, ns);
+    if (device->runtime->time_call)
+        return device->runtime->time_call(plan, &plan->parts[plan->sequence[launch->first]], ns);
     int64_t start = rb_clock_ns();
     rb_status status = rb__kn_enqueue(plan, launch);
     if (status == RB_OK) status = device->runtime->wait(device, "profile");

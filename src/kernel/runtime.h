@@ -17,6 +17,7 @@ typedef struct rb__kn_value {
 } rb__kn_value;
 
 struct rb__kn_plan;
+struct rb__kn_part;
 struct rb__kn_item;
 
 typedef struct rb__kn_runtime {
@@ -43,6 +44,8 @@ typedef struct rb__kn_runtime {
     rb_status (*launch)(rb_device *device, rb__kn_kernel *kernel, size_t groups, const char *name);
     /* The same by itself, waited for: its time on the device. */
     rb_status (*time)(rb_device *device, rb__kn_kernel *kernel, size_t groups, const char *name, int64_t *ns);
+    /* Optional (NULL: the host's clock until it is done): the same of a part that is a library's call. */
+    rb_status (*time_call)(struct rb__kn_plan *plan, const struct rb__kn_part *part, int64_t *ns);
     rb_status (*wait)(rb_device *device, const char *what);
 
     /* Optional (NULL): the device is asked for a library's product, and it can do this op; its parts. */

@@ -8,6 +8,7 @@
 
 #include "core/sha256.h"
 #include "core/text.h"
+#include "regbench/report.h"
 
 static const char *const FILES[RB_SOURCES] = {"runs",   "epochs",  "steps", "outputs", "layers", "attacks",
                                               "trials", "effects", "ops",   "peaks",   "history"};
@@ -153,6 +154,7 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
     rb_text path = {0};
     unsigned absent = 0; /* a bit per table */
     memset(out, 0, sizeof *out);
+    RB_TRY(rb_session_refuse_newer(dir));
     for (int t = 0; t < RB_SOURCES; t++) {
         rb_text_clear(&path);
         rb_text_printf(&path, "%s/%s.csv", dir, FILES[t]);
@@ -164,9 +166,16 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
             absent |= 1u << t;
         }
         RB_TRY(status);
+        RB_TRY(rb_csv_check_version(&out->csv[t], path.data));
     }
-    if (absent & 1u << RB_FROM_RUNS && absent & 1u << RB_FROM_HISTORY) {
+    const rb_csv *runs = &out->csv[RB_FROM_RUNS];
+    bool no_runs = absent & 1u << RB_FROM_RUNS;
+    if (no_runs && absent & 1u << RB_FROM_HISTORY) {
         status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
+        goto cleanup;
+    }
+    if (!no_runs && (rb_csv_column(runs, "run_id") < 0 || rb_csv_column(runs, "case") < 0)) {
+        status = rb_fail(RB_INPUT, "%s/runs.csv is no table of runs: it has no columns run_id and case", dir);
         goto cleanup;
     }
     RB_TRY(group_runs(out));

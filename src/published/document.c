@@ -13,7 +13,8 @@ static const struct {
     rb_status (*make)(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 } tables[] = {{"devices", rb_published_devices},
               {"regularizers", rb_published_regularizers},
-              {"machines", rb_published_machines}};
+              {"machines", rb_published_machines},
+              {"sets", rb_published_sets}};
 
 /* Whether set a goes before b: the newer one; of the same time the later name. */
 static bool newer(const rb_published_set *a, const rb_published_set *b) {
@@ -66,7 +67,8 @@ rb_status rb_published_table(const rb_published *p, const char *name, const rb_p
         bool newest = choice->sets && !strcmp(choice->sets, "newest");
         return newest ? from_newest(p, tables[i].make, choice, rows, n) : tables[i].make(p, choice, rows, n);
     }
-    return rb_fail(RB_USAGE, "there is no table \"%s\" of published results: devices, regularizers, machines", name);
+    return rb_fail(RB_USAGE, "there is no table \"%s\" of published results: devices, regularizers, machines, sets",
+                   name);
 }
 
 static int line_of(const char *text, const char *at) {
@@ -108,8 +110,8 @@ static rb_status make(const rb_published *p, char *words, const char *path, int 
     status = rb_published_table(p, name, &choice, &rows, &n);
     if (status == RB_USAGE) {
         rb_error_clear();
-        status = rb_fail(RB_INPUT, "%s, line %d: there is no table \"%s\": devices, regularizers, machines", path, line,
-                         name);
+        status = rb_fail(RB_INPUT, "%s, line %d: there is no table \"%s\": devices, regularizers, machines, sets", path,
+                         line, name);
     }
     if (status != RB_OK) goto cleanup;
     rb_text_append(out, "\n");

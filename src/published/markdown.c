@@ -134,9 +134,10 @@ static void put_caption(const rb_published *p, const rb_row *rows, int n, const 
             put_path(p, set, "README.md", folder, out);
             rb_text_printf(out, ") on %s: ", rb__cell(&rows[i], RB_COL(result_devices, machine)));
         }
+        double threads = rb__number(&rows[i], RB_COL(result_devices, threads));
         rb_text_printf(out, "`%s` is ", rb__cell(&rows[i], RB_COL(result_devices, device_key)));
         put_word(rb__cell(&rows[i], RB_COL(result_devices, device)), out);
-        rb_text_printf(out, " (%.0f threads, commit %s, %.10s)", rb__number(&rows[i], RB_COL(result_devices, threads)),
+        rb_text_printf(out, " (%.0f thread%s, commit %s, %.10s)", threads, threads == 1 ? "" : "s",
                        rb__cell(&rows[i], RB_COL(result_devices, commit)),
                        rb__cell(&rows[i], RB_COL(result_devices, started_utc)));
     }
@@ -346,6 +347,33 @@ static void machines(const rb_published *p, const rb_row *rows, int n, const cha
     }
 }
 
+/* --- sets -----------------------------------------------------------------------------------------------------------
+ */
+
+static void put_work(const rb_row *row, int n_column, int cases_column, const char *what, rb_text *out) {
+    double n = rb__number(row, n_column), cases = rb__number(row, cases_column);
+    if (n > 0) rb_text_printf(out, "%.0f %s of %.0f case%s", n, what, cases, cases == 1 ? "" : "s");
+}
+
+static void sets(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+    rb_text_append(out, "| set | what it shows | on | speeds | training | commits |\n|---|---|---|---|---|---|\n");
+    for (int i = 0; i < n; i++) {
+        const rb_row *row = &rows[i];
+        const char *name = rb__cell(row, RB_COL(result_sets, set_name)),
+                   *machine = rb__cell(row, RB_COL(result_sets, machine));
+        rb_text_printf(out, "| [%s](", name);
+        put_path(p, name, "README.md", folder, out);
+        rb_text_append(out, ") | ");
+        put_word(rb__cell(row, RB_COL(result_sets, title)), out);
+        rb_text_printf(out, " | %s%s%s | ", machine, *machine ? ": " : "",
+                       rb__cell(row, RB_COL(result_sets, device_key)));
+        put_work(row, RB_COL(result_sets, timed), RB_COL(result_sets, timed_cases), "processes", out);
+        rb_text_append(out, " | ");
+        put_work(row, RB_COL(result_sets, trained), RB_COL(result_sets, trained_cases), "runs", out);
+        rb_text_printf(out, " | %s |\n", rb__cell(row, RB_COL(result_sets, commit)));
+    }
+}
+
 rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     if (n == 0)
         rb_text_append(out, "Nothing of this is published yet.\n");
@@ -353,7 +381,9 @@ rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n
         devices(p, rows, n, folder, out);
     else if (rows->table == RB_TABLE_result_regularizers)
         regularizers(p, rows, n, folder, out);
-    else
+    else if (rows->table == RB_TABLE_result_machines)
         machines(p, rows, n, folder, out);
+    else
+        sets(p, rows, n, folder, out);
     return rb_text_status(out);
 }

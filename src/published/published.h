@@ -102,11 +102,13 @@ typedef struct rb_published_choice {
 } rb_published_choice;
 bool rb_published_chosen(const char *list, const char *word);
 
-/* Rows of `result_devices`, `result_regularizers`, `result_machines`, to be ended and freed by the caller. */
+/* Rows of `result_devices`, `result_regularizers`, `result_machines`, `result_sets`, to be ended and freed by the
+ * caller. */
 rb_status rb_published_devices(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 rb_status rb_published_regularizers(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 rb_status rb_published_machines(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
-/* The three by name. RB_USAGE with the names. */
+rb_status rb_published_sets(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
+/* These by name. RB_USAGE with the names. */
 rb_status rb_published_table(const rb_published *p, const char *name, const rb_published_choice *choice, rb_row **rows,
                              int *n);
 

@@ -167,6 +167,7 @@ static rb_status read_folder(collecting *c, const char *path, int depth, int *fi
     rb_status status = RB_OK;
     struct dirent **list = NULL;
     rb_text name = {0};
+    if ((status = rb_session_refuse_newer(path)) != RB_OK) return status;
     int n = scandir(path, &list, no_dots, alphasort);
     if (n < 0) return rb_fail_native(RB_INPUT, errno, "cannot read the folder %s: %s", path, strerror(errno));
     for (int i = 0; i < n; i++) {

@@ -8,32 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "regbench/report.h"
+
 typedef struct reading {
     rb_csv *csv;
-    size_t count, capacity; /* cells so far */
-    int fields;             /* of the row in progress */
-    int rows;               /* finished, the header included */
-    int ragged;             /* first row of another length, from 1; 0 = none */
+    size_t *at; /* (count) where in csv->text each cell begins: the text moves while it grows */
+    size_t count, capacity;
+    size_t length, room; /* of the text */
+    int fields;          /* of the row in progress */
+    int rows;            /* finished, the header included */
+    int ragged;          /* first row of another length, from 1; 0 = none */
     bool memory;
 } reading;
+
+static bool grow(reading *r, size_t length) {
+    if (r->count == r->capacity) {
+        size_t capacity = r->capacity ? r->capacity * 2 : 256;
+        size_t *at = realloc(r->at, capacity * sizeof *at);
+        if (!at) return false;
+        r->at = at;
+        r->capacity = capacity;
+    }
+    if (r->length + length + 1 > r->room) {
+        size_t room = 2 * (r->length + length) + 4096;
+        char *text = realloc(r->csv->text, room);
+        if (!text) return false;
+        r->csv->text = text;
+        r->room = room;
+    }
+    return true;
+}
 
 static void on_field(void *data, size_t length, void *context) {
     reading *r = context;
     if (r->memory || r->ragged) return;
-    if (r->count == r->capacity) {
-        size_t capacity = r->capacity ? r->capacity * 2 : 256;
-        char **cells = realloc(r->csv->cells, capacity * sizeof *cells);
-        r->memory = !cells;
-        if (!cells) return;
-        r->csv->cells = cells;
-        r->capacity = capacity;
-    }
-    char *cell = malloc(length + 1);
-    r->memory = !cell;
-    if (!cell) return;
-    memcpy(cell, data, length);
-    cell[length] = '\0';
-    r->csv->cells[r->count++] = cell;
+    r->memory = !grow(r, length);
+    if (r->memory) return;
+    memcpy(r->csv->text + r->length, data, length);
+    r->csv->text[r->length + length] = '\0';
+    r->at[r->count++] = r->length;
+    r->length += length + 1;
     r->fields++;
 }
 
@@ -81,6 +95,9 @@ rb_status rb_csv_read(const char *path, rb_csv *out) {
     }
     if (csv_error(&parser) == CSV_SUCCESS) csv_fini(&parser, on_field, on_row, &r);
     out->n_rows = r.rows - 1;
+    out->cells = malloc((r.count + 1) * sizeof *out->cells);
+    r.memory |= !out->cells;
+    for (size_t i = 0; !r.memory && i < r.count; i++) out->cells[i] = out->text + r.at[i];
     if (r.memory)
         status = rb_fail(RB_MEMORY, "out of memory while reading %s", path);
     else if (csv_error(&parser) != CSV_SUCCESS)
@@ -92,19 +109,26 @@ rb_status rb_csv_read(const char *path, rb_csv *out) {
 cleanup:
     if (file) fclose(file);
     csv_free(&parser);
-    if (status != RB_OK) {
-        for (size_t i = 0; i < r.count; i++) free(out->cells[i]);
-        free(out->cells);
-        memset(out, 0, sizeof *out);
-    }
+    free(r.at);
+    if (status != RB_OK) rb_csv_free(out);
     return status;
 }
 
 void rb_csv_free(rb_csv *csv) {
     if (!csv) return;
-    for (size_t i = 0; csv->cells && i < (size_t)(csv->n_rows + 1) * (size_t)csv->n_columns; i++) free(csv->cells[i]);
     free(csv->cells);
+    free(csv->text);
     memset(csv, 0, sizeof *csv);
+}
+
+rb_status rb_csv_check_version(const rb_csv *csv, const char *path) {
+    int column = rb_csv_column(csv, "schema_version");
+    for (int i = 0; column >= 0 && i < csv->n_rows; i++)
+        if (strtoll(rb_csv_at(csv, i, column), NULL, 10) > RB_SCHEMA_VERSION)
+            return rb_fail(RB_INPUT,
+                           "%s, row %d: schema_version %.20s, this program knows %d: a newer regbench wrote it", path,
+                           i + 2, rb_csv_at(csv, i, column), RB_SCHEMA_VERSION);
+    return RB_OK;
 }
 
 int rb_csv_column(const rb_csv *csv, const char *name) {

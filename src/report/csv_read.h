@@ -5,8 +5,9 @@
 #include "regbench/status.h"
 
 typedef struct rb_csv {
-    char **cells; /* (n_rows + 1, n_columns), the header first; each owned */
-    int n_rows;   /* without the header */
+    char **cells; /* (n_rows + 1, n_columns), the header first; they point into `text` */
+    char *text;
+    int n_rows; /* without the header */
     int n_columns;
 } rb_csv;
 
@@ -14,6 +15,9 @@ typedef struct rb_csv {
  * line's number. */
 rb_status rb_csv_read(const char *path, rb_csv *out);
 void rb_csv_free(rb_csv *csv);
+/* RB_INPUT where a row's schema_version is not one that this program knows; `path` is for the message. Tables without
+ * that column pass. */
+rb_status rb_csv_check_version(const rb_csv *csv, const char *path);
 int rb_csv_column(const rb_csv *csv, const char *name);               /* -1 where there is none */
 const char *rb_csv_at(const rb_csv *csv, int row, int column);        /* row 0 is the first below the header */
 const char *rb_csv_get(const rb_csv *csv, int row, const char *name); /* "" where there is no such column */

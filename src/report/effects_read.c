@@ -23,6 +23,7 @@ static rb_status read_table(const char *folder, const char *name, bool optional,
         rb_error_clear();
         status = RB_OK;
     }
+    if (status == RB_OK) status = rb_csv_check_version(out, rb_text_string(&path));
     rb_text_free(&path);
     return status;
 }
@@ -231,6 +232,7 @@ rb_status rb_effects_read(const char *path, rb_effect_runs *out) {
         else
             snprintf(folder, sizeof folder, ".");
     }
+    RB_TRY(rb_session_refuse_newer(folder));
     RB_TRY(read_table(folder, "runs", false, &runs));
     RB_TRY(read_table(folder, "epochs", true, &epochs));
     RB_TRY(read_table(folder, "layers", true, &layers));

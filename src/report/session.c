@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "measure/build.h"
@@ -149,18 +151,39 @@ static rb_status check_folder(const char *dir, const rb_session_options *options
         if (there(dir, rb_table_name((rb_table)t), ".csv"))
             return rb_fail(RB_USAGE, "%s holds %s.csv, but no events.jsonl to resume from: choose another folder", dir,
                            rb_table_name((rb_table)t));
-    return RB_OK;
+    return rb_session_refuse_newer(dir); /* it would be written anew without what is not known here */
 }
 
 /* The old session.json, or NULL where it is absent or torn. */
 static cJSON *read_description(const char *path) {
-    char buffer[65536];
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    size_t n = fread(buffer, 1, sizeof buffer - 1, file);
-    fclose(file);
-    buffer[n] = '\0';
-    return cJSON_Parse(buffer);
+    void *text = NULL;
+    size_t bytes;
+    if (rb_file_read(path, &text, &bytes) != RB_OK) {
+        rb_error_clear();
+        return NULL;
+    }
+    cJSON *json = cJSON_ParseWithLength(text, bytes);
+    free(text);
+    return json;
+}
+
+int64_t rb_session_version(const char *dir) {
+    rb_text path = {0};
+    if (!there(dir, "session.json", "")) return 0;
+    rb_text_printf(&path, "%s/session.json", dir);
+    cJSON *json = read_description(rb_text_string(&path));
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(json, "schema_version");
+    int64_t number = cJSON_IsNumber(version) && fabs(version->valuedouble) < 1e15 ? (int64_t)version->valuedouble : -1;
+    cJSON_Delete(json);
+    rb_text_free(&path);
+    return number;
+}
+
+rb_status rb_session_refuse_newer(const char *dir) {
+    int64_t version = rb_session_version(dir);
+    if (version <= RB_SCHEMA_VERSION) return RB_OK;
+    return rb_fail(RB_INPUT, "%s is the session of a newer regbench (schema_version %lld, this one knows %d)", dir,
+                   (long long)version, RB_SCHEMA_VERSION);
 }
 
 /* Writes session.json, or notes in it that the session was resumed; takes over the old id. */
