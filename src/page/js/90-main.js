@@ -13,7 +13,7 @@ const SECTIONS = [
     id: 'speed',
     title: 'Speed',
     tables: ['speeds', 'compare'],
-    intro: 'Samples per second of whole training steps, each value from a process of its own.',
+    intro: 'Samples per second of training, each value from a process of its own.',
     draw(again) {
       const rows = rowsOf('speeds');
       return [
