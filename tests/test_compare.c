@@ -253,6 +253,12 @@ static void machines_and_thresholds(void **state) {
     assert_int_equal(rb_compared_verdict(&c, RB_GATE_NONE), RB_OK);
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_MISMATCH, "could be judged"); /* no gate closes on that */
     rb_compared_free(&c);
+    assert_int_equal(compare("a", "b", RB_ACROSS_MACHINE, RB_GATE_NONE, &c), RB_OK); /* the same by another way */
+    assert_text(&c, 0, arm_a, "vm");
+    assert_text(&c, 0, arm_b, "other");
+    assert_text(&c, 0, verdict, "");
+    assert_true(fabs(c.rows[0].cells[RB_COL(compare, ratio)].u.r - 0.5) < 0.005);
+    rb_compared_free(&c);
     /* 2.5 % are something on a GPU, nothing on a CPU, and nothing where the machine is 2 % from itself. */
     made_begin(dir, "g", &csv);
     made_arm(&csv, (made){0}, 975, 10);

@@ -72,8 +72,47 @@ static void failures_have_exit_codes(void **state) {
     assert_has(out, "1000000");
 }
 
+/* A program per lab, beside bench_size; what one of them measures goes into compare. */
+static void every_lab_has_one(void **state) {
+    (void)state;
+    need_the_programs();
+    static const char *const labs[] = {"size", "cnn", "trajectory", "animals", "toy", "tricks"};
+    const char *folder_end = strrchr(TEST_GBENCH, '/');
+    int length = folder_end ? (int)(folder_end - TEST_GBENCH) : 0;
+    for (size_t i = 0; i < sizeof labs / sizeof *labs; i++) {
+        char first[32];
+        int cases;
+        assert_int_equal(shell("$R list '%s/*' -o csv | grep -c ',$'", labs[i]),
+                         0); /* no studies: they have a strategy */
+        cases = atoi(rb_text_string(&out));
+        assert_true(cases > 0);
+        assert_int_equal(
+            shell("REGBENCH_DEVICE=cpu %.*s/bench_%s --benchmark_list_tests", length, TEST_GBENCH, labs[i]), 0);
+        snprintf(first, sizeof first, "%s/", labs[i]);
+        assert_int_equal(strncmp(rb_text_string(&out), first, strlen(first)), 0);
+        assert_int_equal(lines(rb_text_string(&out)), cases);
+        assert_int_equal(shell("%.*s/bench_%s --frobnicate", length, TEST_GBENCH, labs[i]), 2);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            shell("mkdir -p a b; for arm in a b; do REGBENCH_DEVICE=cpu REGBENCH_THREADS=1 REGBENCH_QUICK=1 "
+                  "%.*s/bench_toy --benchmark_filter=regression --benchmark_min_time=0.01 "
+                  "--benchmark_out=$arm/%d.json >/dev/null || exit 1; done",
+                  length, TEST_GBENCH, i),
+            0);
+    assert_int_equal(shell("$R compare a b -o json"), 0);
+    cJSON *rows = cJSON_Parse(rb_text_string(&out));
+    const cJSON *one;
+    assert_true(cJSON_GetArraySize(rows) > 0);
+    cJSON_ArrayForEach(one, rows) { /* a process is one value */
+        assert_true(number(one, "n_a") == 3 && number(one, "n_b") == 3 && number(one, "ratio") > 0);
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "verdict")), "unclear");
+    }
+    cJSON_Delete(rows);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case_is_listed), cmocka_unit_test(a_case_as_json),
-                                       cmocka_unit_test(failures_have_exit_codes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case_is_listed), cmocka_unit_test(every_lab_has_one),
+                                       cmocka_unit_test(a_case_as_json), cmocka_unit_test(failures_have_exit_codes)};
     return cmocka_run_group_tests(tests, begin, end);
 }

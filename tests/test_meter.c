@@ -131,12 +131,30 @@ static void one_gpu_not_two(void **state) {
     assert_false(rb_meter_has_energy(&m));
 }
 
+/* Intel's GPUs have a counter and neither power nor clock; a counter that starts again tells nothing for once. */
+static void intel_counts_energy(void **state) {
+    (void)state;
+    rb_meter m;
+    put("/sys/class/hwmon/hwmon1/name", "i915\n");
+    put("/sys/class/hwmon/hwmon1/energy1_input", "5000000\n");
+    rb_meter_open(&m, "gpu", "");
+    put("/sys/class/hwmon/hwmon1/energy1_input", "12500000\n");
+    rb_reading r = rb_meter_read(&m, 1);
+    assert_true(fabs(r.joules - 7.5) < 1e-9);
+    assert_true(isnan(r.clock_mhz));
+    put("/sys/class/hwmon/hwmon1/energy1_input", "100\n");
+    assert_true(isnan(rb_meter_read(&m, 1).joules));
+    put("/sys/class/hwmon/hwmon1/energy1_input", "1000100\n");
+    assert_true(fabs(rb_meter_read(&m, 1).joules - 1) < 1e-9);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_guessed, begin, end),
         cmocka_unit_test_setup_teardown(packages_and_their_memory, begin, end),
         cmocka_unit_test_setup_teardown(clocks_and_throttling, begin, end),
         cmocka_unit_test_setup_teardown(one_gpu_not_two, begin, end),
+        cmocka_unit_test_setup_teardown(intel_counts_energy, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

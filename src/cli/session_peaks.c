@@ -8,9 +8,8 @@
 
 #include "cli/peak.h"
 #include "core/log.h"
+#include "measure/peak.h"
 #include "regbench/backend.h"
-
-static const double drift_pct = 5; /* beyond it the session is flagged */
 
 typedef struct one_row {
     rb_row row;
@@ -81,8 +80,8 @@ rb_status rb_session_peaks_end(rb_session_peaks *p, rb_recorder *r, const rb_wor
         if (!isfinite(before)) continue;
         RB_TRY(measure(r, devices->at[i], &one));
         if (!one.got) continue;
-        double drift = 100 * (compute_peak(&one.row) / before - 1);
-        bool drifted = fabs(drift) > drift_pct;
+        double drift;
+        bool drifted = rb_peak_drifted(before, compute_peak(&one.row), &drift);
         rb_row_real(&one.row, RB_COL(peaks, drift_pct), drift);
         rb_row_int(&one.row, RB_COL(peaks, drifted), drifted);
         status = write_row(r, "end", &one.row);

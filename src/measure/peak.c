@@ -91,3 +91,8 @@ rb_status rb_peak_measure(const rb_backend *backend, rb_device *device, double s
 cleanup:
     return status;
 }
+
+bool rb_peak_drifted(double before, double after, double *pct) {
+    *pct = 100 * (after / before - 1);
+    return fabs(*pct) > 5;
+}

@@ -14,4 +14,8 @@ typedef struct rb_peak {
 /* About `seconds` for each of the three; the best of many short windows counts. */
 rb_status rb_peak_measure(const rb_backend *backend, rb_device *device, double seconds, rb_peak *out);
 
+/* Whether a peak changed by more than 5 % from before a session to after it; *pct: by how much. False where either is
+ * not known (NaN). */
+bool rb_peak_drifted(double before, double after, double *pct);
+
 #endif
