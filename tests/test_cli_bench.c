@@ -54,6 +54,36 @@ static void peaks_around_a_session(void **state) {
     rb_csv_free(&peaks);
 }
 
+static const char *fact(const rb_csv *env, const char *name) {
+    for (int i = 0; i < env->n_rows; i++)
+        if (!strcmp(rb_csv_get(env, i, "name"), name)) return rb_csv_get(env, i, "value");
+    return "";
+}
+
+/* What the drivers of the session's devices call themselves; devices that are not here are left out. */
+static void drivers_are_recorded(void **state) {
+    (void)state;
+    rb_csv env, devices;
+    assert_int_equal(shell("$R devices -o csv >devices.csv"), 0);
+    read_csv("devices.csv", &devices);
+    for (int i = 0; i < devices.n_rows; i++) {
+        const char *key = rb_csv_get(&devices, i, "device_key");
+        char name[64];
+        if (!strchr(key, ':') && strcmp(key, "cpu") != 0) continue;
+        /* Nothing need be run: a limit of a moment ends what would compile for long. */
+        shell("rm -rf d; $R run size/mlp -d %s --max-steps 1 --no-eval --verify off --train-size 64 -B 64 --timeout 60 "
+              "-q "
+              "-O d -o csv",
+              key);
+        read_csv("d/env.csv", &env);
+        snprintf(name, sizeof name, "%s.driver", key);
+        if (!*fact(&env, name)) fail_msg("no fact %s", name);
+        assert_string_equal(fact(&env, name), rb_csv_get(&devices, i, "driver"));
+        rb_csv_free(&env);
+    }
+    rb_csv_free(&devices);
+}
+
 static void five_percent_is_drift(void **state) {
     (void)state;
     double pct;
@@ -69,6 +99,6 @@ static void five_percent_is_drift(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(throttled_windows_count),
                                        cmocka_unit_test(peaks_around_a_session),
-                                       cmocka_unit_test(five_percent_is_drift)};
+                                       cmocka_unit_test(five_percent_is_drift), cmocka_unit_test(drivers_are_recorded)};
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -9,13 +9,15 @@
 #include "report/csv_read.h"
 
 static void facts(void **state) {
-    static const char *const always[] = {"regbench_version", "commit",  "build_type", "compiler", "zlib",
-                                         "libpng",           "cjson",   "openssl",    "kernel",   "memory_mib",
-                                         "cpus_usable",      "affinity"};
+    static const char *const always[] = {
+        "regbench_version", "commit", "build_type", "compiler",    "zlib",     "libpng", "cjson",
+        "openssl",          "kernel", "memory_mib", "cpus_usable", "affinity", "dirty",  "compiler_flags",
+        "architecture",     "load"};
     rb_env env;
     (void)state;
     setenv("OMP_REGBENCH_TEST", "a,\"b\"", 1);
     setenv("SLURM_JWT", "secret", 1);
+    setenv("SLURM_JOB_ID", "4711", 1);
     assert_int_equal(rb_env_collect(&env), RB_OK);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         if (!*rb_env_get(&env, always[i])) fail_msg("no fact %s", always[i]);
@@ -24,11 +26,13 @@ static void facts(void **state) {
         assert_true(atoi(rb_env_get(&env, "hardware_threads")) >= atoi(rb_env_get(&env, "cpus_usable")));
     }
     assert_string_equal(rb_env_get(&env, "OMP_REGBENCH_TEST"), "a,\"b\"");
+    assert_string_equal(rb_env_get(&env, "SLURM_JOB_ID"), "4711");
     assert_string_equal(rb_env_get(&env, "SLURM_JWT"), ""); /* secrets stay out of published files */
     assert_string_equal(rb_env_get(&env, "commit"), rb_build_commit());
     assert_true(strlen(rb_build_commit()) == 12 || strcmp(rb_build_commit(), "unknown") == 0);
     rb_env_free(&env);
     unsetenv("SLURM_JWT");
+    unsetenv("SLURM_JOB_ID");
 }
 
 static void id(void **state) {

@@ -5,6 +5,9 @@
 #ifdef REGBENCH_HAVE_CURL
 #include <curl/curl.h>
 #endif
+#ifdef REGBENCH_HAVE_GSL
+#include <gsl/gsl_version.h>
+#endif
 #include <openssl/crypto.h>
 #include <png.h>
 #include <sched.h>
@@ -95,6 +98,9 @@ static void add_build(rb_env *env) {
 #endif
 #ifdef REGBENCH_HAVE_SQLITE
     rb__env_note(env, "sqlite", sqlite3_libversion(), true);
+#endif
+#ifdef REGBENCH_HAVE_GSL
+    rb__env_note(env, "gsl", gsl_version, true);
 #endif
 #ifdef REGBENCH_HAVE_JPEG
 #ifdef LIBJPEG_TURBO_VERSION
