@@ -365,7 +365,7 @@ class NoGraph:
     """torch.cuda as far as GraphTrainer uses it: a graph does over what was captured into it."""
 
     def __init__(self):
-        self.replays, self.captured, outer = 0, 0, self
+        self.replays, self.captured, self.kept, self.trainer, outer = 0, 0, [], None, self
 
         class CUDAGraph:
             def replay(graph):
@@ -381,6 +381,7 @@ class NoGraph:
 
     def graph(self, graph):
         self.captured += 1
+        self.kept.append(self.trainer.last)
         return contextlib.nullcontext()
 
 
@@ -406,7 +407,8 @@ def test_torch_graph():
     for kind in (module.Trainer, module.GraphTrainer):
         torch.manual_seed(3)
         trainers.append(kind(peer, few, "nchw", data))
-    eager, graphed = trainers
+    eager, fake.trainer = trainers
+    graphed = fake.trainer
     graphed.torch = types.SimpleNamespace(cuda=fake, randperm=torch.randperm)
     step, capture = module.Trainer.step, graphed.capture
 
@@ -425,6 +427,7 @@ def test_torch_graph():
             trainer.begin_epoch()
             trainer.submit(0, 6)
     same("graphs: two sizes are captured once each, every step is a replay", (fake.captured, fake.replays), (2, 12))
+    same("graphs: no loss of an earlier step keeps its part of autograd while a step is captured", fake.kept, [None, None])
     same("graphs: each batch by its own indices", [len(index) for index in seen], [4, 4, 4, 4, 4, 2] * 2)
     check("graphs: the parameters are those of eager steps",
           all(torch.equal(a, b) for a, b in zip(eager.model.parameters(), graphed.model.parameters())))

@@ -155,10 +155,11 @@ class GraphTrainer(Trainer):
                 super().step(static)
         cuda.current_stream(self.owner.device).wait_stream(aside)
         self.optimizer.zero_grad(set_to_none=True)  # so that the gradients lie in the graph's own memory
+        self.last = None  # a loss keeps autograd's nodes, which would pull the stream aside into the graph
         graph = cuda.CUDAGraph()
         with cuda.graph(graph):
             super().step(static)
-        return static, graph, self.last
+        return static, graph, self.last.detach()
 
 
 if __name__ == "__main__":
