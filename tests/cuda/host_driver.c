@@ -1,12 +1,13 @@
 /* host_driver.c: libcuda for tests without a GPU: one device, whose work runs here, on the processor.
  *
  * What is enqueued runs when somebody waits for it, no sooner: a missing wait shows. New memory is full of NaN and has
- * canaries at both ends, looked at after all work. A module is a library of host_nvrtc.c. TEST_CUDA, words separated by
- * commas: version=12040 the driver's; devices=0; memory=BYTES it says it has; free=BYTES
- * that can be had of them; capability=90; mode=3: exclusive; lost=N: launch N and all behind it fail; order=N as in
- * fibres.h; fail=FUNCTION:N:CODE: call N of the function, from 1, returns CODE, and so does every call behind it where
- * no context survives such an error, once=FILE but only until that file is there, which it makes; calls=FILE: a line
- * for each context, with what was asked of it. */
+ * canaries at both ends, looked at after all work. While a step is captured, calls that CUDA calls unsafe then (memory,
+ * modules, waiting) are refused and spoil the capture. A module is a library of host_nvrtc.c. TEST_CUDA, words
+ * separated by commas: version=12040 the driver's; devices=0; memory=BYTES it says it has; free=BYTES that can be had
+ * of them; capability=90; mode=3: exclusive; lost=N: launch N and all behind it fail; order=N as in fibres.h;
+ * fail=FUNCTION:N:CODE: call N of the function, from 1, returns CODE, and so does every call behind it where no context
+ * survives such an error, once=FILE but only until that file is there, which it makes; calls=FILE: a line for each
+ * context, with what was asked of it. */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -61,6 +62,17 @@ static CUresult trouble(const char *function) {
         if (trouble_now) return trouble_now;                                                                           \
     } while (0)
 
+static int captures, spoiled; /* under way; by an unsafe call */
+
+#define UNSAFE                                                                                                         \
+    do {                                                                                                               \
+        if (captures) {                                                                                                \
+            fprintf(stderr, "host_driver: %s while a step is captured\n", __func__);                                   \
+            spoiled = 1;                                                                                               \
+            return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;                                                              \
+        }                                                                                                              \
+    } while (0)
+
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
 typedef struct block {
@@ -91,6 +103,7 @@ static CUresult look_at_canaries(const block *b) {
 
 CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes) {
     TROUBLE;
+    UNSAFE;
     if (bytes > unused()) return CUDA_ERROR_OUT_OF_MEMORY;
     block *b = calloc(1, sizeof *b);
     if (!b || !(b->whole = aligned_alloc(256, (bytes + 2 * CANARY + 255) / 256 * 256))) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -105,6 +118,7 @@ CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes) {
 }
 
 CUresult cuMemFree_v2(CUdeviceptr memory) {
+    UNSAFE;
     for (block **at = &blocks; *at; at = &(*at)->next) {
         block *b = *at;
         if ((CUdeviceptr)(b->whole + CANARY) != memory) continue;
@@ -144,6 +158,7 @@ static size_t image_bytes(const void *image) {
 
 CUresult cuModuleLoadData(CUmodule *out, const void *image) {
     TROUBLE;
+    UNSAFE;
     CUmodule module = calloc(1, sizeof *module);
     *out = module;
     if (strcmp(image, "nothing") == 0) return CUDA_SUCCESS;
@@ -279,7 +294,7 @@ static CUresult run(task *t) {
 
 CUresult cuStreamSynchronize(CUstream stream) {
     TROUBLE;
-    if (stream->capturing) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    UNSAFE;
     for (size_t i = 0; i < stream->queue.n && !lasting; i++) {
         CUresult error = run(&stream->queue.tasks[i]);
         if (error != CUDA_SUCCESS) lasting = error;
@@ -367,7 +382,8 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 
 CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
     TROUBLE;
-    (void)mode;
+    if (mode != CU_STREAM_CAPTURE_MODE_THREAD_LOCAL) return CUDA_ERROR_INVALID_VALUE; /* others may go on */
+    captures++;
     stream->capturing = true;
     stream->recorded.n = 0;
     return CUDA_SUCCESS;
@@ -380,6 +396,12 @@ static void copy_list(list *to, const list *from) {
 
 CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
     stream->capturing = false;
+    *graph = NULL;
+    captures--;
+    if (spoiled) {
+        spoiled = 0;
+        return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    }
     *graph = calloc(1, sizeof **graph);
     copy_list(&(*graph)->steps, &stream->recorded);
     return lasting;
