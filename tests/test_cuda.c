@@ -24,6 +24,8 @@ static void what_is_missing_is_named(void **state) {
                    "CUDA's compiler is of 13.0, newer than the driver, 12.4: update the driver or install NVRTC 12");
     assert_refused(shell(HOST "REGBENCH_CUDA_LIBRARY=" TEST_HOST_NVRTC " " LISTED),
                    "the driver's library has no cuDriverGetVersion");
+    assert_refused(shell(HOST "REGBENCH_NVRTC_LIBRARY=" TEST_HOST_DRIVER " " LISTED),
+                   "CUDA's compiler libnvrtc has no nvrtcVersion: update NVIDIA's package cuda-nvrtc");
     assert_refused(shell(HOST "TEST_CUDA=capability=70 " LISTED),
                    "is left out: its compute capability is 7.0, CUDA's compiler 13.0 wants 7.5 or more");
     /* The rest of the program goes on. */

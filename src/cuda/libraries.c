@@ -12,13 +12,15 @@
 rb__cuda_driver rb__cuda;
 rb__cuda_nvrtc rb__nvrtc;
 
-static bool find(void *library, const char *symbol, void *function, char why[256]) {
+/* what[0]: the library in words; what[1]: the package that brings it. */
+static bool find(void *library, const char *symbol, void *function, const char *const what[2], char why[256]) {
     *(void **)function = dlsym(library, symbol);
-    if (!*(void **)function) snprintf(why, 256, "the driver's library has no %s: update NVIDIA's driver", symbol);
+    if (!*(void **)function) snprintf(why, 256, "%s has no %s: update %s", what[0], symbol, what[1]);
     return *(void **)function != NULL;
 }
 
 static bool load_driver(char why[256]) {
+    static const char *const what[2] = {"the driver's library", "NVIDIA's driver"};
     const char *given = getenv("REGBENCH_CUDA_LIBRARY"), *name = given && given[0] ? given : "libcuda.so.1";
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -26,7 +28,7 @@ static bool load_driver(char why[256]) {
         return false;
     }
     /* The version first: an old driver lacks functions. */
-    if (!find(library, "cuDriverGetVersion", &rb__cuda.driver_version, why)) return false;
+    if (!find(library, "cuDriverGetVersion", &rb__cuda.driver_version, what, why)) return false;
     CUresult error = rb__cuda.driver_version(&rb__cuda.version);
     if (error == CUDA_SUCCESS && rb__cuda.version < RB__CUDA_OLDEST * 1000) {
         snprintf(why, 256, "the driver is of CUDA %d.%d, older than %d: update NVIDIA's driver",
@@ -34,7 +36,7 @@ static bool load_driver(char why[256]) {
         return false;
     }
 #define RB_CUDA(name, symbol, parameters)                                                                              \
-    if (!find(library, symbol, &rb__cuda.name, why)) return false;
+    if (!find(library, symbol, &rb__cuda.name, what, why)) return false;
 #include "cuda/driver.def"
 #undef RB_CUDA
     if (error == CUDA_SUCCESS) error = rb__cuda.init(0);
@@ -65,6 +67,7 @@ static void *open_nvrtc(void) {
 }
 
 static bool load_nvrtc(char why[256]) {
+    static const char *const what[2] = {"CUDA's compiler libnvrtc", "NVIDIA's package cuda-nvrtc"};
     void *library = open_nvrtc();
     int major = rb__cuda.version / 1000, n = 0;
     if (!library) {
@@ -75,7 +78,7 @@ static bool load_nvrtc(char why[256]) {
         return false;
     }
 #define RB_NVRTC(name, symbol, parameters)                                                                             \
-    if (!find(library, symbol, &rb__nvrtc.name, why)) return false;
+    if (!find(library, symbol, &rb__nvrtc.name, what, why)) return false;
 #include "cuda/nvrtc.def"
 #undef RB_NVRTC
     nvrtcResult error = rb__nvrtc.version(&rb__nvrtc.major, &rb__nvrtc.minor);

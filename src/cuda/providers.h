@@ -17,7 +17,7 @@ void rb__cuda_lower(rb__kn_plan *plan, rb__kn_item *item);
 /* dlopen of the file that environment variable `variable` names, else of the first of `names` (ends with NULL) that is
  * there. */
 void *rb__cuda_open_library(const char *variable, const char *const *names);
-/* The address of a part's argument; of its output `out`, if given, instead. */
+/* The address of a part's argument. */
 rb_status rb__cuda_address(rb__kn_plan *plan, const rb__kn_part *part, int arg, CUdeviceptr *address);
 
 /* --- around.c: parts of cl/library.cl around a library's call ----------------------------------------------------- */
