@@ -1,5 +1,5 @@
-/* test_cuda_compile.c: the cases' CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, and
- * what ptxas says about registers.
+/* test_cuda_compile.c: the cases' CUDA kernels through the real NVRTC, which needs no GPU: no error, no warning, no
+ * double, and what ptxas says about registers.
  *
  * usage: test_cuda_compile [all]: some cases, or all, for the oldest and the newest target. Sources come from the
  * backend itself over the stand-ins of tests/cuda, which leave them in a folder. */
@@ -90,6 +90,17 @@ static int spilled(const char *log) {
     return most;
 }
 
+/* A constant without its f, or a function of math.h that takes a float for a double: a tenth of the speed and less. */
+static void assert_no_double(const real_nvrtc *nvrtc, nvrtcProgram program, const char *name) {
+    size_t size = 0;
+    assert_int_equal(nvrtc->ptx_size(program, &size), NVRTC_SUCCESS);
+    char *ptx = calloc(1, size + 1), *at;
+    assert_int_equal(nvrtc->ptx(program, ptx), NVRTC_SUCCESS);
+    assert_non_null(strstr(ptx, ".f32"));
+    if ((at = strstr(ptx, ".f64"))) fail_msg("%s computes in double: %.60s", name, at);
+    free(ptx);
+}
+
 static void compile(const real_nvrtc *nvrtc, const char *name, const char *source, int target, int *kernels,
                     int *worst) {
     char architecture[48];
@@ -107,6 +118,7 @@ static void compile(const real_nvrtc *nvrtc, const char *name, const char *sourc
     if (result != NVRTC_SUCCESS || strstr(log, "warning")) fail_msg("%s for sm_%d: %s", name, target, log);
     assert_int_equal(nvrtc->cubin_size(program, &binary), NVRTC_SUCCESS);
     assert_true(binary > 1000);
+    assert_no_double(nvrtc, program, name);
     for (const char *at = log; (at = strstr(at, "Compiling entry function")); at++) ++*kernels;
     if (spilled(log) > *worst) *worst = spilled(log);
     free(log);

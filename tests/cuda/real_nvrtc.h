@@ -13,6 +13,8 @@ typedef struct real_nvrtc {
     nvrtcResult (*log_size)(nvrtcProgram, size_t *);
     nvrtcResult (*log)(nvrtcProgram, char *);
     nvrtcResult (*cubin_size)(nvrtcProgram, size_t *);
+    nvrtcResult (*ptx_size)(nvrtcProgram, size_t *);
+    nvrtcResult (*ptx)(nvrtcProgram, char *);
     int targets[64], n_targets;
 } real_nvrtc;
 
@@ -28,6 +30,8 @@ static inline bool real_nvrtc_open(real_nvrtc *to) {
     *(void **)&to->log_size = dlsym(library, "nvrtcGetProgramLogSize");
     *(void **)&to->log = dlsym(library, "nvrtcGetProgramLog");
     *(void **)&to->cubin_size = dlsym(library, "nvrtcGetCUBINSize");
+    *(void **)&to->ptx_size = dlsym(library, "nvrtcGetPTXSize");
+    *(void **)&to->ptx = dlsym(library, "nvrtcGetPTX");
     *(void **)&count = dlsym(library, "nvrtcGetNumSupportedArchs");
     *(void **)&list = dlsym(library, "nvrtcGetSupportedArchs");
     return count(&to->n_targets) == NVRTC_SUCCESS && to->n_targets <= 64 && list(to->targets) == NVRTC_SUCCESS;
