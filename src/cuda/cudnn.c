@@ -275,11 +275,6 @@ cleanup:
     return status;
 }
 
-static rb_status ready(rb__kn_plan *plan, const rb__kn_part *part) {
-    (void)plan, (void)part; /* tried out by lowering */
-    return RB_OK;
-}
-
 /* A first call of the sum loads its kernel, too: into scratch. */
 static rb_status prepare_rows(rb__kn_plan *plan, const rb__kn_part *part) {
     rb_status status = RB_OK;
@@ -303,8 +298,7 @@ cleanup:
 
 static rb__kn_part *call_new(rb__kn_plan *plan, const rb__kn_item *it, conv *state) {
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "convolution");
-    part->call = convolve;
-    part->prepare = ready;
+    part->call = convolve; /* tried out by lowering: nothing to prepare */
     part->alone = true;
     part->state = state;
     part->release = release;

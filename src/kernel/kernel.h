@@ -67,8 +67,8 @@ typedef struct rb__kn_part {
     size_t stack;     /* bytes of a group's private arrays, where they are large (cpu family) */
     bool alone;       /* no other part beside it (library calls, the end of the step) */
     bool full;        /* it was given more arguments than it has room for */
-    /* Instead of a kernel: enqueues a library's call. `state` is its own, given to `release` (NULL: free). prepare: at
-     * bind, what a first call would compile. */
+    /* Instead of a kernel: enqueues a library's call. `state` is its own, given to `release` (NULL: free). prepare
+     * (NULL: nothing): at bind, what a first call would compile. */
     rb_status (*prepare)(struct rb__kn_plan *plan, const struct rb__kn_part *part);
     rb_status (*call)(struct rb__kn_plan *plan, const struct rb__kn_part *part);
     void (*release)(void *state);

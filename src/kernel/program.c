@@ -238,9 +238,8 @@ rb_status rb__kn_build(rb__kn_plan *plan) {
     for (int i = 0; i < plan->n_launches; i++) {
         rb__kn_launch *launch = &plan->launches[i];
         const rb__kn_part *part = &plan->parts[plan->sequence[launch->first]];
-        if (part->call)
-            RB_TRY(part->prepare(plan, part));
-        else
+        if (part->prepare) RB_TRY(part->prepare(plan, part));
+        if (!part->call)
             RB_TRY(device->runtime->kernel_new(device, find_built(device, launch->name)->program, launch->name,
                                                &launch->kernel));
     }
