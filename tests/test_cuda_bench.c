@@ -22,6 +22,7 @@ static void clock_power_and_energy(void **state) {
     assert_string_equal(rb_csv_get(&csv, 0, "clock_mhz_median"), "1980");
     assert_string_equal(rb_csv_get(&csv, 0, "throttled_frac"), "1");
     assert_string_equal(rb_csv_get(&csv, 0, "submit"), "graph");
+    assert_true(atof(rb_csv_get(&csv, 0, "peak_gflops")) > 0);
     double energy = atof(rb_csv_get(&csv, 0, "energy_j_per_sample")), windows = atof(rb_csv_get(&csv, 0, "windows"));
     double samples = atof(rb_csv_get(&csv, 0, "steps_timed")) * 20 / 3; /* two steps of 8, one of 4 */
     if (!(fabs(energy * samples - 5 * windows) < 0.3 * 5 * windows))

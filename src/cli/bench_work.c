@@ -151,7 +151,8 @@ cleanup:
 static rb_status note_peak(const rb_place *place, double *best) {
     double peak;
     rb_status status = RB_OK;
-    if (!place->id.backend->fma_peak) return RB_OK;
+    if (place->info.product_roundoff > 0) *best = NAN; /* the peak is fp32's, and says nothing of such products */
+    if (!place->id.backend->fma_peak || place->info.product_roundoff > 0) return RB_OK;
     RB_TRY(place->id.backend->fma_peak(place->device, PEAK_S, &peak));
     if (!(peak <= *best)) *best = peak;
 cleanup:

@@ -116,11 +116,14 @@ static rb_status check_speed(const looking *l, int i) {
         RB_TRY(rb_finding(l->f, l->set, l->file->name, i + 2, RB_ADMIT_DISTURBED, "",
                           "peak_gflops is %.4g, peaks.csv of the set has %.4g: something was in the way", peak,
                           measured));
+    /* A peak is fp32's: products that round their operands have another, which nobody measures. */
+    const char *precision = rb__cell(row, RB_COL(runs, precision));
+    const bool fp32 = !precision[0] || !strcmp(precision, "fp32");
     double bound = fmax(fmax(l->peak, measured), peak);
-    if (rate * mflop * 1e-3 > most_of_peak * bound)
+    if (fp32 && rate * mflop * 1e-3 > most_of_peak * bound)
         RB_TRY(BAD(l, i, "plausible", "%.6g samples/s are %.4g model GFLOP/s, %.0f %% of the measured peak of %.4g",
                    rate, rate * mflop * 1e-3, 0.1 * rate * mflop / bound, bound));
-    if (is_own(row) && !isfinite(bound))
+    if (fp32 && is_own(row) && !isfinite(bound))
         RB_TRY(BAD(l, i, "plausible", "no peak is known: neither peak_gflops nor peaks.csv; a speed cannot be judged"));
     /* The last batch of an epoch may be smaller; windows scatter, but their median lies among them. */
     if (isfinite(ns) && (rate * least * 1e-9 > 1.15 * batch || rate * most * 1e-9 < 0.4 * batch))
