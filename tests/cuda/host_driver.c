@@ -2,12 +2,12 @@
  *
  * What is enqueued runs when somebody waits for it, no sooner: a missing wait shows. New memory is full of NaN and has
  * canaries at both ends, looked at after all work. While a step is captured, calls that CUDA calls unsafe then (memory,
- * modules, waiting) are refused and spoil the capture. A module is a library of host_nvrtc.c. TEST_CUDA, words
- * separated by commas: version=12040 the driver's; devices=0; memory=BYTES it says it has; free=BYTES that can be had
- * of them; capability=90; mode=3: exclusive; lost=N: launch N and all behind it fail; order=N as in fibres.h;
- * fail=FUNCTION:N:CODE: call N of the function, from 1, returns CODE, and so does every call behind it where no context
- * survives such an error, once=FILE but only until that file is there, which it makes; calls=FILE: a line for each
- * context, with what was asked of it. */
+ * modules, waiting) are refused and spoil the capture. A child that is forked behind cuInit is refused all. A module is
+ * a library of host_nvrtc.c. TEST_CUDA, words separated by commas: version=12040 the driver's; devices=0; memory=BYTES
+ * it says it has; free=BYTES that can be had of them; capability=90; mode=3: exclusive; lost=N: launch N and all behind
+ * it fail; order=N as in fibres.h; fail=FUNCTION:N:CODE: call N of the function, from 1, returns CODE, and so does
+ * every call behind it where no context survives such an error, once=FILE but only until that file is there, which it
+ * makes; calls=FILE: a line for each context, with what was asked of it. */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -56,9 +56,11 @@ static CUresult trouble(const char *function) {
     return code;
 }
 
+static pid_t home; /* who called cuInit: a child that it forks has no driver */
+
 #define TROUBLE                                                                                                        \
     do {                                                                                                               \
-        CUresult trouble_now = trouble(__func__);                                                                      \
+        CUresult trouble_now = home == getpid() ? trouble(__func__) : CUDA_ERROR_NOT_INITIALIZED;                      \
         if (trouble_now) return trouble_now;                                                                           \
     } while (0)
 
@@ -467,6 +469,7 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
 /* --- the device --------------------------------------------------------------------------------------------------- */
 
 CUresult cuInit(unsigned flags) {
+    if (!home) home = getpid();
     TROUBLE;
     if (flags) return CUDA_ERROR_INVALID_VALUE;
     return setting("TEST_CUDA", "devices") == 0 ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
