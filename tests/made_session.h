@@ -12,7 +12,7 @@
 /* A run; what is NULL or 0 takes the usual value. */
 typedef struct made {
     const char *name, *device_key, *device, *backend, *provider, *hash, *machine, *commit, *status, *why, *started,
-        *overrides, *reg, *env_id, *arm, *session;
+        *overrides, *reg, *env_id, *arm, *session, *phase;
     int batch, schema, dirty;
     double speed;
 } made;
@@ -36,7 +36,7 @@ static inline void made_row(const made *m, rb_row *row) {
     rb_row_text(row, RB_COL(runs, case), made_or(m->name, "size/mlp"));
     rb_row_text(row, RB_COL(runs, overrides), m->overrides);
     rb_row_text(row, RB_COL(runs, reg), m->reg);
-    rb_row_text(row, RB_COL(runs, phase), "bench");
+    rb_row_text(row, RB_COL(runs, phase), made_or(m->phase, "bench"));
     rb_row_int(row, RB_COL(runs, batch_size), m->batch ? m->batch : 512);
     rb_row_text(row, RB_COL(runs, precision), "fp32");
     rb_row_text(row, RB_COL(runs, arm), m->arm);

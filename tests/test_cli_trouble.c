@@ -26,6 +26,18 @@ static void impossible_runs_are_refused(void **state) {
     if (geteuid() != 0) assert_int_equal(shell("mkdir -m 555 closed; $R " SMALL " -O closed/x -o csv"), 2);
 }
 
+/* More threads than processors are allowed, and told once, whatever the number of items. */
+static void too_many_threads_are_told(void **state) {
+    static const char run[] = "$R run size/mlp -d cpu -s 1-2 --train-size 512 --valid-size 512 --max-steps 1 -o csv";
+    (void)state;
+    assert_int_equal(shell("%s -O many -t $(($(nproc) + 1))", run), 0);
+    assert_has(err, "more than the");
+    assert_has(err, "leave -t out");
+    assert_null(strstr(strstr(rb_text_string(&err), "more than the") + 1, "more than the"));
+    assert_int_equal(shell("%s -O few -t 1", run), 0);
+    assert_null(strstr(rb_text_string(&err), "more than the"));
+}
+
 static void a_full_disk_is_one_line_and_loses_nothing(void **state) {
     (void)state;
     /* A limit of a few blocks on the size of a file: events.jsonl reaches it in mid-run. */
@@ -178,6 +190,7 @@ static void what_is_not_understood_is_left_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(impossible_runs_are_refused),
+        cmocka_unit_test(too_many_threads_are_told),
         cmocka_unit_test(what_is_not_understood_is_left_alone),
         cmocka_unit_test(a_full_disk_is_one_line_and_loses_nothing),
         cmocka_unit_test(stdout_that_cannot_be_written),

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -172,6 +173,11 @@ if mode == "columns":
 if mode.startswith("turn") and turn > int(mode[4:]):
     os.kill(os.getppid(), 9)
     sys.exit(1)
+if mode == "sleeps":
+    with open(here + "/sleeper", "w") as file:
+        file.write(str(os.getpid()))
+    import time
+    time.sleep(60)
 if mode == "killed":
     os.kill(os.getpid(), 9)
 if mode == "fails":
@@ -282,6 +288,19 @@ def test_alternate(top):
     check("alternate: resumed by another build: fails", code == 2 and "another build" in err, err)
     check("alternate: --resume without a folder: exit 2", call(sys.executable, PEERS / "alternate", "size/mlp", "--resume",
                                                                "--regbench", stubs["regbench"])[0] == 2)
+
+    # Ended by a signal, it takes the process that it measures along.
+    words = [sys.executable, PEERS / "alternate", "size/mlp", "--regbench", stubs["regbench"], "--peer-script", stubs["peer"],
+             "--python", sys.executable, "-O", top / "ended"]
+    child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, env={**os.environ, "STUB_REGBENCH": "sleeps"})
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not ((top / "sleeper").exists() and (top / "sleeper").read_text()):
+        time.sleep(0.05)
+    child.terminate()
+    same("alternate: ended by a signal: exit 130", child.wait(), 130)
+    stat = pathlib.Path("/proc", (top / "sleeper").read_text(), "stat")
+    check("alternate: nothing is left behind", not stat.exists() or ") Z " in stat.read_text())  # a zombie runs no more
 
     # The real program takes the flags that it is given.
     (top / "calls").write_text("")

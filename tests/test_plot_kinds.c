@@ -279,6 +279,22 @@ static void history(void **state) {
     expect_png("plots/a-b.m.history.png", 900, 494);
 }
 
+/* Whole runs, which evaluate in between, are a line of their own beside the windows of steps. */
+static void history_by_phase(void **state) {
+    (void)state;
+    play_gnuplot("true");
+    util_write(
+        dir, "history.csv", "w",
+        "case,machine,device_key,batch_size,series,started_utc,commit,session_id,samples_per_s,samples_per_s_low,"
+        "samples_per_s_high,step,phase\n"
+        "a/b,m,cpu,8,1," THEN("01", "a", "s1") "100,90,110,,bench\n"
+                                               "a/b,m,cpu,8,1," THEN("02", "b", "s2") "5,4,6,,run\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/a-b.m.history.dat", "# cpu, batch 8\n# session, median, lowest, highest\n 1 100 90 110\n\n",
+                 true);
+    expect_holds("plots/a-b.m.history.dat", "# cpu, batch 8, whole runs\n", true);
+}
+
 /* What a study tries one after another has no chart by itself, and no place in the comparison; a grid's runs have. */
 static void searched(void **state) {
     (void)state;
@@ -384,6 +400,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(devices_many, begin, finish),
         cmocka_unit_test_setup_teardown(roofline, begin, finish),
         cmocka_unit_test_setup_teardown(history, begin, finish),
+        cmocka_unit_test_setup_teardown(history_by_phase, begin, finish),
         cmocka_unit_test_setup_teardown(searched, begin, finish),
         cmocka_unit_test_setup_teardown(outputs, begin, finish),
         cmocka_unit_test_setup_teardown(real, begin, finish),

@@ -133,8 +133,9 @@ def test_publish(top, data):
     check("it goes on to the end", well_made(code, out), out)
     journal = [row for row in table(publish.work / "journal.csv") if row["others_cores"] is not None]
     same("every item once", sorted((row["stage"], row["item"], row["exit"]) for row in journal),
-         [("facts", "devices", "0"), ("facts", "doctor", "0"), ("more", "animals-l1", "0"), ("more", "animals-unregularized", "0"),
-          ("regularizers", "animals-penalties", "0"), ("regularizers", "animals-penalties-100", "0")])
+         [("facts", "devices", "0"), ("facts", "doctor", "0"), ("more", "animals-l1", "0"),
+          ("more", "animals-unregularized", "0"), ("regularizers", "animals-penalties", "0"),
+          ("regularizers", "animals-penalties-100", "0")])
 
     runs = [r for r in table(publish.set / "regularizers" / "runs.csv") if r["status"] == "ok"]
     wanted = sorted((case, size, str(seed)) for case, size in (("animals/l1", "30"), ("animals/unregularized", "30"),
@@ -143,7 +144,8 @@ def test_publish(top, data):
     epochs = table(publish.set / "regularizers" / "epochs.csv")
     check("every run has its epochs", {r["run_id"] for r in runs} == {e["run_id"] for e in epochs})
     effects = table(publish.set / "regularizers" / "effects.csv")
-    check("what L1 changes", any(e["arm"] == "animals/l1" and e["figure"] == "param_l2" and float(e["change"]) < 0 for e in effects))
+    check("what L1 changes", any(e["arm"] == "animals/l1" and e["figure"] == "param_l2" and float(e["change"]) < 0
+                                 for e in effects))
     speeds = table(publish.set / "more" / "runs.csv")
     same("two processes of each case", sorted(r["case"] for r in speeds), ["animals/l1"] * 2 + ["animals/unregularized"] * 2)
     same("columns are regbench's", list(speeds[0]), columns.header())
@@ -151,9 +153,10 @@ def test_publish(top, data):
     check("what it claims", "Claims: seeds 6" in (publish.set / "regularizers" / "README.md").read_text() and
           "Claims: processes 2" in (publish.set / "more" / "README.md").read_text())
     text = (publish.set / "README.md").read_text() + (publish.set / "more" / "README.md").read_text()
-    check("README: commit, system, command", all(word in text for word in (speeds[0]["commit"], "| system |", "regbench bench animals/l1")),
-          text)
-    check("the effects are drawn, or could be", any((publish.set / "regularizers" / "plots").glob("animals-unregularized.*effects.gp")))
+    words = (speeds[0]["commit"], "| system |", "regbench bench animals/l1")
+    check("README: commit, system, command", all(word in text for word in words), text)
+    check("the effects are drawn, or could be",
+          any((publish.set / "regularizers" / "plots").glob("animals-unregularized.*effects.gp")))
     everything = "".join(path.read_text() for path in publish.set.rglob("*.csv"))
     check("no path and no host name", str(top) not in everything and f",{platform.node()}," not in everything)
 

@@ -68,7 +68,7 @@ static void headers(void **state) {
          "high,p_value,q_value,threshold_pct,verdict,reason,more\n"},
         {RB_TABLE_history, "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
                            "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
-                           "per_s_low,samples_per_s_high,step_ratio,step_p,step\n"},
+                           "per_s_low,samples_per_s_high,step_ratio,step_p,step,phase,submit,threads,isa,quirks\n"},
         {RB_TABLE_result_findings, "schema_version,set_name,file,line,severity,kind,found\n"},
         {RB_TABLE_result_devices,
          "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"

@@ -205,6 +205,67 @@ static void the_newest_build_counts(void **state) {
     cJSON_Delete(data);
 }
 
+/* Whole runs evaluate in between: slower windows of steps they are not, in one series they would be a step. */
+static void whole_runs_have_a_history_of_their_own(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        char name[8], started[32], session[8];
+        bool whole = i < 2;
+        snprintf(name, sizeof name, "s%d", i);
+        snprintf(session, sizeof session, "%06d", i);
+        snprintf(started, sizeof started, "2026-01-0%dT00:00:00Z", i + 1);
+        made_begin(base, name, &csv);
+        made_arm(&csv, (made){.phase = whole ? "run" : "bench", .started = started, .session = session},
+                 whole ? 50 : 1000, 10);
+        made_write(base, name, "runs.csv", csv.data);
+    }
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "history"), 4);
+    int whole = 0;
+    for (int i = 0; i < 4; i++) {
+        bool run = !strcmp(page_text(data, "history", i, "phase"), "run");
+        whole += run;
+        assert_true(fabs(page_number(data, "history", i, "samples_per_s") / (run ? 50 : 1000) - 1) < 0.02);
+    }
+    assert_int_equal(whole, 2);
+    assert_says(data, "summary", "No step of a speed can be shown");
+    cJSON_Delete(data);
+}
+
+/* One session of each kind is nobody's history. */
+static void kinds_do_not_make_a_history(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "bench" : "run";
+        made_begin(base, name, &csv);
+        made_arm(&csv, (made){.phase = name, .session = name}, 1000, 10);
+        made_write(base, name, "runs.csv", csv.data);
+    }
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "history"), 0);
+    cJSON_Delete(data);
+}
+
+/* A set with a part of its own below it has both, each once; what its runs.csv was put together from is in it. */
+static void sessions_below_a_session(void **state) {
+    (void)state;
+    static const struct {
+        const char *folder, *session;
+        int rows;
+    } sets[] = {{"set", "one", 3}, {"set/ops", "two", 2}, {"set/sessions", NULL, 0}, {"set/sessions/a", "one", 3}};
+    for (int i = 0; i < 4; i++) {
+        made_begin(base, sets[i].folder, &csv);
+        if (!sets[i].rows) continue;
+        made_arm(&csv, (made){.session = sets[i].session}, 1000 + i % 3 * 500, sets[i].rows);
+        made_write(base, sets[i].folder, "runs.csv", csv.data);
+    }
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "sessions"), 2);
+    assert_near(page_number(data, "sessions", 0, "runs"), 3);
+    assert_near(page_number(data, "sessions", 1, "runs"), 2);
+    cJSON_Delete(data);
+}
+
 /* --- whole runs -----------------------------------------------------------------------------------------------------
  */
 
@@ -303,7 +364,36 @@ static void effects_are_told_with_their_interval(void **state) {
     assert_says(data, "summary", "animals/l1 (l1) raises the final validation accuracy of animals/unregularized: ");
     assert_says(data, "summary", part);
     assert_says(data, "summary", "Of one seed, so without a verdict: animals/l2 (+10.0 points, 1 seed).");
-    assert_says(data, "summary", "can be shown for animals/l1l2 (+2.0 points, 95 % interval -22.8 to +26.8, 3 seeds).");
+    assert_says(data, "summary", "can be shown (95 % intervals) for animals/l1l2 (-22.8 to +26.8 points, 3 seeds).");
+    cJSON_Delete(data);
+}
+
+/* Of many arms without an effect a few are named. */
+static void many_effects_are_not_all_named(void **state) {
+    (void)state;
+    static const char *const names[] = {"animals/unregularized", "animals/no-dropout", "animals/l1", "animals/l2",
+                                        "animals/l1l2",          "animals/dropout"};
+    int number = 0;
+    made_begin(base, "effects", &csv);
+    rb_text_clear(&epochs);
+    rb_csv_header(RB_TABLE_epochs, &epochs);
+    for (int s = 0; s < 3; s++, number++) {
+        made_add_run(&csv, &(made_run){.name = "animals/unregularized", .seed = s, .number = number, .accuracy = 0.4});
+        made_add_epoch(&epochs, number, 2, 0.8, 0.4);
+    }
+    for (int k = 0; k < 6; k++)
+        for (int s = 0; s < 3; s++, number++) {
+            double accuracy = k < 2 ? 0.4 : 0.4 + 0.1 * (s - 1) + 0.01;
+            const char *reg = k < 2 ? NULL : strchr(names[k], '/') + 1;
+            made_add_run(&csv,
+                         &(made_run){.name = names[k], .reg = reg, .seed = s, .number = number, .accuracy = accuracy});
+            made_add_epoch(&epochs, number, 2, 0.8, accuracy);
+        }
+    made_write(base, "effects", "runs.csv", csv.data);
+    made_write(base, "effects", "epochs.csv", epochs.data);
+    cJSON *data = page_of(base);
+    if (!page_says(data, "summary", ", and 1 more: see Regularizers."))
+        fail_msg("%s", cJSON_Print(cJSON_GetObjectItem(data, "summary")));
     cJSON_Delete(data);
 }
 
@@ -342,6 +432,26 @@ static void several_machines(void **state) {
     cJSON_Delete(data);
 }
 
+/* Two hosts may go by one name: what one reaches is no peak of the other. */
+static void hardware_under_one_name(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    made_arm(&csv, (made){.device = "Old CPU", .started = "2026-01-01T00:00:00Z", .session = "a"}, 1000, 3);
+    made_write(base, "a", "runs.csv", csv.data);
+    made_write(base, "a", "peaks.csv", "device_key,device,fma_gflop_per_s,drifted\ncpu,Old CPU,900,1\n");
+    made_begin(base, "b", &csv);
+    made_arm(&csv, (made){.device = "New CPU", .started = "2026-01-02T00:00:00Z", .session = "b"}, 1000, 3);
+    made_write(base, "b", "runs.csv", csv.data);
+    made_write(base, "b", "peaks.csv", "device_key,device,fma_gflop_per_s,drifted\ncpu,New CPU,100,0\n");
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "devices"), 1);
+    assert_string_equal(page_text(data, "devices", 0, "device"), "New CPU");
+    assert_near(page_number(data, "devices", 0, "fma_gflop_per_s"), 100);
+    assert_near(page_number(data, "devices", 0, "drifted"), 0);
+    assert_says(data, "notes", "cpu of vm is New CPU in some runs and Old CPU in others");
+    cJSON_Delete(data);
+}
+
 /* Profiled ops: shares, and where the step stands under the roofline. */
 static void ops_and_roofline(void **state) {
     rb_row row;
@@ -371,11 +481,13 @@ static void ops_and_roofline(void **state) {
     rb_row_int(&row, RB_COL(runs, step_wall_ns_median), 2000);
     rb_row_real(&row, RB_COL(runs, step_mflop), 0.08);
     rb_row_real(&row, RB_COL(runs, step_mbyte), 0.02);
+    rb_row_real(&row, RB_COL(runs, peak_gflops), 55);
     rb_csv_row(&row, &csv);
     rb_row_end(&row);
     made_write(base, "ops", "runs.csv", csv.data);
     data = page_of(base);
     assert_int_equal(page_rows(data, "roofline"), 1);
+    assert_near(page_number(data, "devices", 0, "fma_gflop_per_s"), 55); /* without peaks.csv too */
     assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 4);
     assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 40);
     cJSON_Delete(data);
@@ -384,9 +496,18 @@ static void ops_and_roofline(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(speeds_agree_with_the_csv), TEST(claims_need_values),        TEST(rows_stand_by_name_and_size),
-        TEST(the_newest_build_counts),   TEST(outcomes_and_curves_agree), TEST(effects_are_told_with_their_interval),
-        TEST(several_machines),          TEST(ops_and_roofline)};
+    const struct CMUnitTest tests[] = {TEST(speeds_agree_with_the_csv),
+                                       TEST(claims_need_values),
+                                       TEST(rows_stand_by_name_and_size),
+                                       TEST(the_newest_build_counts),
+                                       TEST(whole_runs_have_a_history_of_their_own),
+                                       TEST(kinds_do_not_make_a_history),
+                                       TEST(sessions_below_a_session),
+                                       TEST(many_effects_are_not_all_named),
+                                       TEST(hardware_under_one_name),
+                                       TEST(outcomes_and_curves_agree),
+                                       TEST(effects_are_told_with_their_interval),
+                                       TEST(several_machines),
+                                       TEST(ops_and_roofline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

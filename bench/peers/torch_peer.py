@@ -25,8 +25,10 @@ class Torch:
                 raise peer.Wrong(f'{flag} is of CUDA alone: give -d cuda:0 instead of "{options.device}"')
         if word == "cuda" and not torch.cuda.is_available():
             raise peer.Absent("this PyTorch finds no CUDA device")
-        self.device = torch.device(options.device)
-        self.on_cuda = word == "cuda"
+        self.device, self.on_cuda = torch.device(options.device), word == "cuda"
+        if self.on_cuda:  # "cuda" is cuda:0; streams and graphs are made on the current device
+            self.device = torch.device("cuda", self.device.index or 0)
+            torch.cuda.set_device(self.device)
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
         torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
@@ -36,7 +38,7 @@ class Torch:
         self.precision = "tf32" if options.tf32 else "fp32"
         self.backend = f"torch-{options.mode}"
         self.provider = f"torch {torch.__version__}"
-        self.device_key = options.device
+        self.device_key = str(self.device)
         self.device_name = torch.cuda.get_device_name(self.device) if self.on_cuda else peer.cpu_name()
         self.threads = None if self.on_cuda else torch.get_num_threads()
         self.submit_word = "graph-step" if options.mode == "graph" else "eager" if self.on_cuda else "direct"
@@ -152,6 +154,7 @@ class GraphTrainer(Trainer):
             for _ in range(WARM_STEPS):
                 super().step(static)
         cuda.current_stream(self.owner.device).wait_stream(aside)
+        self.optimizer.zero_grad(set_to_none=True)  # so that the gradients lie in the graph's own memory
         graph = cuda.CUDAGraph()
         with cuda.graph(graph):
             super().step(static)

@@ -64,7 +64,8 @@ class Trouble(Exception):
 def ask(command):
     """What a command of regbench prints as CSV."""
     try:
-        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)
     except OSError as error:
         raise Trouble(2, f"cannot run {command[0]}: {error}") from error
     if done.returncode:
@@ -164,8 +165,8 @@ class Planner:
             rounds = self.o.rounds if max(each) <= SLOW_S else min(self.o.rounds, SLOW_ROUNDS)
             name = case.replace("/", "-") + (f"-b{batch}" if batch else "") + (f"-{backends[0]}" if k else "")
             common = ["-d", ",".join(keys), *(["-B", batch] if batch else []), *self.threads,
-                      *(["--quick"] if self.o.quick else []), *self.machine, *self.data, "-O", self.folder(stage, name), "--resume",
-                      "-o", "csv"]
+                      *(["--quick"] if self.o.quick else []), *self.machine, *self.data, "-O", self.folder(stage, name),
+                      "--resume", "-o", "csv"]
             if with_peer:
                 command = [sys.executable, ROOT / "bench" / "peers" / "alternate", case, "-n", rounds, "--peer", self.o.peer,
                            "--peer-device", peer_device, "--python", self.o.python, "--regbench", self.o.regbench, *common]
@@ -205,8 +206,8 @@ class Planner:
         on, headline = ["-d", keys], [(c, b) for c, b in HEADLINE if self.wanted(c)]
         yield Item("facts", "devices", [o.regbench, "devices", *on, "-v", "-o", "csv"], 2, output="devices.csv")
         if o.aa:
-            yield Item("noise", "aa", [o.regbench, "doctor", "--aa", *on, "-r", o.aa, *self.threads, *self.machine, *self.data, "-O",
-                                       self.folder("noise", "aa"), "-o", "csv"],
+            yield Item("noise", "aa", [o.regbench, "doctor", "--aa", *on, "-r", o.aa, *self.threads, *self.machine, *self.data,
+                                       "-O", self.folder("noise", "aa"), "-o", "csv"],
                        sum(2 * o.aa * 2.2 for _ in self.devices) + 3, output="doctor.csv", fresh=True)
         else:
             yield Item("facts", "doctor", [o.regbench, "doctor", *on, *self.data, "-o", "csv"], 3, output="doctor.csv")

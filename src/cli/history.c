@@ -2,6 +2,7 @@
 #include "compare/history.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cli/verb.h"
@@ -12,6 +13,7 @@
 typedef struct found {
     rb_runs **at;
     int n;
+    const char *named; /* on the command line */
 } found;
 
 static rb_status add_session(found *f, const char *path) {
@@ -25,30 +27,32 @@ static rb_status add_session(found *f, const char *path) {
     return status;
 }
 
-/* Of many sessions one may be damaged, or be written right now: it is left out. */
+/* A session or file that was named must be readable. Of many below it one may be damaged, or be written right now: it
+ * is left out. */
 static rb_status see_session(void *context, const char *folder) {
+    found *f = context;
     if (!rb_has_runs(folder)) return RB_OK;
-    rb_status status = add_session(context, folder);
-    if (status != RB_INPUT && status != RB_MISSING) return status;
+    rb_status status = add_session(f, folder);
+    if ((status != RB_INPUT && status != RB_MISSING) || !strcmp(folder, f->named)) return status;
     rb_log(RB_LOG_WARN, "left out: %s", rb_error_last()->text);
     rb_error_clear();
     return RB_OK;
 }
 
-/* A session or file that was named must be readable; a folder of sessions is searched. */
 static rb_status take(found *f, const char *path) {
     struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode) && !rb_has_runs(path))
-        return rb_sessions_find(path, see_session, f);
-    return add_session(f, path);
+    f->named = path;
+    bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return is_folder ? rb_sessions_find(path, see_session, f) : add_session(f, path);
 }
 
 rb_status rb_verb_history(const rb_options *o) {
     static const int columns[] = {
-        RB_COL(history, case),       RB_COL(history, device_key), RB_COL(history, batch_size),
-        RB_COL(history, overrides),  RB_COL(history, series),     RB_COL(history, started_utc),
-        RB_COL(history, commit),     RB_COL(history, n),          RB_COL(history, samples_per_s),
-        RB_COL(history, step_ratio), RB_COL(history, step),       RB_COL(history, changed)};
+        RB_COL(history, case),          RB_COL(history, device_key), RB_COL(history, batch_size),
+        RB_COL(history, overrides),     RB_COL(history, phase),      RB_COL(history, series),
+        RB_COL(history, started_utc),   RB_COL(history, commit),     RB_COL(history, n),
+        RB_COL(history, samples_per_s), RB_COL(history, step_ratio), RB_COL(history, step),
+        RB_COL(history, changed)};
     rb_status status = RB_OK;
     found f = {0};
     rb_history history = {0};

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/text.h"
@@ -22,16 +23,19 @@ bool rb_has_runs(const char *folder) { return holds(folder, "runs.csv"); }
 
 static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
+/* Below a session, `sessions` keeps the parts (bench/peers/alternate) whose rows are in its runs.csv: not twice. */
+static int no_parts(const struct dirent *entry) { return no_dots(entry) && strcmp(entry->d_name, "sessions") != 0; }
+
 static rb_status search(const char *folder, int depth, rb_status (*see)(void *context, const char *folder),
                         void *context) {
     rb_status status = RB_OK;
     struct dirent **names = NULL;
     rb_text path = {0};
     struct stat info;
-    if (rb_has_runs(folder) || holds(folder, "events.jsonl") || holds(folder, "session.json"))
-        return see(context, folder);
-    if (depth == DEEPEST) return RB_OK;
-    int n = scandir(folder, &names, no_dots, alphasort);
+    bool runs = rb_has_runs(folder);
+    if (runs || holds(folder, "events.jsonl") || holds(folder, "session.json")) status = see(context, folder);
+    if (status != RB_OK || depth == DEEPEST) return status;
+    int n = scandir(folder, &names, runs ? no_parts : no_dots, alphasort);
     for (int i = 0; i < n && status == RB_OK; i++) {
         rb_text_clear(&path);
         rb_text_printf(&path, "%s/%s", folder, names[i]->d_name);

@@ -195,13 +195,22 @@ static void put_point(const point *p, rb_row *row) {
                 {RB_COL(history, overrides), RB_COL(runs, overrides)},
                 {RB_COL(history, workload_hash), RB_COL(runs, workload_hash)},
                 {RB_COL(history, started_utc), RB_COL(runs, started_utc)},
-                {RB_COL(history, session_id), RB_COL(runs, session_id)}};
+                {RB_COL(history, session_id), RB_COL(runs, session_id)},
+                {RB_COL(history, phase), RB_COL(runs, phase)},
+                {RB_COL(history, submit), RB_COL(runs, submit)},
+                {RB_COL(history, isa), RB_COL(runs, isa)},
+                {RB_COL(history, quirks), RB_COL(runs, quirks)}};
+    static const struct {
+        int to, from;
+    } numbers[] = {{RB_COL(history, batch_size), RB_COL(runs, batch_size)},
+                   {RB_COL(history, threads), RB_COL(runs, threads)}};
     char commit[80], step[32];
     rb_row_begin(row, RB_TABLE_history);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         rb_row_text(row, same[i].to, rb_row_get_text(p->row, same[i].from));
-    if (p->row->cells[RB_COL(runs, batch_size)].type == RB_CELL_INT)
-        rb_row_int(row, RB_COL(history, batch_size), p->row->cells[RB_COL(runs, batch_size)].u.i);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (p->row->cells[numbers[i].from].type == RB_CELL_INT)
+            rb_row_int(row, numbers[i].to, p->row->cells[numbers[i].from].u.i);
     snprintf(commit, sizeof commit, "%s%s", rb_row_get_text(p->row, RB_COL(runs, commit)),
              p->row->cells[RB_COL(runs, dirty)].u.i ? "-dirty" : "");
     rb_row_text(row, RB_COL(history, commit), commit);

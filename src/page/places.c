@@ -68,11 +68,14 @@ static const char *driver_of(const rb_page_run *run) {
     return NULL;
 }
 
-/* Raises `best` to the largest of a column of peaks.csv: what disturbs a measurement can only lower it. */
+/* The largest counts: what disturbs a measurement can only lower it. */
+static void raise_to(double value, double *best) {
+    if (isfinite(value) && !(*best >= value)) *best = value;
+}
+
 static void raise_peak(const rb_csv *peaks, int i, const char *column, double *best) {
     const char *text = rb_csv_get(peaks, i, column);
-    double value = *text ? strtod(text, NULL) : NAN;
-    if (isfinite(value) && !(*best >= value)) *best = value;
+    raise_to(*text ? strtod(text, NULL) : NAN, best);
 }
 
 /* The machine of a session: its rows carry the name. */
@@ -80,7 +83,8 @@ static const char *machine_of(const rb_page_session *s) {
     return s->runs.n ? text_of(&s->runs.rows[0], RB_COL(runs, machine)) : s->machine ? s->machine : "";
 }
 
-static void put_peaks(const rb_report *r, const rb_row *row, rb_page_cell *cells) {
+/* From peaks.csv of the machine's sessions, and from what its (n) runs were held against. */
+static void put_peaks(const rb_report *r, const rb_page_run *runs, int n, const rb_row *row, rb_page_cell *cells) {
     double fma = NAN, gemm = NAN, triad = NAN;
     bool drifted = false, known = false;
     for (int k = 0; k < r->n_sessions; k++) {
@@ -89,6 +93,8 @@ static void put_peaks(const rb_report *r, const rb_row *row, rb_page_cell *cells
             continue;
         for (int i = 0; i < peaks->n_rows; i++) {
             if (strcmp(rb_csv_get(peaks, i, "device_key"), text_of(row, RB_COL(runs, device_key))) != 0) continue;
+            const char *hardware = rb_csv_get(peaks, i, "device");
+            if (*hardware && strcmp(hardware, text_of(row, RB_COL(runs, device))) != 0) continue;
             raise_peak(peaks, i, "fma_gflop_per_s", &fma);
             raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
             raise_peak(peaks, i, "triad_gbyte_per_s", &triad);
@@ -96,10 +102,25 @@ static void put_peaks(const rb_report *r, const rb_row *row, rb_page_cell *cells
             drifted |= !strcmp(rb_csv_get(peaks, i, "drifted"), "1");
         }
     }
+    for (int i = 0; i < n; i++)
+        if (!strcmp(text_of(runs[i].row, RB_COL(runs, device)), text_of(row, RB_COL(runs, device))))
+            raise_to(rb_row_number(runs[i].row, RB_COL(runs, peak_gflops)), &fma);
     rb__page_set_real(&cells[RB_PAGE_COL(devices, fma_gflop_per_s)], fma);
     rb__page_set_real(&cells[RB_PAGE_COL(devices, gemm_gflop_per_s)], gemm);
     rb__page_set_real(&cells[RB_PAGE_COL(devices, triad_gbyte_per_s)], triad);
     if (known) rb__page_set_int(&cells[RB_PAGE_COL(devices, drifted)], drifted);
+}
+
+/* Hosts that share a name, or a host whose hardware was changed: numbers of both stand side by side. */
+static void note_other_hardware(rb_report *r, const rb_page_run *runs, int n, const rb_row *best) {
+    const char *hardware = text_of(best, RB_COL(runs, device));
+    for (int i = 0; i < n; i++) {
+        const char *other = text_of(runs[i].row, RB_COL(runs, device));
+        if (!*other || !strcmp(other, hardware) || rb__page_is_peer(runs[i].row)) continue;
+        rb__page_note(r, "%s of %s is %s in some runs and %s in others: give each host a name of its own (--machine).",
+                      text_of(best, RB_COL(runs, device_key)), text_of(best, RB_COL(runs, machine)), hardware, other);
+        return;
+    }
 }
 
 /* One row per machine and device, from its newest run that names the hardware; peers' libraries are no devices. */
@@ -129,7 +150,8 @@ rb_status rb__page_devices(rb_report *r) {
         for (size_t i = 0; i < sizeof same / sizeof *same; i++)
             rb__page_set_cell(&cells[same[i].to], &best->row->cells[same[i].from]);
         rb__page_set_text(&cells[RB_PAGE_COL(devices, driver)], driver_of(best));
-        put_peaks(r, best->row, cells);
+        put_peaks(r, runs + from, to - from, best->row, cells);
+        note_other_hardware(r, runs + from, to - from, best->row);
     }
     status = rb__page_status(r);
 cleanup:

@@ -112,18 +112,23 @@ static bool is_verdict(const rb_row *row, const char *word) {
 
 /* " on cpu of vm", where effects come from several places. */
 static void put_place(const rb_report *r, const rb_row *row, rb_text *s) {
-    if (r->tables[RB_PAGE_devices].n < 2) return;
-    rb_text_printf(s, " on %s of %s", rb_row_get_text(row, RB_COL(effects, device_key)),
-                   rb_row_get_text(row, RB_COL(effects, machine)));
+    static const int place[] = {RB_COL(effects, device_key), RB_COL(effects, machine)};
+    bool several = false;
+    for (int i = 0; i < r->n_effects; i++)
+        for (int c = 0; c < 2; c++)
+            several |= strcmp(rb_row_get_text(&r->effects[i], place[c]), rb_row_get_text(row, place[c])) != 0;
+    if (several) rb_text_printf(s, " on %s of %s", rb_row_get_text(row, place[0]), rb_row_get_text(row, place[1]));
 }
 
-/* "+0.4 points, 95 % interval -1.2 to +2.0, 6 seeds" */
-static void put_change(const rb_row *row, rb_text *s) {
+/* "+0.4 points, 95 % interval -1.2 to +2.0, 6 seeds"; in a list "-1.2 to +2.0 points, 6 seeds" */
+static void put_change(const rb_row *row, bool whole, rb_text *s) {
     int pairs = (int)row->cells[RB_COL(effects, pairs)].u.i;
-    rb_text_printf(s, "%+.1f points", 100 * row->cells[RB_COL(effects, change)].u.r);
-    if (row->cells[RB_COL(effects, low)].type != RB_CELL_EMPTY)
-        rb_text_printf(s, ", 95 %% interval %+.1f to %+.1f", 100 * row->cells[RB_COL(effects, low)].u.r,
-                       100 * row->cells[RB_COL(effects, high)].u.r);
+    bool interval = row->cells[RB_COL(effects, low)].type != RB_CELL_EMPTY;
+    if (whole) rb_text_printf(s, "%+.1f points", 100 * row->cells[RB_COL(effects, change)].u.r);
+    if (whole && interval) rb_text_append(s, ", 95 % interval ");
+    if (interval)
+        rb_text_printf(s, "%+.1f to %+.1f%s", 100 * row->cells[RB_COL(effects, low)].u.r,
+                       100 * row->cells[RB_COL(effects, high)].u.r, whole ? "" : " points");
     rb_text_printf(s, ", %d seed%s", pairs, rb__page_plural(pairs));
 }
 
@@ -135,7 +140,7 @@ static void tell_changed(rb_report *r, const rb_row *row, rb_text *s) {
                    rb_row_get_text(row, RB_COL(effects, base)));
     put_place(r, row, s);
     rb_text_append(s, ": ");
-    put_change(row, s);
+    put_change(row, true, s);
     rb_text_append(s, ".");
     rb__page_say(r, s);
 }
@@ -150,9 +155,9 @@ static kind kind_of(const rb_row *row) {
     return inside ? ZERO_INSIDE : SMALL;
 }
 
-/* One sentence on all effects of one kind. */
+/* One sentence on all effects of one kind, a few of them by name: the table has them all. */
 static void tell_others(rb_report *r, const char *begin, kind wanted, rb_text *s) {
-    enum { MOST = 6 };
+    enum { MOST = 3 };
     int n = 0;
     for (int i = 0; i < r->n_effects; i++) {
         const rb_row *row = &r->effects[i];
@@ -160,19 +165,19 @@ static void tell_others(rb_report *r, const char *begin, kind wanted, rb_text *s
         if (!is_verdict(row, "unclear") && !is_verdict(row, "close")) continue;
         if (kind_of(row) != wanted) continue;
         if (n++ >= MOST) continue;
-        rb_text_printf(s, "%s%s", n > 1 ? "; " : begin, rb_row_get_text(row, RB_COL(effects, arm)));
+        rb_text_printf(s, "%s%s", n > 1 ? ", " : begin, rb_row_get_text(row, RB_COL(effects, arm)));
         put_place(r, row, s);
         rb_text_append(s, " (");
-        put_change(row, s);
+        put_change(row, wanted == SINGLE, s);
         rb_text_append(s, ")");
     }
-    if (n > MOST) rb_text_printf(s, "; and %d more", n - MOST);
+    if (n > MOST) rb_text_printf(s, ", and %d more: see Regularizers", n - MOST);
     if (n) rb_text_append(s, ".");
     rb__page_say(r, s);
 }
 
 static void tell_effects(rb_report *r, rb_text *s) {
-    enum { MOST = 12 };
+    enum { MOST = 6 };
     int n = 0;
     for (int i = 0; i < r->n_effects; i++) {
         const rb_row *row = &r->effects[i];
@@ -180,12 +185,11 @@ static void tell_effects(rb_report *r, rb_text *s) {
         if ((is_verdict(row, "higher") || is_verdict(row, "lower")) && n++ < MOST) tell_changed(r, row, s);
     }
     if (n > MOST) {
-        rb_text_printf(s, "%d more regularizers change the final validation accuracy: see the table of effects.",
-                       n - MOST);
+        rb_text_printf(s, "%d more regularizers change the final validation accuracy: see Regularizers.", n - MOST);
         rb__page_say(r, s);
     }
-    tell_others(r, "No change of the final validation accuracy can be shown for ", ZERO_INSIDE, s);
-    tell_others(r, "Smaller than 0.3 points, which counts as no change: ", SMALL, s);
+    tell_others(r, "No change of the final validation accuracy can be shown (95 % intervals) for ", ZERO_INSIDE, s);
+    tell_others(r, "Smaller than 0.3 points (95 % intervals), which counts as no change: ", SMALL, s);
     int unlike = 0;
     for (int i = 0; i < r->n_effects; i++)
         unlike += is_verdict(&r->effects[i], "unlike") &&
@@ -204,20 +208,21 @@ static void tell_effects(rb_report *r, rb_text *s) {
 static void tell_history(rb_report *r, rb_text *s) {
     enum { MOST = 6 };
     int steps = 0, points = r->tables[RB_PAGE_history].n, columns[RB_MAX_COLUMNS];
-    static const char *const names[] = {"case",        "device_key", "machine", "step",   "step_ratio",
-                                        "started_utc", "commit",     "series",  "changed"};
+    static const char *const names[] = {"case",       "device_key",  "machine", "step",
+                                        "step_ratio", "started_utc", "commit",  "phase"};
     for (int c = 0; c < (int)(sizeof names / sizeof *names); c++)
         columns[c] = rb__page_column(RB_PAGE_history, names[c]);
     if (points == 0) return;
     for (int i = 0; i < points; i++) {
         const char *step = rb__page_text_at(r, RB_PAGE_history, i, columns[3]);
         if (!*step || steps++ >= MOST) continue;
+        bool whole = !strcmp(rb__page_text_at(r, RB_PAGE_history, i, columns[7]), "run");
         rb_text_printf(
-            s, "%s on %s of %s is %.3g times as fast since %.10s, commit %s (%s).",
-            rb__page_text_at(r, RB_PAGE_history, i, columns[0]), rb__page_text_at(r, RB_PAGE_history, i, columns[1]),
-            rb__page_text_at(r, RB_PAGE_history, i, columns[2]), rb__page_number_at(r, RB_PAGE_history, i, columns[4]),
-            rb__page_text_at(r, RB_PAGE_history, i, columns[5]), rb__page_text_at(r, RB_PAGE_history, i, columns[6]),
-            step);
+            s, "%s%s on %s of %s is %.3g times as fast since %.10s, commit %s (%s).",
+            rb__page_text_at(r, RB_PAGE_history, i, columns[0]), whole ? " in whole runs" : "",
+            rb__page_text_at(r, RB_PAGE_history, i, columns[1]), rb__page_text_at(r, RB_PAGE_history, i, columns[2]),
+            rb__page_number_at(r, RB_PAGE_history, i, columns[4]), rb__page_text_at(r, RB_PAGE_history, i, columns[5]),
+            rb__page_text_at(r, RB_PAGE_history, i, columns[6]), step);
         rb__page_say(r, s);
     }
     if (steps > MOST)

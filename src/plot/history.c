@@ -9,8 +9,9 @@
 #include "plot/kinds.h"
 
 /* What a picture, a line, and an unbroken piece of it have in common. */
-static const char *const SAME[] = {"case", "machine", "device_key", "batch_size", "precision", "overrides", "provider"};
-enum { PICTURE = 2, LINE = 7, SHORT_COMMIT = 7, MOST_TICS = 30, LETTER = 8, NO_AXIS_NAME = 20 };
+static const char *const SAME[] = {"case",     "machine", "device_key", "batch_size", "precision", "overrides",
+                                   "provider", "phase",   "submit",     "threads",    "isa",       "quirks"};
+enum { PICTURE = 2, LINE = 12, NAMED = 8, SHORT_COMMIT = 7, MOST_TICS = 30, LETTER = 8, NO_AXIS_NAME = 20 };
 
 static bool alike(const rb_csv *csv, int a, int b, int n) {
     for (int i = 0; i < n; i++)
@@ -57,9 +58,10 @@ static double cell(const rb_csv *csv, int row, const char *column) {
 
 static void line_name(const rb_csv *csv, int row, rb_text *out) {
     rb_text_printf(out, "%s, batch %s", rb_csv_get(csv, row, "device_key"), rb_csv_get(csv, row, "batch_size"));
-    for (int i = 4; i < LINE; i++) {
+    for (int i = 4; i < NAMED; i++) {
         const char *word = rb_csv_get(csv, row, SAME[i]);
-        if (*word && strcmp(word, "fp32") != 0 && strcmp(word, "own") != 0) rb_text_printf(out, ", %s", word);
+        bool usual = !*word || !strcmp(word, "fp32") || !strcmp(word, "own") || !strcmp(word, "bench");
+        if (!usual) rb_text_printf(out, ", %s", !strcmp(word, "run") ? "whole runs" : word);
     }
 }
 

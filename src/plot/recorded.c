@@ -168,12 +168,14 @@ rb_status rb_recorded_read(const char *dir, rb_recorded *out) {
         RB_TRY(status);
         RB_TRY(rb_csv_check_version(&out->csv[t], path.data));
     }
-    if (rb_csv_column(&out->csv[RB_FROM_RUNS], "run_id") < 0 || rb_csv_column(&out->csv[RB_FROM_RUNS], "case") < 0) {
-        status = rb_fail(RB_INPUT, "%s/runs.csv is no table of runs: it has no columns run_id and case", dir);
+    const rb_csv *runs = &out->csv[RB_FROM_RUNS];
+    bool no_runs = absent & 1u << RB_FROM_RUNS;
+    if (no_runs && absent & 1u << RB_FROM_HISTORY) {
+        status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
         goto cleanup;
     }
-    if (absent & 1u << RB_FROM_RUNS && absent & 1u << RB_FROM_HISTORY) {
-        status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv", dir);
+    if (!no_runs && (rb_csv_column(runs, "run_id") < 0 || rb_csv_column(runs, "case") < 0)) {
+        status = rb_fail(RB_INPUT, "%s/runs.csv is no table of runs: it has no columns run_id and case", dir);
         goto cleanup;
     }
     RB_TRY(group_runs(out));

@@ -103,13 +103,17 @@ function speedFigure(id, rows, column, texts, axis, again) {
   const rough =
     new Set(rows.filter((row) => isNumber(row[column]) && !measured.has(row.case)).map((row) => row.case)).size;
   const notes =
-    [note, rough > 0 && ` ${count(rough, 'case')} timed in whole runs only: see the table below.`].filter(Boolean);
+    [note, known.every((row) => row.mode === 'run') &&
+       ' Of whole runs, warm-up and all: regbench bench measures more exactly.',
+     rough > 0 && ` ${count(rough, 'case')} timed in whole runs only: see the table below.`].filter(Boolean);
   const won = winners(all, series);
   const best = (row) => formatOf(column)(Math.max(...row.points.map((p) => p.value)));
-  const range = `from ${last(all).label} with ${best(last(all))} to ${all[0].label} with ${best(all[0])} ${texts.unit}`;
+  const range = all.length > 1
+    ? `from ${last(all).label} with ${best(last(all))} to ${all[0].label} with ${best(all[0])} ${texts.unit}`
+    : `${all[0].label} with ${best(all[0])} ${texts.unit}`;
   const finding = won ? say(`Highest ${texts.what} of ${count(won.compared, 'row')} that several ran: ${won.text}.`,
                           `The best of each row: ${range}.`)
-                      : `${range[0].toUpperCase()}${range.slice(1)}.`;
+                      : `The best of each row: ${range}.`;
   const medians = `edians over processes, n = ${spanOf(known, 'n')}`;
   const caption = column === 'samples_per_s'
     ? say(`Marks: m${medians}; ${intervalWords(known)}.`, 'Logarithmic where the axis spans more than a decade.')

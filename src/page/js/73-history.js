@@ -7,7 +7,7 @@ function historyLines(rows) {
                               .map((row) => row.session_id));
   const at = new Map(sessions.map((session, i) => [session, i]));
   const key = (row) => [row.case, deviceName(row), row.batch_size, row.precision, row.provider, row.overrides,
-    row.workload_hash, row.series]
+    row.workload_hash, row.phase, row.submit, row.threads, row.isa, row.quirks, row.series]
                          .join('\n');
   const lines = [];
   for (const group of groupBy(rows.filter((row) => row.samples_per_s > 0), key).values()) {
@@ -16,7 +16,8 @@ function historyLines(rows) {
     const first = ordered[0].samples_per_s;
     const scale = view.history === 'relative' ? 1 / first : 1;
     const name = joined(
-      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, group[0].series > 1 && `series ${group[0].series}`],
+      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, phaseName(group[0]),
+        group[0].series > 1 && `series ${group[0].series}`],
       ', ');
     lines.push({
       label: name,
@@ -71,6 +72,9 @@ const stepMarks = {
   },
 };
 
+/** Windows of training steps are what one expects, and need no word. */
+function phaseName(row) { return row.phase === 'run' ? 'whole runs' : row.phase !== 'bench' && row.phase; }
+
 function historyFigure(rows, again) {
   const {lines, sessions} = historyLines(rows);
   if (!lines.length) return null;
@@ -124,6 +128,6 @@ function historyFigure(rows, again) {
 }
 
 const HISTORY_COLUMNS = [
-  'case', 'device_key', 'batch_size', 'overrides', 'series', 'started_utc', 'commit', 'n', 'failed', 'samples_per_s',
+  'case', 'device_key', 'batch_size', 'overrides', 'phase', 'series', 'started_utc', 'commit', 'n', 'failed', 'samples_per_s',
   'samples_per_s_low', 'samples_per_s_high', 'step', 'step_ratio', 'changed'
 ];

@@ -13,7 +13,7 @@ const SECTIONS = [
     id: 'speed',
     title: 'Speed',
     tables: ['speeds', 'compare'],
-    intro: 'Samples per second of whole training steps, each value from a process of its own.',
+    intro: 'Samples per second of training, each value from a process of its own.',
     draw(again) {
       const rows = rowsOf('speeds');
       return [
@@ -214,8 +214,9 @@ function renderAll() {
   byId('nothing').hidden = !used.length || used.some((one) => !one.element.hidden);
   const cases =
     new Set(TABLES.flatMap((name) => (name === 'curves' ? [] : rowsOf(name).flatMap((row) => row.belongs.case))));
-  byId('status').textContent =
-    filtered() ? `${cases.size} of ${count(names.case.size, 'case')}` : count(names.case.size, 'case');
+  const words = tables.trials.rows.length ? ['case or study', 'cases and studies'] : ['case'];
+  const all = count(names.case.size, ...words);
+  byId('status').textContent = filtered() ? `${cases.size} of ${all}` : all;
 }
 
 /** Controls show what the address says. */
