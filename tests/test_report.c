@@ -25,7 +25,7 @@ static void headers(void **state) {
          "power_w_mean,energy_j_per_sample,peak_gflops,verify,verify_max_rel_err,val_acc_final,val_acc_best,best_epoch,"
          "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s,resumed_from,"
          "early_stop,stop_epoch,kept_epoch,kept_val_loss,kept_val_acc,label_noise,arm,train_s,eval_s,step_mflop,step_"
-         "mbyte\n"},
+         "mbyte,settings\n"},
         {RB_TABLE_epochs,
          "schema_version,run_id,epoch,step,train_s_cum,eval_s_cum,lr,train_loss,train_acc,train_eval_loss,"
          "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},

@@ -212,6 +212,10 @@ static void keys(void **state) {
     rb_row_text(&row, RB_COL(runs, dataset), "fashion");
     assert_null(rb_session_find_run(s, &row));
     rb_row_text(&row, RB_COL(runs, dataset), "sample");
+    rb_row_text(&row, RB_COL(runs, settings), "provider=onednn");
+    assert_null(rb_session_find_run(s, &row));
+    rb_row_text(&row, RB_COL(runs, settings), NULL);
+    assert_non_null(rb_session_find_run(s, &row));
     rb_row_text(&row, RB_COL(runs, overrides), NULL);
     assert_null(rb_session_find_run(s, &row));
     rb_row_end(&row);

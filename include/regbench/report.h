@@ -127,7 +127,7 @@ rb_status rb_session_refuse_newer(const char *dir);
 void rb_session_run_id(rb_session *s, char run_id[32]);
 /* events.jsonl first, then TABLE.csv; both flushed. RB_DISK: full; what was written before stays well-formed. */
 rb_status rb_session_row(rb_session *s, const rb_row *row);
-/* The last whole row of runs with the same case, device_key, seed, dataset, overrides and phase that need not be done
+/* The last whole row of runs with the same case, device_key, seed, dataset, overrides, phase, precision and settings that need not be done
  * again, because it ended by itself: ok, diverged or unexpected. NULL where there is none; valid until the next
  * rb_session_row. */
 const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run);

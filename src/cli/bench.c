@@ -89,6 +89,7 @@ cleanup:
 static void begin_row(const rb_options *o, const rb_item *item, rb_row *row) {
     const char *mode = rb_bench_mode(o);
     rb_item_row(item, strcmp(mode, "train") ? mode : "bench", row);
+    rb_note_settings(o, true, row);
 }
 
 /* A median of two builds' values would speak of neither. */

@@ -146,6 +146,11 @@ rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
     rb_row_int(row, RB_COL(runs, n_params), program->n_weights);
     rb_row_int(row, RB_COL(runs, n_train), n_train);
     rb_row_int(row, RB_COL(runs, n_valid), rb_trainer_rows(p->trainer, RB_SPLIT_VALID));
+    if (strcmp(p->info.type, "cpu") != 0 && p->info.type[0]) {
+        double bytes = 0;
+        for (int s = 0; s < RB_SEGMENTS; s++) bytes += (double)program->bytes[s];
+        rb_row_real(row, RB_COL(runs, mem_peak_mib), bytes / (1 << 20));
+    }
     rb_row_real(row, RB_COL(runs, init_s), times.init);
     rb_row_real(row, RB_COL(runs, kernel_compile_s), times.compile);
     rb_row_real(row, RB_COL(runs, model_mflop_per_sample), rb_program_mflop_per_sample(program));
@@ -163,9 +168,10 @@ void rb_place_close(rb_place *p) {
 }
 
 rb_status rb_place_finish(FILE *to, rb_row *row, rb_status status, double started) {
-    /* The child was forked for this item alone, so its high-water mark is the item's. Device memory is another matter.
-     */
-    if (rb_peak_rss_mib() > 0) rb_row_real(row, RB_COL(runs, mem_peak_mib), rb_peak_rss_mib());
+    /* The child was forked for this item alone, so its high-water mark is the item's; where the device has memory of
+     * its own, what its store takes there is known since rb_place_trainer. */
+    if (row->cells[RB_COL(runs, mem_peak_mib)].type == RB_CELL_EMPTY && rb_peak_rss_mib() > 0)
+        rb_row_real(row, RB_COL(runs, mem_peak_mib), rb_peak_rss_mib());
     rb_row_real(row, RB_COL(runs, duration_s), rb_clock_s() - started);
     if (status != RB_OK) {
         rb_row_text(row, RB_COL(runs, status), rb_status_word(status));

@@ -53,6 +53,7 @@ rb_status rb_run_item(rb_recorder *r, const rb_item *item, rb_verified *verified
     rb_row row;
     char label[1300];
     rb_item_row(item, "run", &row);
+    rb_note_settings(r->o, false, &row);
     const rb_row *earlier = rb_session_find_run(r->session, &row);
     if (earlier) {
         *at = find_row(r, rb_row_get_text(earlier, RB_COL(runs, run_id)));

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 rb_status rb_no_names(const rb_options *o) {
     if (o->names.n == 0) return RB_OK;
     return rb_fail(RB_USAGE, "`regbench %s` takes no \"%s\"; `regbench %s --help`", rb_verb_name(o->verb),
@@ -61,6 +63,19 @@ rb_open_options rb_open_choice(const rb_options *o) {
                              .precision = rb_value(o, RB_FLAG_PRECISION),
                              .fastest = rb_given(o, RB_FLAG_FASTEST),
                              .submit = rb_value(o, RB_FLAG_SUBMIT)};
+}
+
+void rb_note_settings(const rb_options *o, bool timed, rb_row *row) {
+    rb_text text = {0};
+    const char *names[] = {"provider", "submit", "quirk"};
+    const char *words[] = {rb_value(o, RB_FLAG_PROVIDER), rb_value(o, RB_FLAG_SUBMIT), rb_value(o, RB_FLAG_QUIRK)};
+    int64_t threads = timed ? rb_value_int(o, RB_FLAG_THREADS, 0) : 0;
+    if (threads) rb_text_printf(&text, " threads=%d", (int)threads);
+    for (int i = 0; i < 3; i++)
+        if (words[i]) rb_text_printf(&text, " %s=%s", names[i], words[i]);
+    if (rb_given(o, RB_FLAG_FASTEST)) rb_text_append(&text, " fastest");
+    rb_row_text(row, RB_COL(runs, settings), text.length ? text.data + 1 : NULL);
+    rb_text_free(&text);
 }
 
 double rb_program_mflop_per_sample(const rb_program *program) {

@@ -28,6 +28,9 @@ rb_status rb_stdout_finish(void);
 rb_data_options rb_data_choice(const rb_options *o);
 /* --threads, --provider, --precision, --fastest and --quirk. */
 rb_open_options rb_open_choice(const rb_options *o);
+/* Column `settings` of a runs row: those that were asked for, so that a session takes up again what was measured the
+ * same way alone. Threads count where the item is `timed`: they change no bits of a run. */
+void rb_note_settings(const rb_options *o, bool timed, rb_row *row);
 
 /* Model FLOPs of a training step per sample, in 10^6. */
 double rb_program_mflop_per_sample(const rb_program *program);

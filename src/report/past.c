@@ -27,9 +27,9 @@ static void *room(void *items, int n, size_t size) {
 /* What makes two runs the same item. The batch is none of it: what was asked for stands in the overrides, and a small
  * data set may have made it smaller. */
 static char *run_key(const rb_row *row) {
-    static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, device_key), RB_COL(runs, seed),
-                                  RB_COL(runs, dataset),  RB_COL(runs, overrides),  RB_COL(runs, phase),
-                                  RB_COL(runs, precision)};
+    static const int columns[] = {RB_COL(runs, case),      RB_COL(runs, device_key), RB_COL(runs, seed),
+                                  RB_COL(runs, dataset),   RB_COL(runs, overrides),  RB_COL(runs, phase),
+                                  RB_COL(runs, precision), RB_COL(runs, settings)};
     rb_text key = {0};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         rb__csv_cell(&row->cells[columns[i]], &key);
