@@ -198,18 +198,6 @@ static void tf32_is_a_row_of_its_own(void **state) {
     assert_has(err, "fp32|tf32");
 }
 
-/* Tensor cores do more than fp32's peak: no share of it is told. */
-static void tf32_has_another_peak(void **state) {
-    (void)state;
-    static const char *const columns[] = {"peak_gflops", "pct_peak_flops", "pct_roofline"};
-    assert_int_equal(shell(HOST "$R bench size/mlp --dataset sample -B 8 --train-size 20 --verify off --quick -r 1 -d "
-                                "cuda --precision tf32 --timeout 120 -O peak"),
-                     0);
-    assert_row("peak", "status", "ok");
-    assert_true(atof(of_row("peak", 0, "gflop_per_s")) > 0);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) assert_row("peak", columns[i], "");
-}
-
 /* 2 u L more than fp32's, for a model of L products one behind the other. */
 static void tolerance_follows_the_rounding(void **state) {
     (void)state;
@@ -270,7 +258,6 @@ int main(void) {
         cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),
         cmocka_unit_test(tf32_is_a_row_of_its_own),
-        cmocka_unit_test(tf32_has_another_peak),
         cmocka_unit_test(tolerance_follows_the_rounding),
         cmocka_unit_test(the_libraries_have_what_is_called),
 #else

@@ -385,12 +385,15 @@ static void usage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_set_is_sealed_and_holds),   cmocka_unit_test(every_defect_is_found),
+        cmocka_unit_test(a_good_set_is_sealed_and_holds),
+        cmocka_unit_test(every_defect_is_found),
         cmocka_unit_test(another_precision_has_another_peak),
         cmocka_unit_test(what_is_bad_is_not_sealed),
         cmocka_unit_test(what_readme_admits_is_not_bad),
-        cmocka_unit_test(tables_are_medians_of_rows),       cmocka_unit_test(the_newest_set_counts),
-        cmocka_unit_test(documents_are_made_anew_in_place), cmocka_unit_test(usage),
+        cmocka_unit_test(tables_are_medians_of_rows),
+        cmocka_unit_test(the_newest_set_counts),
+        cmocka_unit_test(documents_are_made_anew_in_place),
+        cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
