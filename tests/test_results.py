@@ -253,6 +253,8 @@ def check_machines(row, folder):
         root = root.parent
     peaks = [float(line["fma_gflop_per_s"]) for file in root.glob("**/peaks.csv") for line in read(file)
              if line["device_key"] == row["device"]]
+    drivers = {line["value"] for file in root.glob("**/env.csv") for line in read(file) if line["name"] == f"{row['device']}.driver"}
+    demand("hardware, driver", row["hardware, driver"], ", ".join([rows[0]["device"], *drivers]))
     peak = max(peaks) if peaks else statistics.median(values(rows, "peak_gflops"))
     demand("of own peak", row["of own peak"], f"{statistics.median(values(rows, 'pct_peak_flops')):.0f} % of {peak:.0f} GFLOP/s")
     cases = {line["case"] for file in root.glob("**/runs.csv") for line in read(file)
