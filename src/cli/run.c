@@ -60,6 +60,7 @@ rb_status rb_run_item(rb_recorder *r, const rb_item *item, rb_verified *verified
         if (*at >= 0) goto cleanup;
         RB_TRY(rb_recorder_earlier(r, earlier));
         r->earlier++;
+        r->foreign += !rb_recorder_this_build(earlier);
         *at = r->n - 1;
         goto cleanup;
     }
@@ -96,6 +97,10 @@ static rb_status run_all(rb_recorder *r, const rb_matrix *m, rb_study_results *s
         RB_TRY(rb_run_item(r, item, &verified, index++, total, &at));
     }
     if (r->earlier) rb_log(RB_LOG_INFO, "%d of %d items were done before", r->earlier, total);
+    if (r->foreign)
+        rb_log(RB_LOG_WARN, "%d of them by another build (column commit): another folder keeps builds apart",
+               r->foreign);
+    rb_recorder_tell_beside(r);
 cleanup:
     return status;
 }

@@ -34,7 +34,7 @@ typedef struct rb_arms {
     char **labels; /* (n_arms): A first; of commits the oldest, else as they come in the files */
     int n_arms;
     bool machines;    /* the arms are of different machines */
-    unsigned differs; /* in what the arms may differ, as bits 1 << rb_across */
+    unsigned differs; /* in what the arms may differ, as bits 1 << rb_across, and one more for untold settings */
 } rb_arms;
 
 /* RB_MISMATCH where there are fewer than two arms. */
