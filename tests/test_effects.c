@@ -220,7 +220,6 @@ static void bad_input_is_told(void **state) {
     assert_has(err, "effects.csv");
 }
 
-/* Against quantiles from integrating the density of t. */
 /* What TF32's rounding changes is no effect of a regularizer. */
 static void precisions_do_not_mix(void **state) {
     (void)state;
@@ -240,6 +239,7 @@ static void precisions_do_not_mix(void **state) {
     assert_near(row_of("animals/l1 tf32", "val_acc_final"), "change", 0.03);
 }
 
+/* Against quantiles from integrating the density of t. */
 static void intervals_of_the_mean(void **state) {
     (void)state;
     double x[200], mean, low, high;
