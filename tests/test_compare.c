@@ -312,6 +312,46 @@ static void settings(void **state) {
     rb_compared_free(&c);
 }
 
+/* The speeds of two builds, or of two devices, are no sample of one. */
+static void mixtures(void **state) {
+    rb_compared c;
+    made opencl = {.device_key = "opencl:0", .backend = "opencl", .device = "pocl"}, other = opencl;
+    (void)state;
+    other.device_key = "opencl:1", other.device = "Some GPU";
+    made_begin(dir, "a", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, (made){.commit = "bbbbbbbbbbbb"}, 900, 7); /* resumed by another build */
+    keep("a");
+    made_begin(dir, "b", &csv);
+    made_arm(&csv, (made){.commit = "bbbbbbbbbbbb"}, 700, 7);
+    made_arm(&csv, opencl, 600, 7);
+    made_arm(&csv, other, 800, 7);
+    keep("b");
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.unclear, 1);
+    for (int i = 0; i < c.n; i++)
+        if (*text_of(&c, i, RB_COL(compare, verdict))) {
+            assert_text(&c, i, verdict, "unclear");
+            assert_text(&c, i, reason, "A mixes commit (0123456789ab and bbbbbbbbbbbb)");
+            assert_text(&c, i, more, "");
+        }
+    assert_fails(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_REGRESSION, "1 unclear");
+    rb_compared_free(&c);
+    made_begin(dir, "b", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, opencl, 600, 7);
+    made_arm(&csv, other, 800, 7);
+    keep("b");
+    assert_int_equal(compare("b", NULL, RB_ACROSS_BACKEND, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.n, 1);
+    assert_text(&c, 0, verdict, "unclear");
+    assert_text(&c, 0, reason, "B mixes device (pocl and Some GPU)");
+    rb_compared_free(&c);
+    assert_int_equal(compare("b", NULL, RB_ACROSS_DEVICE, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.slower, 2);
+    rb_compared_free(&c);
+}
+
 static void machines_and_thresholds(void **state) {
     rb_compared c;
     made gpu = {.device_key = "cuda:0", .device = "Some GPU", .backend = "cuda"};
@@ -600,6 +640,7 @@ int main(void) {
         TEST(some_failed),
         TEST(no_partner),
         TEST(settings),
+        TEST(mixtures),
         TEST(machines_and_thresholds),
         TEST(across),
         TEST(thousand_runs),

@@ -44,6 +44,8 @@ void rb_arms_free(rb_arms *arms);
 struct rb_text;
 /* "provider, threads": in what two runs of one stem differ so that they are not compared. */
 void rb_arms_tell_difference(const rb_arms *arms, const rb_row *a, const rb_row *b, struct rb_text *out);
+/* "threads (1 and 2)": in what two runs of one arm differ, which should be runs of one thing. */
+void rb_arms_tell_mixture(const rb_arms *arms, const rb_row *a, const rb_row *b, struct rb_text *out);
 
 /* "same algorithm", "vendor's best", or "" where the row does not say whose code ran. */
 const char *rb_run_kind(const rb_row *row);
