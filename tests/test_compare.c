@@ -334,6 +334,7 @@ static void mixtures(void **state) {
             assert_text(&c, i, verdict, "unclear");
             assert_text(&c, i, reason, "A mixes commit (0123456789ab and bbbbbbbbbbbb)");
             assert_text(&c, i, more, "");
+            assert_int_equal(c.rows[i].cells[RB_COL(compare, q_value)].type, RB_CELL_EMPTY);
         }
     assert_fails(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_REGRESSION, "1 unclear");
     rb_compared_free(&c);
@@ -634,18 +635,9 @@ static void google_benchmark(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(two_sessions),
-        TEST(unclear),
-        TEST(not_compared),
-        TEST(some_failed),
-        TEST(no_partner),
-        TEST(settings),
-        TEST(mixtures),
-        TEST(machines_and_thresholds),
-        TEST(across),
-        TEST(thousand_runs),
-        TEST(bad_files),
-        TEST(google_benchmark),
+        TEST(two_sessions), TEST(unclear),       TEST(not_compared), TEST(some_failed),
+        TEST(no_partner),   TEST(settings),      TEST(mixtures),     TEST(machines_and_thresholds),
+        TEST(across),       TEST(thousand_runs), TEST(bad_files),    TEST(google_benchmark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

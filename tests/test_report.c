@@ -65,10 +65,11 @@ static void headers(void **state) {
         {RB_TABLE_compare,
          "schema_version,case,kind,across,arm_a,arm_b,machine,device_key,device,batch_size,precision,provider,submit,"
          "threads,overrides,phase,workload_hash,commit,n_a,n_b,samples_per_s_a,samples_per_s_b,ratio,ratio_low,ratio_"
-         "high,p_value,q_value,threshold_pct,verdict,reason,more\n"},
-        {RB_TABLE_history, "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
-                           "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
-                           "per_s_low,samples_per_s_high,step_ratio,step_p,step,phase,submit,threads,isa,quirks\n"},
+         "high,p_value,q_value,threshold_pct,verdict,reason,more,settings\n"},
+        {RB_TABLE_history,
+         "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
+         "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
+         "per_s_low,samples_per_s_high,step_ratio,step_p,step,phase,submit,threads,isa,quirks,settings\n"},
         {RB_TABLE_result_findings, "schema_version,set_name,file,line,severity,kind,found\n"},
         {RB_TABLE_result_devices,
          "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"

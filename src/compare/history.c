@@ -222,6 +222,7 @@ static void put_point(const point *p, rb_row *row) {
     } numbers[] = {{RB_COL(history, batch_size), RB_COL(runs, batch_size)},
                    {RB_COL(history, threads), RB_COL(runs, threads)}};
     char commit[80], step[32];
+    rb_text settings = {0};
     rb_row_begin(row, RB_TABLE_history);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         rb_row_text(row, same[i].to, rb_row_get_text(p->row, same[i].from));
@@ -231,6 +232,9 @@ static void put_point(const point *p, rb_row *row) {
     snprintf(commit, sizeof commit, "%s%s", rb_row_get_text(p->row, RB_COL(runs, commit)),
              p->row->cells[RB_COL(runs, dirty)].u.i ? "-dirty" : "");
     rb_row_text(row, RB_COL(history, commit), commit);
+    rb_run_choices(p->row, &settings);
+    rb_row_text(row, RB_COL(history, settings), rb_text_string(&settings));
+    rb_text_free(&settings);
     rb_row_int(row, RB_COL(history, series), p->series);
     rb_row_text(row, RB_COL(history, changed), p->changed);
     rb_row_int(row, RB_COL(history, n), p->n);
@@ -274,6 +278,12 @@ cleanup:
     return status;
 }
 
+/* Whether a run that comes after those of a point is of another session and another sitting. */
+static bool is_another(const entry *e, double begin, const point *p) {
+    const char *session = rb_row_get_text(e->row, RB_COL(runs, session_id));
+    return is_later(begin, p) && strcmp(session, rb_row_get_text(e[-1].row, RB_COL(runs, session_id))) != 0;
+}
+
 /* Points of the entries of one key: one per sitting. `values` has room for one value per entry. */
 static int make_points(const entry *entries, int n, point *points, double *values) {
     int count = 0;
@@ -281,7 +291,8 @@ static int make_points(const entry *entries, int n, point *points, double *value
         const rb_row *row = entries[i].row;
         double speed = rb_row_number(row, RB_COL(runs, samples_per_s)), begin = begin_of(row);
         double took = rb_row_number(row, RB_COL(runs, duration_s));
-        if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0 || is_later(begin, &points[count - 1]))
+        if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0 ||
+            is_another(&entries[i], begin, &points[count - 1]))
             points[count++] = (point){.row = row,
                                       .from = entries[i].from,
                                       .begin = begin,

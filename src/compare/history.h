@@ -9,10 +9,10 @@
  * the same in both halves. A step that only one sitting has seen is suspected: machines have bad days. It is confirmed
  * once a later sitting, by itself, is as far from what came before.
  *
- * A sitting is the runs of one folder, build and machine's state (env_id) without a pause of RB_HISTORY_PAUSE_S between
- * one's end and the next one's begin, whatever sessions they are from: bench/peers/alternate begins a session for each
- * process. Only what began so long after the end of the sitting that saw a step first can confirm it, of whatever
- * folder and commit; runs that do not say when they began confirm nothing.
+ * A sitting is a session, or as many of one folder, build and machine's state (env_id) as follow each other without a
+ * pause of RB_HISTORY_PAUSE_S between one run's end and the next one's begin: bench/peers/alternate begins a session
+ * for each process. Only what began so long after the end of the sitting that saw a step first can confirm it, of
+ * whatever folder and commit; runs that do not say when they began confirm nothing.
  *
  * Runs from before the column settings go on with those for which nothing was asked. */
 #ifndef RB_COMPARE_HISTORY_H
