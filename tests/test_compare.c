@@ -555,6 +555,9 @@ static void bad_files(void **state) {
                "schema_version,status,case,device_key,workload_hash,samples_per_s\n1,ok,a/b,cpu,aa,fast\n");
     assert_fails(read_session("s/runs.csv", &r), RB_INPUT, "row 2, column samples_per_s: \"fast\" is no number");
     made_write(dir, "s", "runs.csv",
+               "schema_version,status,case,device_key,workload_hash,samples_per_s,threads\n1,ok,a/b,cpu,aa,12.5,1e3\n");
+    assert_fails(read_session("s/runs.csv", &r), RB_INPUT, "column threads: \"1e3\" is no whole number");
+    made_write(dir, "s", "runs.csv",
                "schema_version,status,case,device_key,workload_hash,samples_per_s,of_2030\n1,ok,a/b,cpu,aa,12.5,x\n");
     assert_int_equal(read_session("s/runs.csv", &r), RB_OK);
     assert_true(rb_row_number(&r.rows[0], RB_COL(runs, samples_per_s)) == 12.5);

@@ -59,10 +59,16 @@ static rb_status read_cell(const char *path, const rb_csv *csv, int i, int from,
     if (*end || !isfinite(real))
         return rb_fail(RB_INPUT, "%s, row %d, column %s: \"%.40s\" is no number", path, i + 2,
                        rb_column_name(RB_TABLE_runs, column), text);
-    if (rb_column_type(RB_TABLE_runs, column) == RB_CELL_INT && fabs(real) < 9e15)
-        rb_row_int(row, column, strtoll(text, NULL, 10));
-    else
+    if (rb_column_type(RB_TABLE_runs, column) != RB_CELL_INT) {
         rb_row_real(row, column, real);
+        return RB_OK;
+    }
+    errno = 0;
+    long long whole = strtoll(text, &end, 10);
+    if (*end || errno)
+        return rb_fail(RB_INPUT, "%s, row %d, column %s: \"%.40s\" is no whole number", path, i + 2,
+                       rb_column_name(RB_TABLE_runs, column), text);
+    rb_row_int(row, column, whole);
     return RB_OK;
 }
 
