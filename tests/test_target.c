@@ -63,6 +63,11 @@ static void a_run_knows_when(void **state) {
         rb_text_free(&out);
         out = runs;
     }
+    /* What was done without is not watched afterwards: that is told. */
+    assert_int_equal(shell(RUN "-s 1,2 --target 0.2 -O low -o csv --resume"), 0);
+    assert_null(strstr(rb_text_string(&err), "--target"));
+    assert_int_equal(shell(RUN "-s 1,2 --target 0.3 -O low -o csv --resume"), 0);
+    assert_has(err, "2 of them were not watched for --target 0.3");
     assert_int_equal(shell(RUN "--target 0.999 -O high -o csv"), 0); /* censored: no failure */
     assert_true(cell(0, "target_reached") == 0);
     assert_true(cell(0, "epochs_to_target") == -1 && cell(0, "tta_train_s") == -1);

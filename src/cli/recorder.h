@@ -20,9 +20,10 @@ typedef struct rb_recorder {
     rb_text sent; /* by the running item */
     char env_id[16];
     rb_status worst;
-    int done;    /* items that ended well */
-    int earlier; /* items that an earlier process of this session has done */
-    int foreign; /* of those: by another build */
+    int done;       /* items that ended well */
+    int earlier;    /* items that an earlier process of this session has done */
+    int foreign;    /* of those: by another build */
+    int untargeted; /* of those: without this --target */
     /* of the item that runs */
     const char *label;
     bool got_row;
