@@ -102,10 +102,12 @@ function speedFigure(id, rows, column, texts, axis, again) {
   const measured = new Set(known.map((row) => row.case));
   const rough =
     new Set(rows.filter((row) => isNumber(row[column]) && !measured.has(row.case)).map((row) => row.case)).size;
-  const notes =
-    [note, known.every((row) => row.mode === 'run') &&
-       ' Of whole runs, warm-up and all: regbench bench measures more exactly.',
-     rough > 0 && ` ${count(rough, 'case')} timed in whole runs only: see the table below.`].filter(Boolean);
+  const notes = [
+    note,
+    known.every((row) => row.mode === 'run') &&
+      ' Of whole runs, warm-up and all: regbench bench measures more exactly.',
+    rough > 0 && ` ${count(rough, 'case')} timed in whole runs only: see the table below.`
+  ].filter(Boolean);
   const won = winners(all, series);
   const best = (row) => formatOf(column)(Math.max(...row.points.map((p) => p.value)));
   const range = all.length > 1

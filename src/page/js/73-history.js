@@ -16,8 +16,10 @@ function historyLines(rows) {
     const first = ordered[0].samples_per_s;
     const scale = view.history === 'relative' ? 1 / first : 1;
     const name = joined(
-      [`${withOverrides(group[0])} on ${deviceName(group[0])}`, phaseName(group[0]),
-        group[0].series > 1 && `series ${group[0].series}`],
+      [
+        `${withOverrides(group[0])} on ${deviceName(group[0])}`, phaseName(group[0]),
+        group[0].series > 1 && `series ${group[0].series}`
+      ],
       ', ');
     lines.push({
       label: name,
@@ -128,6 +130,6 @@ function historyFigure(rows, again) {
 }
 
 const HISTORY_COLUMNS = [
-  'case', 'device_key', 'batch_size', 'overrides', 'phase', 'series', 'started_utc', 'commit', 'n', 'failed', 'samples_per_s',
-  'samples_per_s_low', 'samples_per_s_high', 'step', 'step_ratio', 'changed'
+  'case', 'device_key', 'batch_size', 'overrides', 'phase', 'series', 'started_utc', 'commit', 'n', 'failed',
+  'samples_per_s', 'samples_per_s_low', 'samples_per_s_high', 'step', 'step_ratio', 'changed'
 ];

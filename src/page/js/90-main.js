@@ -238,7 +238,8 @@ function makeHead() {
   const sessions = tables.sessions.rows;
   const starts = sessions.map((row) => row.started_utc).filter(present).sort();
   const days = distinct(starts.map((utc) => utc.slice(0, 10)));
-  const commits = distinct([...sessions.map((row) => row.commit), report.commit].filter(present));
+  const commits =
+    distinct(sessions.map((row) => row.commit).filter(present)); // what was measured; the writer's is below
   const facts = [
     count(sessions.length, 'session'), names.machine.size > 0 && count(names.machine.size, 'machine'),
     deviceNames.length > 0 && count(deviceNames.length, 'device'),
@@ -248,7 +249,8 @@ function makeHead() {
   byId('head').append(make('h1', {}, report.title || 'regbench report'),
     make('p', {class: 'facts'}, facts.filter(Boolean).map((fact) => make('span', {}, fact))));
   byId('foot').append(make('p', {},
-    say(`Written by regbench ${report.version || ''} on ${minute(report.generated_utc) || 'an unknown day'}.`,
+    say(`Written by regbench ${joined([report.version, report.commit && `commit ${report.commit}`], ', ')} on ${
+          minute(report.generated_utc) || 'an unknown day'}.`,
       'Every number is a row of a CSV file beside this page; nothing was loaded from elsewhere.')));
 }
 
