@@ -292,6 +292,9 @@ static void tables_are_medians_of_rows(void **state) {
     assert_true(fabs(cell_of("ratio") - 101.23 / 51) < 1e-6); /* the fifth of the nine quotients */
     assert_has(out, "\"2,5-6\"");                             /* A B, B A, A B */
     assert_has(out, "\"3-4,7\"");
+    assert_int_equal(shell("$R results set --table speeds -o md"), 0);
+    assert_has(out, "| case | batch | torch-eager | cpu | cpu / torch-eager | n | rows |\n");
+    assert_has(out, " | 51,000 | 101,200 | **1.98** | 3 | [2-7](set/");
     assert_int_equal(shell("$R results set --table machines -o csv"), 0);
     assert_true(cell_of("cases") == 1 && cell_of("fma_gflop_per_s") == 410);
     assert_int_equal(shell("$R results set --table sets -o csv"), 0);
@@ -379,7 +382,8 @@ static void usage(void **state) {
     assert_has(err, "holds no set");
     assert_int_equal(shell("$R results --seal"), 2);
     assert_int_equal(shell("$R results --update set"), 2);
-    assert_int_equal(shell("$R results set --table speeds"), 2);
+    assert_int_equal(shell("$R results set --table hardware"), 2);
+    assert_has(err, "devices, speeds, regularizers, machines, sets");
     assert_int_equal(shell("$R results set --table devices --update"), 2);
     assert_int_equal(shell("$R results doc/R.md"), 2);
     assert_int_equal(shell("$R results set --case size/mlp"), 2);
