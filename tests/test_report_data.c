@@ -286,6 +286,25 @@ static void sessions_below_a_session(void **state) {
     cJSON_Delete(data);
 }
 
+/* Files that a newer program set aside beside the events from which it made runs.csv anew hold nothing more. */
+static void what_was_set_aside_counts_once(void **state) {
+    static const char event[] = "{\"table\":\"runs\"}\n";
+    char events[128];
+    (void)state;
+    made_begin(base, "set", &csv);
+    made_arm(&csv, (made){.session = "one"}, 1000, 3);
+    made_write(base, "set", "runs.csv", csv.data);
+    made_write(base, "set", "runs.1.csv", csv.data);
+    cJSON *data = page_of(base);
+    assert_near(page_number(data, "speeds", 0, "n"), 6); /* who knows what else it held */
+    cJSON_Delete(data);
+    snprintf(events, sizeof events, "%s%s%s", event, event, event);
+    made_write(base, "set", "events.jsonl", events);
+    data = page_of(base);
+    assert_near(page_number(data, "speeds", 0, "n"), 3);
+    cJSON_Delete(data);
+}
+
 /* --- whole runs -----------------------------------------------------------------------------------------------------
  */
 
@@ -524,6 +543,7 @@ int main(void) {
                                        TEST(whole_runs_have_a_history_of_their_own),
                                        TEST(kinds_do_not_make_a_history),
                                        TEST(sessions_below_a_session),
+                                       TEST(what_was_set_aside_counts_once),
                                        TEST(many_effects_are_not_all_named),
                                        TEST(hardware_under_one_name),
                                        TEST(outcomes_and_curves_agree),

@@ -108,11 +108,11 @@ static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double 
 }
 
 rb_status rb__page_speeds(rb_report *r) {
-    static const int columns[] = {RB_COL(runs, case),          RB_COL(runs, machine),    RB_COL(runs, device_key),
-                                  RB_COL(runs, backend),       RB_COL(runs, batch_size), RB_COL(runs, precision),
-                                  RB_COL(runs, provider),      RB_COL(runs, submit),     RB_COL(runs, threads),
-                                  RB_COL(runs, phase),         RB_COL(runs, overrides),  RB_COL(runs, quirks),
-                                  RB_COL(runs, workload_hash), RB_COL(runs, ranks),      RB_COL(runs, isa)};
+    static const int columns[] = {
+        RB_COL(runs, case),          RB_COL(runs, machine),   RB_COL(runs, device_key), RB_COL(runs, backend),
+        RB_COL(runs, batch_size),    RB_COL(runs, precision), RB_COL(runs, provider),   RB_COL(runs, submit),
+        RB_COL(runs, threads),       RB_COL(runs, phase),     RB_COL(runs, overrides),  RB_COL(runs, quirks),
+        RB_COL(runs, workload_hash), RB_COL(runs, ranks),     RB_COL(runs, isa),        RB_COL(runs, settings)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     double *values = NULL;
