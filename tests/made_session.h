@@ -12,7 +12,7 @@
 /* A run; what is NULL or 0 takes the usual value. */
 typedef struct made {
     const char *name, *device_key, *device, *backend, *provider, *hash, *machine, *commit, *status, *why, *started,
-        *overrides, *reg, *env_id, *arm, *session, *phase;
+        *overrides, *reg, *env_id, *arm, *session, *phase, *settings;
     int batch, schema, dirty;
     double speed;
 } made;
@@ -40,6 +40,7 @@ static inline void made_row(const made *m, rb_row *row) {
     rb_row_int(row, RB_COL(runs, batch_size), m->batch ? m->batch : 512);
     rb_row_text(row, RB_COL(runs, precision), "fp32");
     rb_row_text(row, RB_COL(runs, arm), m->arm);
+    rb_row_text(row, RB_COL(runs, settings), m->settings);
     if (!ok) return; /* it failed before more was known */
     rb_row_text(row, RB_COL(runs, device), made_or(m->device, "Some CPU"));
     rb_row_text(row, RB_COL(runs, backend), made_or(m->backend, "cpu"));

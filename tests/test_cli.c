@@ -262,6 +262,22 @@ static void resume_skips_what_is_done(void **state) {
     assert_int_equal(lines(rb_text_string(&err)), 3);
 }
 
+/* Another flag makes another item: who goes on with a session is told, and of runs by another build too. */
+static void resume_tells_what_it_leaves(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R " SMALL " -s 1 -O flags -o csv"), 0);
+    assert_int_equal(shell("$R " SMALL " -s 1 -O flags -o csv --resume --provider own"), 0);
+    assert_null(strstr(rb_text_string(&err), "were done before"));
+    assert_has(err, "1 run of this session, the last size/mlp on reference, seed 1");
+    assert_int_equal(shell("$R " SMALL " -s 2 -O flags -o csv --resume --provider own"), 0);
+    assert_null(strstr(rb_text_string(&err), "of this session")); /* other seeds are no other flags */
+    assert_int_equal(shell("sed -i 's/\"commit\":\"[^\"]*\"/\"commit\":\"000000000000\"/' flags/events.jsonl; $R " SMALL
+                           " -s 2 -O flags -o csv --resume --provider own"),
+                     0);
+    assert_has(err, "1 of 1 items were done before");
+    assert_has(err, "1 of them by another build");
+}
+
 static void a_short_run_is_no_run(void **state) {
     (void)state;
     assert_int_equal(shell("$R run size/mlp -d reference --train-size 128 --epochs 1 -B 64 --max-steps 1 -O limit "
@@ -407,6 +423,7 @@ int main(void) {
         cmocka_unit_test(rows_say_what_ran),
         cmocka_unit_test(max_steps_evaluates_once_after_the_last_step),
         cmocka_unit_test(resume_skips_what_is_done),
+        cmocka_unit_test(resume_tells_what_it_leaves),
         cmocka_unit_test(a_short_run_is_no_run),
         cmocka_unit_test(the_stand_in_is_named),
         cmocka_unit_test(unexpected_ends_are_kept),

@@ -181,7 +181,12 @@ static void not_compared(void **state) {
     assert_int_equal(c.broken, 1);
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_REGRESSION, "1 that run no more in B");
     rb_compared_free(&c);
-    /* One value among six crashes judges nothing, and is no way through a gate. */
+}
+
+/* One value among six crashes judges nothing, and is no way through a gate. */
+static void some_failed(void **state) {
+    rb_compared c;
+    (void)state;
     made_begin(dir, "m", &csv);
     made_arm(&csv, (made){.name = "e/partly"}, 1000, 7);
     keep("m");
@@ -206,6 +211,11 @@ static void not_compared(void **state) {
     assert_int_equal(c.rows[0].cells[RB_COL(compare, n_a)].u.i, 7);
     assert_text(&c, 0, reason, "A: 1 of 8 verify-failed; B: 1 of 8 verify-failed");
     rb_compared_free(&c);
+}
+
+static void no_partner(void **state) {
+    rb_compared c;
+    (void)state;
     made_begin(dir, "p", &csv);
     made_arm(&csv, (made){.provider = "own onednn"}, 1000, 7);
     keep("p");
@@ -230,6 +240,116 @@ static void not_compared(void **state) {
     assert_int_equal(c.n, 1);
     assert_fails(rb_compared_verdict(&c, RB_GATE_NONE), RB_MISMATCH, "another workload_hash");
     assert_fails(rb_compared_verdict(&c, RB_GATE_SLOWER), RB_MISMATCH, "another workload_hash");
+    rb_compared_free(&c);
+}
+
+/* Takes the column out of lines without quotes: a file of an older version. */
+static void drop_column(rb_text *text, const char *name) {
+    char *copy = strdup(rb_text_string(text)), *rest = NULL;
+    int wanted = -1;
+    rb_text_clear(text);
+    for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        bool last = false;
+        for (int column = 0; !last; column++) {
+            size_t n = strcspn(line, ",");
+            last = !line[n];
+            line[n] = '\0';
+            if (wanted < 0 && !strcmp(line, name)) wanted = column;
+            if (column != wanted) rb_text_printf(text, "%s%s", column ? "," : "", line);
+            line += n + 1;
+        }
+        rb_text_append(text, "\n");
+    }
+    assert_true(wanted > 0);
+    free(copy);
+}
+
+/* Where no other column tells what was asked of the device, column settings does; across devices it may differ. */
+static void settings(void **state) {
+    static const struct {
+        const char *provider, *a, *b, *differs;
+    } tries[] = {{"own", "threads=2", NULL, NULL},
+                 {"own", "provider=own", "provider=auto", NULL},
+                 {"own onednn", "provider=onednn", NULL, "settings (provider=onednn and none)"},
+                 {"own onednn", "provider=onednn", "provider=onednn submit=eager", NULL},
+                 {"own", "fastest", "threads=2", "settings (fastest and none)"}};
+    rb_compared c;
+    (void)state;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        for (int arm = 0; arm < 2; arm++) {
+            made_begin(dir, arm ? "b" : "a", &csv);
+            made_arm(&csv, (made){.provider = tries[i].provider, .settings = arm ? tries[i].b : tries[i].a}, 1000, 7);
+            keep(arm ? "b" : "a");
+        }
+        assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+        assert_int_equal(c.judged, !tries[i].differs);
+        if (tries[i].differs) {
+            bool told = false;
+            for (int row = 0; row < c.n; row++)
+                told |= strstr(text_of(&c, row, RB_COL(compare, reason)), tries[i].differs) != NULL;
+            assert_true(told);
+            assert_fails(rb_compared_verdict(&c, RB_GATE_NONE), RB_MISMATCH, "the other arm differs in settings");
+        }
+        rb_compared_free(&c);
+    }
+    /* A file from before the column: the others decide. */
+    made_begin(dir, "a", &csv);
+    made_arm(&csv, (made){.provider = "own onednn", .settings = "provider=onednn"}, 1000, 7);
+    keep("a");
+    made_begin(dir, "b", &csv);
+    made_arm(&csv, (made){.provider = "own onednn"}, 900, 7);
+    drop_column(&csv, "settings");
+    keep("b");
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_text(&c, 0, verdict, "slower");
+    rb_compared_free(&c);
+    made_begin(dir, "d", &csv);
+    made_arm(&csv, (made){.provider = "own onednn", .settings = "provider=onednn"}, 1000, 7);
+    made_arm(&csv, (made){.provider = "own clblast", .device_key = "opencl:0", .backend = "opencl"}, 900, 7);
+    keep("d");
+    assert_int_equal(compare("d", NULL, RB_ACROSS_DEVICE, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.judged, 1);
+    rb_compared_free(&c);
+}
+
+/* The speeds of two builds, or of two devices, are no sample of one. */
+static void mixtures(void **state) {
+    rb_compared c;
+    made opencl = {.device_key = "opencl:0", .backend = "opencl", .device = "pocl"}, other = opencl;
+    (void)state;
+    other.device_key = "opencl:1", other.device = "Some GPU";
+    made_begin(dir, "a", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, (made){.commit = "bbbbbbbbbbbb"}, 900, 7); /* resumed by another build */
+    keep("a");
+    made_begin(dir, "b", &csv);
+    made_arm(&csv, (made){.commit = "bbbbbbbbbbbb"}, 700, 7);
+    made_arm(&csv, opencl, 600, 7);
+    made_arm(&csv, other, 800, 7);
+    keep("b");
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.unclear, 1);
+    for (int i = 0; i < c.n; i++)
+        if (*text_of(&c, i, RB_COL(compare, verdict))) {
+            assert_text(&c, i, verdict, "unclear");
+            assert_text(&c, i, reason, "A mixes commit (0123456789ab and bbbbbbbbbbbb)");
+            assert_text(&c, i, more, "");
+            assert_int_equal(c.rows[i].cells[RB_COL(compare, q_value)].type, RB_CELL_EMPTY);
+        }
+    assert_fails(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_REGRESSION, "1 unclear");
+    rb_compared_free(&c);
+    made_begin(dir, "b", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, opencl, 600, 7);
+    made_arm(&csv, other, 800, 7);
+    keep("b");
+    assert_int_equal(compare("b", NULL, RB_ACROSS_BACKEND, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.n, 1);
+    assert_text(&c, 0, verdict, "unclear");
+    assert_text(&c, 0, reason, "B mixes device (pocl and Some GPU)");
+    rb_compared_free(&c);
+    assert_int_equal(compare("b", NULL, RB_ACROSS_DEVICE, RB_GATE_NONE, &c), RB_OK);
+    assert_int_equal(c.slower, 2);
     rb_compared_free(&c);
 }
 
@@ -435,6 +555,9 @@ static void bad_files(void **state) {
                "schema_version,status,case,device_key,workload_hash,samples_per_s\n1,ok,a/b,cpu,aa,fast\n");
     assert_fails(read_session("s/runs.csv", &r), RB_INPUT, "row 2, column samples_per_s: \"fast\" is no number");
     made_write(dir, "s", "runs.csv",
+               "schema_version,status,case,device_key,workload_hash,samples_per_s,threads\n1,ok,a/b,cpu,aa,12.5,1e3\n");
+    assert_fails(read_session("s/runs.csv", &r), RB_INPUT, "column threads: \"1e3\" is no whole number");
+    made_write(dir, "s", "runs.csv",
                "schema_version,status,case,device_key,workload_hash,samples_per_s,of_2030\n1,ok,a/b,cpu,aa,12.5,x\n");
     assert_int_equal(read_session("s/runs.csv", &r), RB_OK);
     assert_true(rb_row_number(&r.rows[0], RB_COL(runs, samples_per_s)) == 12.5);
@@ -515,7 +638,8 @@ static void google_benchmark(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(two_sessions), TEST(unclear),       TEST(not_compared), TEST(machines_and_thresholds),
+        TEST(two_sessions), TEST(unclear),       TEST(not_compared), TEST(some_failed),
+        TEST(no_partner),   TEST(settings),      TEST(mixtures),     TEST(machines_and_thresholds),
         TEST(across),       TEST(thousand_runs), TEST(bad_files),    TEST(google_benchmark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,25 @@ static void bad_input_is_told(void **state) {
     assert_has(err, "effects.csv");
 }
 
+/* What TF32's rounding changes is no effect of a regularizer. */
+static void precisions_do_not_mix(void **state) {
+    (void)state;
+    static const made base[] = {{"a1", "ok", BASE, "", "", 30, 1, 0, 0.5, EPOCHS(0.9, 1.0, 0.40, 3, 10, 4), {-1, -1}},
+                                {"a2", "ok", BASE, "", "", 30, 2, 0, 0.6, EPOCHS(0.9, 1.0, 0.50, 4, 11, 4), {-1, -1}}};
+    static const made arm[] = {
+        {"b1", "ok", "animals/l1", "l1", "", 30, 1, 0, 0.5, EPOCHS(0.8, 0.9, 0.44, 2, 6, 6), {-1, -1}},
+        {"b2", "ok", "animals/l1", "l1", "", 30, 2, 0, 0.5, EPOCHS(0.8, 0.9, 0.52, 3, 7, 6), {-1, -1}}};
+    write_session("p32", base, 2);
+    write_session("ptf", base, 2);
+    write_session("parm", arm, 2);
+    assert_int_equal(shell("sed -i '1s/$/,precision/;2,$s/$/,tf32/' ptf/runs.csv parm/runs.csv"), 0);
+    effects("p32 parm");
+    assert_cell(row_of("animals/l1 tf32", ""), "verdict", "unpaired");
+    effects("p32 ptf parm");
+    assert_cell(row_of("animals/l1 tf32", "val_acc_final"), "base", BASE " tf32");
+    assert_near(row_of("animals/l1 tf32", "val_acc_final"), "change", 0.03);
+}
+
 /* Against quantiles from integrating the density of t. */
 static void intervals_of_the_mean(void **state) {
     (void)state;
@@ -248,7 +267,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paired_over_seeds),      cmocka_unit_test(bases_and_epochs),
         cmocka_unit_test(near_arms_share_a_rank), cmocka_unit_test(bad_input_is_told),
-        cmocka_unit_test(intervals_of_the_mean),
+        cmocka_unit_test(precisions_do_not_mix),  cmocka_unit_test(intervals_of_the_mean),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }

@@ -86,6 +86,14 @@ static void one_table_on_stdout(void **state) {
     assert_has(out, "\"value\":\"Debian GNU/Linux 12\"");
     assert_int_equal(shell("$R export -o csv --table steps two"), 0); /* none was recorded: the header */
     assert_int_equal(lines(rb_text_string(&out)), 1);
+    /* What a newer program set aside, or bench/peers/alternate gathered from parts, is there already. */
+    assert_int_equal(shell("cp two/a/runs.csv two/a/runs.1.csv; $R export -o csv two"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 3);
+    assert_int_equal(
+        shell("mkdir -p sit/sessions; cp -r two/b sit/sessions/b; cp two/b/runs.csv sit; $R export -o csv sit"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 2);
+    assert_int_equal(shell("$R export -o csv --table env sit"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 1 + 5);
 }
 
 static void nobody_is_named(void **state) {

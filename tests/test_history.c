@@ -187,6 +187,105 @@ static void apart(void **state) {
     forget();
 }
 
+/* A folder as bench/peers/alternate makes them: a session per process, five minutes apart; `minutes` after the new
+ * year. */
+static void sitting_at(made m, const char *name, int minutes, double level, int n) {
+    rb_runs *s = &sessions[n_sessions++];
+    memset(s, 0, sizeof *s);
+    s->path = strdup(name);
+    for (int i = 0; i < n; i++, minutes += 5) {
+        char started[32], session[16];
+        rb_row row;
+        snprintf(started, sizeof started, "2026-01-%02dT%02d:%02d:00Z", 1 + minutes / 1440, minutes / 60 % 24,
+                 minutes % 60);
+        snprintf(session, sizeof session, "%.3s%03d", name, i);
+        m.started = started;
+        m.session = session;
+        m.speed = made_speed(level, i + n_sessions);
+        made_row(&m, &row);
+        assert_int_equal(rb_runs_add(s, &row), RB_OK);
+        rb_row_end(&row);
+    }
+}
+
+enum { HOUR = 60, DAY = 24 * HOUR };
+
+/* Processes of one sitting are one point, and do not confirm each other, nor do other folders and commits of the same
+ * hour: what disturbs the machine disturbs them all. */
+static void confirmed_by_another_sitting_alone(void **state) {
+    rb_history h;
+    (void)state;
+    for (int i = 0; i < 3; i++) sitting_at((made){.commit = commits[i]}, "good", i * DAY, 1000, 7);
+    sitting_at((made){.commit = commits[3]}, "bad", 3 * DAY, 940, 7); /* ends after half an hour */
+    sitting_at((made){.commit = commits[3]}, "again", 3 * DAY + 40, 940, 7);
+    sitting_at((made){.commit = commits[4]}, "next", 3 * DAY + 80, 940, 7);
+    history_of(&h);
+    assert_int_equal(h.n, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(h.rows[i].cells[RB_COL(history, n)].u.i, 7);
+        assert_string_equal(step_at(&h, i), i == 3 ? "slower, suspected" : "");
+    }
+    rb_history_free(&h);
+    sitting_at((made){.commit = commits[4]}, "later", 3 * DAY + 30 + HOUR, 940, 1); /* an hour after "bad" ended */
+    history_of(&h);
+    assert_string_equal(step_at(&h, 3), "slower, confirmed");
+    rb_history_free(&h);
+    rb_runs_free(&sessions[--n_sessions]);
+    sitting_at((made){.commit = commits[4]}, "later", 3 * DAY + 29 + HOUR, 940, 1);
+    history_of(&h);
+    assert_string_equal(step_at(&h, 3), "slower, suspected");
+    rb_history_free(&h);
+    forget();
+}
+
+/* A long pause ends a sitting also within one folder; sessions of changed sources are not taken for one build. */
+static void sittings_of_one_folder(void **state) {
+    rb_history h;
+    (void)state;
+    sitting_at((made){0}, "gathered", 0, 1000, 3);
+    rb_runs *first = &sessions[0];
+    sitting_at((made){0}, "gathered", 2 * HOUR, 1000, 4);
+    for (int i = 0; i < 4; i++) assert_int_equal(rb_runs_add(first, &sessions[1].rows[i]), RB_OK);
+    rb_runs_free(&sessions[--n_sessions]);
+    history_of(&h);
+    assert_int_equal(h.n, 2);
+    assert_int_equal(h.rows[0].cells[RB_COL(history, n)].u.i, 3);
+    assert_int_equal(h.rows[1].cells[RB_COL(history, n)].u.i, 4);
+    rb_history_free(&h);
+    forget();
+    sitting_at((made){.dirty = 1}, "changing", 0, 1000, 3);
+    history_of(&h);
+    assert_int_equal(h.n, 3);
+    rb_history_free(&h);
+    forget();
+}
+
+/* What was asked of the device makes a series of its own where no other column tells it. */
+static void other_settings_are_another_series(void **state) {
+    static const struct {
+        const char *provider, *settings;
+        int slower; /* 1: one series with runs for which nothing was asked, and so a step */
+    } tries[] = {{"own", "threads=2", 1},
+                 {"own", "provider=own", 1},
+                 {"own onednn", "provider=auto submit=eager", 1},
+                 {"own onednn", "provider=onednn", 0},
+                 {"own", "threads=2 fastest", 0},
+                 {"own", "fastest", 0}};
+    rb_history h;
+    (void)state;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        session_at((made){.provider = tries[i].provider}, 1000, 7, NULL);
+        session_at((made){.provider = tries[i].provider}, 1000, 7, NULL);
+        session_at((made){.provider = tries[i].provider, .settings = tries[i].settings}, 900, 7, NULL);
+        session_at((made){.provider = tries[i].provider, .settings = tries[i].settings}, 900, 7, NULL);
+        history_of(&h);
+        assert_int_equal(h.n, 4);
+        assert_int_equal(h.slower, tries[i].slower);
+        rb_history_free(&h);
+        forget();
+    }
+}
+
 /* Twelve sessions of seven processes with this noise, 5 % slower from the eighth on or not at all. */
 static void noisy_history(uint64_t seed, double noise, bool step, rb_history *out) {
     stream s = {seed};
@@ -236,6 +335,9 @@ int main(void) {
                                        TEST(several_steps),
                                        TEST(another_instrument),
                                        TEST(apart),
+                                       TEST(confirmed_by_another_sitting_alone),
+                                       TEST(sittings_of_one_folder),
+                                       TEST(other_settings_are_another_series),
                                        TEST(no_false_steps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,78 +9,78 @@
 #include "report/csv_read.h"
 
 /* The headers as they were published: columns are only appended. */
+static const struct {
+    rb_table table;
+    const char *header;
+} golden[] = {
+    {RB_TABLE_runs,
+     "schema_version,run_id,session_id,status,status_reason,started_utc,duration_s,commit,dirty,env_id,machine,"
+     "device,"
+     "device_key,backend,case,workload_hash,dataset,dataset_sha256,model,n_params,n_train,n_valid,reg,overrides,"
+     "precision,provider,algo,submit,threads,isa,quirks,ranks,batch_size,optimizer,lr,momentum,weight_decay,l1,l2,"
+     "dropout_p,batchnorm,augment,seed,phase,epochs_run,steps_timed,windows,stop_reason,init_s,kernel_compile_s,"
+     "kernel_cache,tuning_id,step_wall_ns_median,step_wall_ns_mad,step_wall_ns_p05,step_wall_ns_p95,samples_per_s,"
+     "model_mflop_per_sample,gflop_per_s,pct_peak_flops,pct_roofline,mem_peak_mib,clock_mhz_median,throttled_frac,"
+     "power_w_mean,energy_j_per_sample,peak_gflops,verify,verify_max_rel_err,val_acc_final,val_acc_best,best_epoch,"
+     "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s,resumed_from,"
+     "early_stop,stop_epoch,kept_epoch,kept_val_loss,kept_val_acc,label_noise,arm,train_s,eval_s,step_mflop,step_"
+     "mbyte,settings\n"},
+    {RB_TABLE_epochs, "schema_version,run_id,epoch,step,train_s_cum,eval_s_cum,lr,train_loss,train_acc,train_eval_loss,"
+                      "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},
+    {RB_TABLE_steps, "schema_version,run_id,step,train_loss,param_l2,grad_l2\n"},
+    {RB_TABLE_layers, "schema_version,run_id,epoch,step,tensor,layer,n_params,l1,l2,max_abs,near_zero,grad_l2\n"},
+    {RB_TABLE_windows, "schema_version,run_id,window,warmup,steps,wall_ns,clock_mhz,throttled,"
+                       "throttle_reasons,energy_j,power_w,temperature_c\n"},
+    {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
+    {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
+    {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
+    {RB_TABLE_attacks,
+     "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
+     "detector,detector_threshold,detector_tpr,detector_fpr\n"},
+    {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
+    {RB_TABLE_effects, "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"
+                       "verdict,rank,note\n"},
+    {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
+                       "type,platform,vendor,version,details\n"},
+    {RB_TABLE_cases,
+     "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
+     "optimizer,expect,expected_s,runs,strategy\n"},
+    {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
+    {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
+    {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
+    {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
+    {RB_TABLE_peaks,
+     "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
+     "session_id,moment,utc,drift_pct,drifted\n"},
+    {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
+                   "tta_train_s,tta_total_s\n"},
+    {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
+    {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
+    {RB_TABLE_trials,
+     "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
+     "seed,overrides,duration_s\n"},
+    {RB_TABLE_compare,
+     "schema_version,case,kind,across,arm_a,arm_b,machine,device_key,device,batch_size,precision,provider,submit,"
+     "threads,overrides,phase,workload_hash,commit,n_a,n_b,samples_per_s_a,samples_per_s_b,ratio,ratio_low,ratio_"
+     "high,p_value,q_value,threshold_pct,verdict,reason,more,settings\n"},
+    {RB_TABLE_history,
+     "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
+     "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
+     "per_s_low,samples_per_s_high,step_ratio,step_p,step,phase,submit,threads,isa,quirks,settings\n"},
+    {RB_TABLE_result_findings, "schema_version,set_name,file,line,severity,kind,found\n"},
+    {RB_TABLE_result_devices,
+     "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"
+     "utc,n,samples_per_s,samples_per_s_low,samples_per_s_high,pct_peak_flops,peer,peer_n,peer_samples_per_s,ratio,"
+     "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines\n"},
+    {RB_TABLE_result_regularizers, "schema_version,arm,base,reg,machine,device_key,figure,pairs,base_mean,arm_mean,"
+                                   "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
+    {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"
+                               "headline_case,samples_per_s,pct_peak_flops,fma_gflop_per_s,set_name,file,lines\n"},
+    {RB_TABLE_result_sets, "schema_version,set_name,title,machine,device_key,commit,started_utc,ended_utc,timed,"
+                           "timed_cases,trained,trained_cases\n"},
+};
+
 static void headers(void **state) {
-    static const struct {
-        rb_table table;
-        const char *header;
-    } golden[] = {
-        {RB_TABLE_runs,
-         "schema_version,run_id,session_id,status,status_reason,started_utc,duration_s,commit,dirty,env_id,machine,"
-         "device,"
-         "device_key,backend,case,workload_hash,dataset,dataset_sha256,model,n_params,n_train,n_valid,reg,overrides,"
-         "precision,provider,algo,submit,threads,isa,quirks,ranks,batch_size,optimizer,lr,momentum,weight_decay,l1,l2,"
-         "dropout_p,batchnorm,augment,seed,phase,epochs_run,steps_timed,windows,stop_reason,init_s,kernel_compile_s,"
-         "kernel_cache,tuning_id,step_wall_ns_median,step_wall_ns_mad,step_wall_ns_p05,step_wall_ns_p95,samples_per_s,"
-         "model_mflop_per_sample,gflop_per_s,pct_peak_flops,pct_roofline,mem_peak_mib,clock_mhz_median,throttled_frac,"
-         "power_w_mean,energy_j_per_sample,peak_gflops,verify,verify_max_rel_err,val_acc_final,val_acc_best,best_epoch,"
-         "test_acc,target_value,target_reached,epochs_to_target,tta_train_s,tta_total_s,resumed_from,"
-         "early_stop,stop_epoch,kept_epoch,kept_val_loss,kept_val_acc,label_noise,arm,train_s,eval_s,step_mflop,step_"
-         "mbyte,settings\n"},
-        {RB_TABLE_epochs,
-         "schema_version,run_id,epoch,step,train_s_cum,eval_s_cum,lr,train_loss,train_acc,train_eval_loss,"
-         "train_eval_acc,val_loss,val_acc,test_loss,test_acc,param_l2,event\n"},
-        {RB_TABLE_steps, "schema_version,run_id,step,train_loss,param_l2,grad_l2\n"},
-        {RB_TABLE_layers, "schema_version,run_id,epoch,step,tensor,layer,n_params,l1,l2,max_abs,near_zero,grad_l2\n"},
-        {RB_TABLE_windows, "schema_version,run_id,window,warmup,steps,wall_ns,clock_mhz,throttled,"
-                           "throttle_reasons,energy_j,power_w,temperature_c\n"},
-        {RB_TABLE_env, "schema_version,env_id,name,value,stable\n"},
-        {RB_TABLE_classes, "schema_version,run_id,split,class,name,precision,recall,f1_score,support\n"},
-        {RB_TABLE_confusion, "schema_version,run_id,split,true_class,predicted_class,count\n"},
-        {RB_TABLE_attacks,
-         "schema_version,run_id,attack,split,eps_255,step_255,n_steps,temperature,n,accuracy,loss,linf_255,l2,n_fooled,"
-         "detector,detector_threshold,detector_tpr,detector_fpr\n"},
-        {RB_TABLE_predictions, "schema_version,split,row,label,label_name,predicted,predicted_name,correct\n"},
-        {RB_TABLE_effects,
-         "schema_version,base,arm,reg,machine,device_key,figure,pairs,base_mean,arm_mean,change,low,high,"
-         "verdict,rank,note\n"},
-        {RB_TABLE_devices, "schema_version,device_key,backend,device,driver,isa,threads,memory_mib,max_alloc_mib,"
-                           "type,platform,vendor,version,details\n"},
-        {RB_TABLE_cases,
-         "schema_version,case,title,model,dataset,n_params,model_mflop_per_sample,n_train,batch_size,epochs,"
-         "optimizer,expect,expected_s,runs,strategy\n"},
-        {RB_TABLE_checks, "schema_version,device_key,what,seed,checked,failed,max_rel_err,verdict,reason\n"},
-        {RB_TABLE_datasets, "schema_version,dataset,channels,height,width,classes,n_train,n_test,path,title\n"},
-        {RB_TABLE_outputs, "schema_version,run_id,epoch,sample,x,target,predicted\n"},
-        {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
-        {RB_TABLE_peaks,
-         "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
-         "session_id,moment,utc,drift_pct,drifted\n"},
-        {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
-                       "tta_train_s,tta_total_s\n"},
-        {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
-        {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
-        {RB_TABLE_trials,
-         "schema_version,run_id,study,strategy,trial,case,parameters,val_acc,best_so_far,test_acc,status,device_key,"
-         "seed,overrides,duration_s\n"},
-        {RB_TABLE_compare,
-         "schema_version,case,kind,across,arm_a,arm_b,machine,device_key,device,batch_size,precision,provider,submit,"
-         "threads,overrides,phase,workload_hash,commit,n_a,n_b,samples_per_s_a,samples_per_s_b,ratio,ratio_low,ratio_"
-         "high,p_value,q_value,threshold_pct,verdict,reason,more\n"},
-        {RB_TABLE_history, "schema_version,case,machine,device_key,device,batch_size,precision,provider,overrides,"
-                           "workload_hash,series,changed,started_utc,commit,session_id,n,failed,samples_per_s,samples_"
-                           "per_s_low,samples_per_s_high,step_ratio,step_p,step,phase,submit,threads,isa,quirks\n"},
-        {RB_TABLE_result_findings, "schema_version,set_name,file,line,severity,kind,found\n"},
-        {RB_TABLE_result_devices,
-         "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"
-         "utc,n,samples_per_s,samples_per_s_low,samples_per_s_high,pct_peak_flops,peer,peer_n,peer_samples_per_s,ratio,"
-         "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines\n"},
-        {RB_TABLE_result_regularizers, "schema_version,arm,base,reg,machine,device_key,figure,pairs,base_mean,arm_mean,"
-                                       "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
-        {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"
-                                   "headline_case,samples_per_s,pct_peak_flops,fma_gflop_per_s,set_name,file,lines\n"},
-        {RB_TABLE_result_sets, "schema_version,set_name,title,machine,device_key,commit,started_utc,ended_utc,timed,"
-                               "timed_cases,trained,trained_cases\n"},
-    };
     (void)state;
     assert_int_equal(sizeof golden / sizeof *golden, RB_TABLES);
     for (size_t i = 0; i < RB_TABLES; i++) {

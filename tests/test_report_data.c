@@ -205,6 +205,26 @@ static void the_newest_build_counts(void **state) {
     cJSON_Delete(data);
 }
 
+/* A later process with a profile has an environment of its own: it hides nothing. One peak of six that drifted casts no
+ * doubt on the others, and is told. */
+static void one_process_hides_no_ten(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    made_arm(&csv, (made){.session = "a"}, 1000, 10);
+    made_write(base, "a", "runs.csv", csv.data);
+    made_write(base, "a", "peaks.csv",
+               "device_key,fma_gflop_per_s,drifted\ncpu,90,1\ncpu,90,0\ncpu,90,0\ncpu,90,0\ncpu,90,0\ncpu,90,0\n");
+    made_begin(base, "b", &csv);
+    made_arm(&csv, (made){.env_id = "e00000000009", .started = "2026-12-02T00:00:00Z", .session = "b"}, 500, 1);
+    made_write(base, "b", "runs.csv", csv.data);
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "speeds"), 1);
+    assert_near(page_number(data, "speeds", 0, "n"), 10);
+    assert_near(page_number(data, "devices", 0, "drifted"), 0);
+    assert_says(data, "notes", "changed by more than 5 % during 1 of 6 sessions");
+    cJSON_Delete(data);
+}
+
 /* Whole runs evaluate in between: slower windows of steps they are not, in one series they would be a step. */
 static void whole_runs_have_a_history_of_their_own(void **state) {
     (void)state;
@@ -263,6 +283,25 @@ static void sessions_below_a_session(void **state) {
     assert_int_equal(page_rows(data, "sessions"), 2);
     assert_near(page_number(data, "sessions", 0, "runs"), 3);
     assert_near(page_number(data, "sessions", 1, "runs"), 2);
+    cJSON_Delete(data);
+}
+
+/* Files that a newer program set aside beside the events from which it made runs.csv anew hold nothing more. */
+static void what_was_set_aside_counts_once(void **state) {
+    static const char event[] = "{\"table\":\"runs\"}\n";
+    char events[128];
+    (void)state;
+    made_begin(base, "set", &csv);
+    made_arm(&csv, (made){.session = "one"}, 1000, 3);
+    made_write(base, "set", "runs.csv", csv.data);
+    made_write(base, "set", "runs.1.csv", csv.data);
+    cJSON *data = page_of(base);
+    assert_near(page_number(data, "speeds", 0, "n"), 6); /* who knows what else it held */
+    cJSON_Delete(data);
+    snprintf(events, sizeof events, "%s%s%s", event, event, event);
+    made_write(base, "set", "events.jsonl", events);
+    data = page_of(base);
+    assert_near(page_number(data, "speeds", 0, "n"), 3);
     cJSON_Delete(data);
 }
 
@@ -500,9 +539,11 @@ int main(void) {
                                        TEST(claims_need_values),
                                        TEST(rows_stand_by_name_and_size),
                                        TEST(the_newest_build_counts),
+                                       TEST(one_process_hides_no_ten),
                                        TEST(whole_runs_have_a_history_of_their_own),
                                        TEST(kinds_do_not_make_a_history),
                                        TEST(sessions_below_a_session),
+                                       TEST(what_was_set_aside_counts_once),
                                        TEST(many_effects_are_not_all_named),
                                        TEST(hardware_under_one_name),
                                        TEST(outcomes_and_curves_agree),

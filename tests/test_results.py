@@ -155,6 +155,37 @@ def check_devices(row, folder):
     demand("ratio", row["ratio"], with_interval(times, *ratio(speeds, others)))
 
 
+def check_speeds(row, folder):
+    rows = []
+    for low, high, name, first, last in re.findall(r"\[(\d+)-(\d+)\]\(([^)#]+)#L(\d+)-L(\d+)\)", row["rows"]):
+        demand("ends of the link", (first, last), (low, high))
+        path = (folder / name).resolve()
+        rows += [(path, line) for line in read(path)[int(low) - 2:int(high) - 1]]
+    mine = [(path, line) for path, line in rows if (line["case"], line["batch_size"]) == (row["case"], row["batch"]) and
+            line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
+    peer, *devices = list(row)[2:-2]
+
+    def speeds(own, column, name):
+        found = [(path, line) for path, line in mine if bool(line["workload_hash"]) == own and line[column] == name]
+        for path in {path for path, _ in found}:
+            whole(path, [line for other, line in found if other == path], own)
+        return values([line for _, line in found], "samples_per_s")
+
+    theirs = speeds(False, "backend", peer)
+    demand(peer, row[peer], count(statistics.median(theirs)))
+    numbers = {len(theirs)}
+    for device, times_column in zip(devices[::2], devices[1::2]):
+        demand("column", times_column, f"{device} / {peer}")
+        ours = speeds(True, "device_key", device)
+        demand(device, row[device].replace(" \\*", ""), count(statistics.median(ours)) if ours else "")
+        if ours:
+            numbers.add(len(ours))
+            estimate, interval = ratio(ours, theirs)
+            shown = f"**{times(estimate)}**" + (f" ({times(interval[0])}–{times(interval[1])})" if interval else "")
+            demand(times_column, row[times_column], shown)
+    demand("n", row["n"], "–".join(map(str, sorted({min(numbers), max(numbers)}))))
+
+
 def figures(run, epochs):
     """What a run ends with, or keeps."""
     mine = [e for e in epochs if e["run_id"] == run["run_id"]]
@@ -222,6 +253,8 @@ def check_machines(row, folder):
         root = root.parent
     peaks = [float(line["fma_gflop_per_s"]) for file in root.glob("**/peaks.csv") for line in read(file)
              if line["device_key"] == row["device"]]
+    drivers = {line["value"] for file in root.glob("**/env.csv") for line in read(file) if line["name"] == f"{row['device']}.driver"}
+    demand("hardware, driver", row["hardware, driver"], ", ".join([rows[0]["device"], *drivers]))
     peak = max(peaks) if peaks else statistics.median(values(rows, "peak_gflops"))
     demand("of own peak", row["of own peak"], f"{statistics.median(values(rows, 'pct_peak_flops')):.0f} % of {peak:.0f} GFLOP/s")
     cases = {line["case"] for file in root.glob("**/runs.csv") for line in read(file)
@@ -244,7 +277,7 @@ def check_sets(row, folder):
     demand("set", name, (folder / link).resolve().parent.name)
 
 
-CHECKS = {"sets": check_sets, "devices": check_devices, "regularizers": check_regularizers, "machines": check_machines}
+CHECKS = {"sets": check_sets, "devices": check_devices, "speeds": check_speeds, "regularizers": check_regularizers, "machines": check_machines}
 
 
 def rows_of(text):
@@ -311,7 +344,7 @@ def main():
     for path in sorted((ROOT / "results" / "published").glob("*/README.md")):
         broken = broken_links(path.read_text(encoding="utf-8"), path.parent)
         say(not broken, f"{path.relative_to(ROOT)}: links {' '.join(broken)}")
-    say(seen.get("devices", 0) >= 12 and seen.get("regularizers", 0) >= 6 and seen.get("machines", 0) >= 1, f"the tables are there: {seen}")
+    say(seen.get("devices", 0) >= 12 and seen.get("speeds", 0) >= 10 and seen.get("regularizers", 0) >= 6 and seen.get("machines", 0) >= 1, f"the tables are there: {seen}")
     for command in ([program, "results", "-o", "csv"], [program, "results", "--check", *DOCUMENTS],
                     [sys.executable, "-B", "bench/pictures", "--check", "--regbench", program]):
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -63,6 +63,11 @@ static void a_run_knows_when(void **state) {
         rb_text_free(&out);
         out = runs;
     }
+    /* What was done without is not watched afterwards: that is told. */
+    assert_int_equal(shell(RUN "-s 1,2 --target 0.2 -O low -o csv --resume"), 0);
+    assert_null(strstr(rb_text_string(&err), "--target"));
+    assert_int_equal(shell(RUN "-s 1,2 --target 0.3 -O low -o csv --resume"), 0);
+    assert_has(err, "2 of them were not watched for --target 0.3");
     assert_int_equal(shell(RUN "--target 0.999 -O high -o csv"), 0); /* censored: no failure */
     assert_true(cell(0, "target_reached") == 0);
     assert_true(cell(0, "epochs_to_target") == -1 && cell(0, "tta_train_s") == -1);
@@ -109,6 +114,12 @@ static void censored_when_it_ended(void **state) {
     /* Of the two that are left after 3 seconds half have come to it by the first's 5; of three, two by the second's 9.
      */
     if (!strstr(table, " 5.000 |       6.000 |\n")) fail_msg("%s", table);
+    /* Where nobody knows how long the third was watched, nobody knows the medians either. */
+    assert_int_equal(shell("sed -i '/\"table\":\"runs\".*-0003/ s/\"train_s\":3,//' made/events.jsonl\n" RUN
+                           "-s 1-3 --target 0.2 -O made --resume -o md"),
+                     0);
+    table = strstr(rb_text_string(&out), "Time to accuracy");
+    if (!table || strstr(table, "6.000")) fail_msg("%s", rb_text_string(&out));
 }
 
 int main(void) {

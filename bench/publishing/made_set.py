@@ -1,4 +1,5 @@
 # made_set.py: the work folder's sessions as a set for results/published: redacted, thinned, with a README of how it was made.
+import collections
 import csv
 import io
 import os
@@ -94,6 +95,13 @@ def merge_ratios(folders, to):
         write_table(to / "ratios.csv", header, rows)
         busiest = max(float(row["others_cores_max"] or 0) for row in rows)
     return busiest
+
+
+def processes(folder):
+    """The fewest values that a case has on a device: what was done, whatever the plan of a later call would be."""
+    with open(folder / "runs.csv", encoding="utf-8", newline="") as file:
+        counts = collections.Counter((row["case"], row["device_key"], row["backend"]) for row in csv.DictReader(file))
+    return min(counts.values(), default=0)
 
 
 def stage_of(item, options):
@@ -204,6 +212,8 @@ def make(options, items, left, journal, work, folder):
             table = item.output.removesuffix(".csv")
             copy_table(options.regbench, table, [work / item.stage / item.output], made, options.machine)
         else:
+            if item.stage in ("speeds", "more"):
+                item.rounds = processes(work / item.stage / item.name)
             stages.setdefault(stage_of(item, options), []).append(item)
     for stage, members in stages.items():
         rows += make_stage(stage, members, options, work, made / stage)

@@ -12,7 +12,6 @@
 #include "cli/session_peaks.h"
 #include "cli/verb.h"
 #include "core/log.h"
-#include "measure/build.h"
 #include "measure/statistics.h"
 
 enum { PROCESSES = 7, PROCESSES_QUICK = 5 };
@@ -92,12 +91,6 @@ static void begin_row(const rb_options *o, const rb_item *item, rb_row *row) {
     rb_note_settings(o, true, row);
 }
 
-/* A median of two builds' values would speak of neither. */
-static bool of_this_build(const rb_row *row) {
-    return !strcmp(rb_row_get_text(row, RB_COL(runs, commit)), rb_build_commit()) &&
-           row->cells[RB_COL(runs, dirty)].u.i == rb_build_dirty();
-}
-
 /* Processes of earlier calls for this session, for --resume. */
 static rb_status take_earlier(rb_recorder *r, const rb_matrix *m, bench_result *results, int repetitions) {
     rb_status status = RB_OK;
@@ -109,7 +102,7 @@ static rb_status take_earlier(rb_recorder *r, const rb_matrix *m, bench_result *
         for (int k = 0;
              status == RB_OK && results[i].n < repetitions && (earlier = rb_session_past_run(r->session, &row, k));
              k++) {
-            if (!of_this_build(earlier)) {
+            if (!rb_recorder_this_build(earlier)) { /* a median of two builds' values would speak of neither */
                 others++;
                 continue;
             }
@@ -165,6 +158,7 @@ static rb_status measure_all(rb_recorder *r, const rb_matrix *m, bench_result *r
                 RB_TRY(one_process(r, &m->items[i], roof, &results[i], done, m->n * repetitions));
         }
     if (timed) RB_TRY(rb_session_peaks_end(&peaks, r, &m->devices));
+    rb_recorder_tell_beside(r);
 cleanup:
     rb_session_peaks_free(&peaks);
     return status;

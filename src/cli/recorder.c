@@ -222,6 +222,28 @@ cleanup:
     return status;
 }
 
+bool rb_recorder_this_build(const rb_row *row) {
+    return !strcmp(rb_row_get_text(row, RB_COL(runs, commit)), rb_build_commit()) &&
+           row->cells[RB_COL(runs, dirty)].u.i == rb_build_dirty();
+}
+
+void rb_recorder_tell_beside(const rb_recorder *r) {
+    const rb_row *last;
+    static const int columns[] = {RB_COL(runs, overrides), RB_COL(runs, settings), RB_COL(runs, precision)};
+    rb_text text = {0};
+    /* The other shards' runs may be there, and an interrupted call has not come to all of its own. */
+    if (!rb_given(r->o, RB_FLAG_RESUME) || rb_given(r->o, RB_FLAG_SHARD) || rb_recorder_stopped(r) || r->n == 0) return;
+    int n = rb_session_runs_beside(r->session, r->rows, r->n, &last);
+    if (n <= 0) return;
+    rb_text_printf(&text, "%s on %s, seed %lld", rb_row_get_text(last, RB_COL(runs, case)),
+                   rb_row_get_text(last, RB_COL(runs, device_key)), (long long)last->cells[RB_COL(runs, seed)].u.i);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (*rb_row_get_text(last, columns[i])) rb_text_printf(&text, ", %s", rb_row_get_text(last, columns[i]));
+    rb_log(RB_LOG_WARN, "%d run%s of this session, the last %s: not asked for this time; other flags are other runs", n,
+           n == 1 ? "" : "s", rb_text_string(&text));
+    rb_text_free(&text);
+}
+
 bool rb_recorder_stopped(const rb_recorder *r) { return rb_interrupts > 0 || r->worst == RB_INTERRUPTED; }
 
 rb_status rb_recorder_verdict(const rb_recorder *r) {

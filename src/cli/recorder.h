@@ -20,8 +20,10 @@ typedef struct rb_recorder {
     rb_text sent; /* by the running item */
     char env_id[16];
     rb_status worst;
-    int done;    /* items that ended well */
-    int earlier; /* items that an earlier process of this session has done */
+    int done;       /* items that ended well */
+    int earlier;    /* items that an earlier process of this session has done */
+    int foreign;    /* of those: by another build */
+    int untargeted; /* of those: without this --target */
     /* of the item that runs */
     const char *label;
     bool got_row;
@@ -37,6 +39,11 @@ rb_status rb_recorder_item(rb_recorder *r, rb_child_work *work, void *context, c
                            int index, int total);
 /* An item that an earlier process of this session has done: its row counts and is printed as if it were done now. */
 rb_status rb_recorder_earlier(rb_recorder *r, const rb_row *row);
+/* Whether a row is of the build that runs now. */
+bool rb_recorder_this_build(const rb_row *row);
+/* After --resume, once all items are done: how many runs of the session differ in flags alone from what was done. Who
+ * wanted to go on with them should know that this began anew. */
+void rb_recorder_tell_beside(const rb_recorder *r);
 /* True once the user has asked to stop. */
 bool rb_recorder_stopped(const rb_recorder *r);
 /* What the session amounts to: RB_OK, or the worst status of its items. */

@@ -78,15 +78,15 @@ static rb_status print_table(const rb_options *o, const rb_published *p) {
     int n = 0;
     rb_text text = {0};
     rb_format format = rb_output_format(o);
-    char name[64];
-    snprintf(name, sizeof name, "result_%s", rb_value(o, RB_FLAG_TABLE));
-    RB_TRY(rb_published_table(p, rb_value(o, RB_FLAG_TABLE), &choice, &rows, &n));
+    rb_table table;
+    const char *name = rb_value(o, RB_FLAG_TABLE);
+    RB_TRY(rb_published_table(p, name, &choice, &rows, &n, &table));
     if (n == 0) rb_log(RB_LOG_WARN, "no row: nothing of this is published, or --case chose none");
     if (format == RB_FORMAT_MD) {
-        RB_TRY(rb_published_markdown(p, rows, n, "", &text));
+        RB_TRY(rb_published_markdown(p, name, rows, n, "", &text));
         status = rb_print_text(text.data);
     } else
-        status = rb_print_table(rb_table_find(name), format, rows, n, NULL, 0);
+        status = rb_print_table(table, format, rows, n, NULL, 0);
 cleanup:
     for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
     free(rows);

@@ -60,6 +60,9 @@ rb_status rb_run_item(rb_recorder *r, const rb_item *item, rb_verified *verified
         if (*at >= 0) goto cleanup;
         RB_TRY(rb_recorder_earlier(r, earlier));
         r->earlier++;
+        r->foreign += !rb_recorder_this_build(earlier);
+        double target = rb_value_real(r->o, RB_FLAG_TARGET, 0);
+        r->untargeted += target > 0 && rb_row_number(earlier, RB_COL(runs, target_value)) != target;
         *at = r->n - 1;
         goto cleanup;
     }
@@ -96,6 +99,13 @@ static rb_status run_all(rb_recorder *r, const rb_matrix *m, rb_study_results *s
         RB_TRY(rb_run_item(r, item, &verified, index++, total, &at));
     }
     if (r->earlier) rb_log(RB_LOG_INFO, "%d of %d items were done before", r->earlier, total);
+    if (r->foreign)
+        rb_log(RB_LOG_WARN, "%d of them by another build (column commit): another folder keeps builds apart",
+               r->foreign);
+    if (r->untargeted)
+        rb_log(RB_LOG_WARN, "%d of them were not watched for --target %s: another folder runs them with it",
+               r->untargeted, rb_value(r->o, RB_FLAG_TARGET));
+    rb_recorder_tell_beside(r);
 cleanup:
     return status;
 }

@@ -72,7 +72,7 @@ void rb_note_settings(const rb_options *o, bool timed, rb_row *row) {
     int64_t threads = timed ? rb_value_int(o, RB_FLAG_THREADS, 0) : 0;
     if (threads) rb_text_printf(&text, " threads=%d", (int)threads);
     for (int i = 0; i < 3; i++)
-        if (words[i]) rb_text_printf(&text, " %s=%s", names[i], words[i]);
+        if (words[i] && strcmp(words[i], "auto") != 0) rb_text_printf(&text, " %s=%s", names[i], words[i]);
     if (rb_given(o, RB_FLAG_FASTEST)) rb_text_append(&text, " fastest");
     rb_row_text(row, RB_COL(runs, settings), text.length ? text.data + 1 : NULL);
     rb_text_free(&text);

@@ -13,6 +13,11 @@ const char *rb_across_word(rb_across across) { return words[across]; }
 
 #define FOR(across) (1u << RB_ACROSS_##across)
 
+/* One of the files is from before the column settings: its other columns have to do. */
+#define UNTOLD (1u << RB_ACROSSES)
+/* Across what may differ what was asked of a device; two builds are asked for the same. */
+#define FOR_CHOICES (FOR(DEVICE) | FOR(BACKEND) | FOR(MACHINE) | FOR(BUILDS) | UNTOLD)
+
 /* What must be equal in both arms, and across what it may differ. */
 static const struct {
     int column;
@@ -56,6 +61,8 @@ static rb_status make_key(const rb_row *row, unsigned differs, rb_entry *entry) 
         rb_text_append(&key, "\n");
         if (!(base[i].differs & differs)) rb__csv_cell(&row->cells[base[i].column], &key);
     }
+    rb_text_append(&key, "\n");
+    if (!(FOR_CHOICES & differs)) rb_run_choices(row, &key);
     entry->base = key.length + 1; /* with the end of the line that comes next */
     for (size_t i = 0; i < sizeof work / sizeof *work; i++) {
         rb_text_append(&key, "\n");
@@ -65,22 +72,44 @@ static rb_status make_key(const rb_row *row, unsigned differs, rb_entry *entry) 
     return rb_text_status(&key);
 }
 
-void rb_arms_tell_difference(const rb_arms *arms, const rb_row *a, const rb_row *b, rb_text *out) {
+/* In what two runs differ, but for what `differs` allows: columns by name, with `values` also by value. */
+static void tell(unsigned differs, const rb_row *a, const rb_row *b, bool values, rb_text *out) {
+    enum { COLUMNS = sizeof base / sizeof *base };
     rb_text x = {0}, y = {0};
     size_t begin = out->length;
-    for (size_t i = 0; i < sizeof base / sizeof *base; i++) {
-        if (base[i].differs & arms->differs) continue;
+    for (size_t i = 0; i <= COLUMNS; i++) {
+        bool choices = i == COLUMNS;
+        if (values && !choices && base[i].column == RB_COL(runs, algo)) continue; /* may be chosen anew each time */
         rb_text_clear(&x);
         rb_text_clear(&y);
-        rb__csv_cell(&a->cells[base[i].column], &x);
-        rb__csv_cell(&b->cells[base[i].column], &y);
-        if (strcmp(rb_text_string(&x), rb_text_string(&y)) != 0)
-            rb_text_printf(out, "%s%s", out->length > begin ? ", " : "", rb_column_name(RB_TABLE_runs, base[i].column));
+        if ((choices ? FOR_CHOICES : base[i].differs) & differs) continue;
+        if (choices) {
+            rb_run_choices(a, &x);
+            rb_run_choices(b, &y);
+        } else {
+            rb__csv_cell(&a->cells[base[i].column], &x);
+            rb__csv_cell(&b->cells[base[i].column], &y);
+        }
+        if (!strcmp(rb_text_string(&x), rb_text_string(&y))) continue;
+        rb_text_printf(out, "%s%s", out->length > begin ? ", " : "",
+                       choices ? "settings" : rb_column_name(RB_TABLE_runs, base[i].column));
+        if (choices || values)
+            rb_text_printf(out, " (%s and %s)", x.length ? x.data : "none", y.length ? y.data : "none");
     }
-    /* Where providers may differ, kinds may not. */
-    if (out->length == begin && strcmp(rb_run_kind(a), rb_run_kind(b)) != 0) rb_text_append(out, "provider");
+    out->failed |= x.failed | y.failed;
     rb_text_free(&x);
     rb_text_free(&y);
+}
+
+void rb_arms_tell_difference(const rb_arms *arms, const rb_row *a, const rb_row *b, rb_text *out) {
+    size_t begin = out->length;
+    tell(arms->differs, a, b, false, out);
+    /* Where providers may differ, kinds may not. */
+    if (out->length == begin && strcmp(rb_run_kind(a), rb_run_kind(b)) != 0) rb_text_append(out, "provider");
+}
+
+void rb_arms_tell_mixture(const rb_arms *arms, const rb_row *a, const rb_row *b, rb_text *out) {
+    tell(arms->differs & UNTOLD, a, b, true, out);
 }
 
 static void make_label(const rb_row *row, rb_across across, const char *session, rb_text *out) {
@@ -186,6 +215,7 @@ rb_status rb_arms_of(const rb_runs *const *sessions, int n, rb_across across, rb
     }
     if (across == RB_ACROSS_MACHINE) out->machines = true;
     out->differs = 1u << across | (out->machines ? FOR(MACHINE) : 0);
+    for (int s = 0; s < n; s++) out->differs |= sessions[s]->no_settings ? UNTOLD : 0;
     for (int s = 0; s < n; s++)
         for (int i = 0; i < sessions[s]->n; i++) {
             rb_entry *e = &out->entries[out->n++];

@@ -34,7 +34,7 @@ typedef struct rb_arms {
     char **labels; /* (n_arms): A first; of commits the oldest, else as they come in the files */
     int n_arms;
     bool machines;    /* the arms are of different machines */
-    unsigned differs; /* in what the arms may differ, as bits 1 << rb_across */
+    unsigned differs; /* in what the arms may differ, as bits 1 << rb_across, and one more for untold settings */
 } rb_arms;
 
 /* RB_MISMATCH where there are fewer than two arms. */
@@ -44,6 +44,8 @@ void rb_arms_free(rb_arms *arms);
 struct rb_text;
 /* "provider, threads": in what two runs of one stem differ so that they are not compared. */
 void rb_arms_tell_difference(const rb_arms *arms, const rb_row *a, const rb_row *b, struct rb_text *out);
+/* "threads (1 and 2)": in what two runs of one arm differ, which should be runs of one thing. */
+void rb_arms_tell_mixture(const rb_arms *arms, const rb_row *a, const rb_row *b, struct rb_text *out);
 
 /* "same algorithm", "vendor's best", or "" where the row does not say whose code ran. */
 const char *rb_run_kind(const rb_row *row);

@@ -6,20 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/file.h"
 #include "core/text.h"
 
 enum { DEEPEST = 6 }; /* folders below a folder with results: results/<machine>/<session> is two */
 
-static bool holds(const char *folder, const char *name) {
-    rb_text path = {0};
-    struct stat info;
-    rb_text_printf(&path, "%s/%s", folder, name);
-    bool yes = !path.failed && stat(path.data, &info) == 0;
-    rb_text_free(&path);
-    return yes;
-}
-
-bool rb_has_runs(const char *folder) { return holds(folder, "runs.csv"); }
+bool rb_has_runs(const char *folder) { return rb_file_in(folder, "runs.csv"); }
 
 static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
@@ -33,7 +25,7 @@ static rb_status search(const char *folder, int depth, rb_status (*see)(void *co
     rb_text path = {0};
     struct stat info;
     bool runs = rb_has_runs(folder);
-    if (runs || holds(folder, "events.jsonl") || holds(folder, "session.json")) status = see(context, folder);
+    if (runs || rb_file_in(folder, "events.jsonl") || rb_file_in(folder, "session.json")) status = see(context, folder);
     if (status != RB_OK || depth == DEEPEST) return status;
     int n = scandir(folder, &names, runs ? no_parts : no_dots, alphasort);
     for (int i = 0; i < n && status == RB_OK; i++) {

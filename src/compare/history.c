@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "compare/judge.h"
 #include "compare/more.h"
@@ -16,14 +17,15 @@ typedef struct entry {
     const rb_row *row;
     const rb_runs *from;
     char *key;   /* what a series has in common */
-    char *point; /* the session and the commit within it */
+    char *point; /* what the runs of a sitting have in common */
 } entry;
 
-/* The runs of one session in a series. */
+/* The runs of one sitting in a series. */
 typedef struct point {
     const rb_row *row; /* the first */
     const rb_runs *from;
-    double *values; /* (n) */
+    double begin, end; /* of the sitting, seconds; NaN where the rows do not tell */
+    double *values;    /* (n) */
     int n, failed;
     int series;
     char changed[256];
@@ -42,8 +44,12 @@ static rb_status make_entry(const rb_runs *from, const rb_row *row, entry *out) 
         rb__csv_cell(&row->cells[same[i]], &key);
         rb_text_append(&key, "\n");
     }
-    rb_text_printf(&session, "%s\n%s\n%s\n%d", from->path, rb_row_get_text(row, RB_COL(runs, session_id)),
-                   rb_row_get_text(row, RB_COL(runs, commit)), (int)row->cells[RB_COL(runs, dirty)].u.i);
+    rb_run_choices(row, &key);
+    /* Two sessions of one changed source need not be of the same change. */
+    bool dirty = row->cells[RB_COL(runs, dirty)].u.i != 0;
+    rb_text_printf(&session, "%s\n%s\n%s\n%s", from->path, rb_row_get_text(row, RB_COL(runs, commit)),
+                   rb_row_get_text(row, RB_COL(runs, env_id)),
+                   dirty ? rb_row_get_text(row, RB_COL(runs, session_id)) : "clean");
     *out = (entry){.row = row, .from = from, .key = key.data, .point = session.data};
     rb_status status = rb_text_status(&key);
     return status == RB_OK ? rb_text_status(&session) : status;
@@ -63,6 +69,17 @@ static int by_time(const void *a, const void *b) {
     return strcmp(rb_row_get_text(x->row, RB_COL(runs, started_utc)),
                   rb_row_get_text(y->row, RB_COL(runs, started_utc)));
 }
+
+/* When a run began, seconds; NaN where that is no time. The machine is the same, so that its clock's zone is no matter.
+ */
+static double begin_of(const rb_row *row) {
+    struct tm utc = {0};
+    if (!strptime(rb_row_get_text(row, RB_COL(runs, started_utc)), "%Y-%m-%dT%H:%M:%S", &utc)) return NAN;
+    return (double)timegm(&utc);
+}
+
+/* Later by so much that it is another sitting: what disturbs a machine lasts for minutes. */
+static bool is_later(double begin, const point *than) { return begin - than->end >= RB_HISTORY_PAUSE_S; }
 
 /* --- series ---------------------------------------------------------------------------------------------------------
  */
@@ -154,7 +171,7 @@ cleanup:
 
 static bool is_step(const point *p) { return isfinite(p->step_ratio); }
 
-/* `from` .. `to` is a series with its steps marked: do later sessions see each of them too? The ratio is told anew
+/* `from` .. `to` is a series with its steps marked: do later sittings see each of them too? The ratio is told anew
  * against the part right before it: while it was looked for, other steps may have stood there. */
 static rb_status confirm_steps(point *points, int from, int to) {
     rb_status status = RB_OK;
@@ -168,7 +185,7 @@ static rb_status confirm_steps(point *points, int from, int to) {
         points[s].step_ratio = ratio.estimate;
         for (int later = s + 1; later < end; later++) {
             rb_ratio alone;
-            if (points[later].n == 0) continue;
+            if (points[later].n == 0 || !is_later(points[later].begin, &points[s])) continue;
             RB_TRY(rb_ratio_of(points[before].values, n, points[later].values, points[later].n, RB_COMPARE_CONFIDENCE,
                                &alone));
             double effect = log(alone.estimate) * (ratio.estimate < 1 ? -1 : 1);
@@ -205,6 +222,7 @@ static void put_point(const point *p, rb_row *row) {
     } numbers[] = {{RB_COL(history, batch_size), RB_COL(runs, batch_size)},
                    {RB_COL(history, threads), RB_COL(runs, threads)}};
     char commit[80], step[32];
+    rb_text settings = {0};
     rb_row_begin(row, RB_TABLE_history);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         rb_row_text(row, same[i].to, rb_row_get_text(p->row, same[i].from));
@@ -214,6 +232,9 @@ static void put_point(const point *p, rb_row *row) {
     snprintf(commit, sizeof commit, "%s%s", rb_row_get_text(p->row, RB_COL(runs, commit)),
              p->row->cells[RB_COL(runs, dirty)].u.i ? "-dirty" : "");
     rb_row_text(row, RB_COL(history, commit), commit);
+    rb_run_choices(p->row, &settings);
+    rb_row_text(row, RB_COL(history, settings), rb_text_string(&settings));
+    rb_text_free(&settings);
     rb_row_int(row, RB_COL(history, series), p->series);
     rb_row_text(row, RB_COL(history, changed), p->changed);
     rb_row_int(row, RB_COL(history, n), p->n);
@@ -257,16 +278,30 @@ cleanup:
     return status;
 }
 
-/* Points of the entries of one key: one per session and commit. `values` has room for one value per entry. */
+/* Whether a run that comes after those of a point is of another session and another sitting. */
+static bool is_another(const entry *e, double begin, const point *p) {
+    const char *session = rb_row_get_text(e->row, RB_COL(runs, session_id));
+    return is_later(begin, p) && strcmp(session, rb_row_get_text(e[-1].row, RB_COL(runs, session_id))) != 0;
+}
+
+/* Points of the entries of one key: one per sitting. `values` has room for one value per entry. */
 static int make_points(const entry *entries, int n, point *points, double *values) {
     int count = 0;
     for (int i = 0; i < n; i++) {
         const rb_row *row = entries[i].row;
-        double speed = rb_row_number(row, RB_COL(runs, samples_per_s));
-        if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0)
-            points[count++] =
-                (point){.row = row, .from = entries[i].from, .values = values, .step_ratio = NAN, .step_p = NAN};
+        double speed = rb_row_number(row, RB_COL(runs, samples_per_s)), begin = begin_of(row);
+        double took = rb_row_number(row, RB_COL(runs, duration_s));
+        if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0 ||
+            is_another(&entries[i], begin, &points[count - 1]))
+            points[count++] = (point){.row = row,
+                                      .from = entries[i].from,
+                                      .begin = begin,
+                                      .end = begin,
+                                      .values = values,
+                                      .step_ratio = NAN,
+                                      .step_p = NAN};
         point *p = &points[count - 1];
+        p->end = fmax(p->end, isfinite(took) ? begin + took : begin);
         if (rb_run_ok(row) && speed > 0)
             p->n++, *values++ = speed;
         else

@@ -39,18 +39,35 @@ static void put_flag(const char *flag, const char *value, rb_text *out) {
     rb_shell_quote(value, out);
 }
 
+/* Whether `word` begins one of the settings that were asked for; `value`: what follows it. */
+static bool asked_for(const rb_row *run, const char *word, char *value, size_t size) {
+    size_t length = strlen(word), n;
+    for (const char *at = rb_row_get_text(run, RB_COL(runs, settings)); *at; at += n + (at[n] == ' ')) {
+        n = strcspn(at, " ");
+        if (n < length || strncmp(at, word, length) != 0) continue;
+        snprintf(value, size, "%.*s", (int)(n - length), at + length);
+        return true;
+    }
+    return false;
+}
+
 void rb_choices_as_flags(const rb_row *run, rb_text *out) {
     const char *phase = rb_row_get_text(run, RB_COL(runs, phase));
     const char *provider = rb_row_get_text(run, RB_COL(runs, provider));
     const char *precision = rb_row_get_text(run, RB_COL(runs, precision));
     const rb_cell *threads = &run->cells[RB_COL(runs, threads)];
+    char asked[64];
     bool word = true;
     /* Threads are a choice on the cpu alone: elsewhere the row counts the device's units. */
     if (threads->type == RB_CELL_INT && !strcmp(rb_row_get_text(run, RB_COL(runs, device_key)), "cpu"))
         rb_text_printf(out, " -t %lld", (long long)threads->u.i);
     /* "own onednn" is what the default took; one word is a choice that can be made. */
     for (const char *c = provider; *c; c++) word &= isalnum((unsigned char)*c) != 0;
-    if (word) put_flag("--provider", provider, out);
+    if (asked_for(run, "provider=", asked, sizeof asked))
+        put_flag("--provider", asked, out);
+    else if (word)
+        put_flag("--provider", provider, out);
+    if (asked_for(run, "fastest", asked, sizeof asked)) rb_text_append(out, " --fastest");
     if (strcmp(precision, "fp32") != 0) put_flag("--precision", precision, out);
     /* The only backend with a choice; its default needs no words. */
     const char *submit = rb_row_get_text(run, RB_COL(runs, submit));

@@ -89,6 +89,20 @@ static const rb_entry *block_end(const rb_entry *from, const rb_entry *end, size
     return e;
 }
 
+/* "A mixes threads (1 and 2)": the speeds of two things are no sample of one. */
+static void tell_mixture(const rb_arms *arms, const rb_entry *from, const rb_entry *end, int arm, char name,
+                         rb_text *out) {
+    const rb_row *first = NULL;
+    rb_text what = {0};
+    for (const rb_entry *e = from; e < end && !what.length; e++) {
+        if (e->arm != arm || !isfinite(speed_of(e->row))) continue;
+        if (first) rb_arms_tell_mixture(arms, first, e->row, &what);
+        if (!first) first = e->row;
+    }
+    if (what.length) rb_text_printf(out, "%s%c mixes %s", out->length ? "; " : "", name, what.data);
+    rb_text_free(&what);
+}
+
 /* One pair of arms with equal keys. */
 static rb_status pair_up(pairing *p, const rb_entry *from, const rb_entry *end, int a, int b) {
     rb_pair *to = add_pair(p);
@@ -105,7 +119,13 @@ static rb_status pair_up(pairing *p, const rb_entry *from, const rb_entry *end, 
     c->threshold = threshold_of(p, to->a->row, to->b->row);
     const char *names[] = {rb_row_get_text(to->a->row, RB_COL(runs, machine)),
                            rb_row_get_text(to->b->row, RB_COL(runs, machine))};
-    c->only_ratio = strcmp(names[0], names[1]) != 0 || p->arms->across == RB_ACROSS_REG;
+    to->rivals = !strcmp(names[0], names[1]) && p->arms->across != RB_ACROSS_REG;
+    rb_text mixed = {0};
+    tell_mixture(p->arms, from, end, a, 'A', &mixed);
+    tell_mixture(p->arms, from, end, b, 'B', &mixed);
+    snprintf(to->mixed, sizeof to->mixed, "%s", rb_text_string(&mixed));
+    rb_text_free(&mixed);
+    c->only_ratio = !to->rivals || to->mixed[0];
     return RB_OK;
 }
 
@@ -262,7 +282,10 @@ rb_status rb_compare_runs(const rb_runs *const *sessions, int n, rb_across acros
     }
     for (int i = 0; i < p.n; i++) family[i] = p.pairs[i].contrast;
     RB_TRY(rb_judge(family, p.n, gate != RB_GATE_NONE));
-    for (int i = 0; i < p.n; i++) p.pairs[i].contrast = family[i];
+    for (int i = 0; i < p.n; i++) {
+        p.pairs[i].contrast = family[i];
+        if (p.pairs[i].rivals && p.pairs[i].mixed[0]) p.pairs[i].contrast.verdict = RB_UNCLEAR;
+    }
     RB_TRY(rb_pairs_write(p.pairs, p.n, &arms, out));
 cleanup:
     for (int i = 0; i < p.n; i++) free(p.pairs[i].values);

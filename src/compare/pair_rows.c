@@ -27,12 +27,28 @@ static void put_both(rb_row *row, int to, const rb_pair *p, int column) {
     rb_row_text(row, to, both);
 }
 
+/* What was asked for, of both arms. */
+static void put_settings(rb_row *row, const rb_pair *p) {
+    rb_text a = {0}, b = {0}, both = {0};
+    if (p->a) rb_run_choices(p->a->row, &a);
+    if (p->b) rb_run_choices(p->b->row, &b);
+    if (!p->a || !p->b || !strcmp(rb_text_string(&a), rb_text_string(&b)))
+        rb_text_append(&both, rb_text_string(p->a ? &a : &b));
+    else
+        rb_text_printf(&both, "%s / %s", a.length ? a.data : "-", b.length ? b.data : "-");
+    rb_row_text(row, RB_COL(compare, settings), rb_text_string(&both));
+    rb_text_free(&a);
+    rb_text_free(&b);
+    rb_text_free(&both);
+}
+
 static void put_reason(rb_row *row, const rb_pair *p, const rb_arms *arms) {
     rb_text reason = {0};
     rb_text_append(&reason, p->contrast.reason);
-    if (p->contrast.n_a > 0 && p->contrast.n_b > 0 && p->contrast.only_ratio)
+    if (p->contrast.n_a > 0 && p->contrast.n_b > 0 && p->contrast.only_ratio && !p->rivals)
         rb_text_append(&reason, arms->across == RB_ACROSS_REG ? "other work: the price of the regularizer, no verdict"
                                                               : "another machine: no verdict");
+    if (p->mixed[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->mixed);
     if (p->apart[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->apart);
     rb_row_text(row, RB_COL(compare, reason), rb_text_string(&reason));
     rb_text_free(&reason);
@@ -80,6 +96,7 @@ static void put_pair(const rb_pair *p, const rb_arms *arms, rb_row *row) {
         rb_row_int(row, RB_COL(compare, batch_size), any->cells[RB_COL(runs, batch_size)].u.i);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) put_both(row, same[i].to, p, same[i].from);
     if (p->contrast.n_a > 0 && p->contrast.n_b > 0) put_contrast(row, &p->contrast);
+    put_settings(row, p);
     put_reason(row, p, arms);
     if (p->contrast.wanted > 0) {
         rb_more_command(arms, p->a, p->b, p->contrast.wanted, &more);

@@ -12,6 +12,8 @@ typedef struct rb_pair {
     double *values;        /* of a, then of b */
     rb_contrast contrast;
     char apart[256]; /* why it is not compared; empty = it is */
+    char mixed[192]; /* of what an arm is a mixture; empty = of nothing */
+    bool rivals;     /* of one machine, doing the same work: there may be a verdict */
     bool broken, failing;
 } rb_pair;
 

@@ -11,6 +11,19 @@
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
 
+void rb_run_choices(const rb_row *row, rb_text *out) {
+    static const char *const told[] = {"threads=", "submit=", "quirk=", "provider=auto"};
+    bool alone = !strchr(rb_row_get_text(row, RB_COL(runs, provider)), ' ');
+    size_t begin = out->length;
+    for (const char *at = rb_row_get_text(row, RB_COL(runs, settings)); *at;) {
+        size_t n = strcspn(at, " ");
+        bool known = alone && !strncmp(at, "provider=", 9);
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++) known |= !strncmp(at, told[i], strlen(told[i]));
+        if (!known) rb_text_printf(out, "%s%.*s", out->length > begin ? " " : "", (int)n, at);
+        at += n + (at[n] == ' ');
+    }
+}
+
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row) {
     if (runs->n == runs->capacity) {
         int capacity = runs->capacity ? 2 * runs->capacity : 64;
@@ -46,10 +59,16 @@ static rb_status read_cell(const char *path, const rb_csv *csv, int i, int from,
     if (*end || !isfinite(real))
         return rb_fail(RB_INPUT, "%s, row %d, column %s: \"%.40s\" is no number", path, i + 2,
                        rb_column_name(RB_TABLE_runs, column), text);
-    if (rb_column_type(RB_TABLE_runs, column) == RB_CELL_INT && fabs(real) < 9e15)
-        rb_row_int(row, column, strtoll(text, NULL, 10));
-    else
+    if (rb_column_type(RB_TABLE_runs, column) != RB_CELL_INT) {
         rb_row_real(row, column, real);
+        return RB_OK;
+    }
+    errno = 0;
+    long long whole = strtoll(text, &end, 10);
+    if (*end || errno)
+        return rb_fail(RB_INPUT, "%s, row %d, column %s: \"%.40s\" is no whole number", path, i + 2,
+                       rb_column_name(RB_TABLE_runs, column), text);
+    rb_row_int(row, column, whole);
     return RB_OK;
 }
 
@@ -85,6 +104,7 @@ rb_status rb_runs_read_csv(const char *path, rb_runs *out) {
         goto cleanup;
     }
     RB_TRY(map_columns(path, &csv, map));
+    out->no_settings |= rb_csv_column(&csv, "settings") < 0;
     for (int i = 0; i < csv.n_rows && status == RB_OK; i++) {
         rb_row row;
         rb_row_begin(&row, RB_TABLE_runs);

@@ -9,8 +9,9 @@ typedef struct rb_runs {
     char *path;
     rb_row *rows; /* (n) of `runs` */
     int n, capacity;
-    rb_csv env;      /* env.csv beside them; no rows where there is none */
-    double aa_noise; /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
+    rb_csv env;       /* env.csv beside them; no rows where there is none */
+    double aa_noise;  /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
+    bool no_settings; /* a runs.csv from before that column: what was asked of the device is not known */
 } rb_runs;
 
 /* `path`: a session's folder; a runs.csv; a JSON file of Google Benchmark, or a folder of such files, one per process.
@@ -34,5 +35,11 @@ rb_status rb_runs_read_csv(const char *path, rb_runs *out);
 rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
 
 bool rb_run_ok(const rb_row *row); /* its status is ok */
+
+struct rb_text;
+/* What was asked of the device (column settings) and no other column tells, "provider=onednn fastest": runs that differ
+ * in it do not compare. Threads, submission and quirks have columns that say what became of them; so has a provider
+ * that ran every op, but one of several may have run more or fewer of them. Rows from before the column say nothing. */
+void rb_run_choices(const rb_row *row, struct rb_text *out);
 
 #endif

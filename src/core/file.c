@@ -17,6 +17,15 @@ rb_status rb__write_failed(int error, const char *path) {
     return rb_fail_native(RB_OUTPUT, error, "cannot write %s: %s", path, strerror(error));
 }
 
+bool rb_file_in(const char *folder, const char *name) {
+    rb_text path = {0};
+    struct stat info;
+    rb_text_printf(&path, "%s/%s", folder, name);
+    bool there = !path.failed && stat(path.data, &info) == 0;
+    rb_text_free(&path);
+    return there;
+}
+
 rb_status rb_file_read(const char *path, void **data, size_t *bytes) {
     rb_status status = RB_OK;
     struct stat info;

@@ -34,12 +34,5 @@ rb_status rb__page_doubts(rb_report *r) {
                 counts[d] += rb_run_ok(&r->sessions[k].runs.rows[i]) && has_doubt(d, &r->sessions[k].runs.rows[i]);
     for (int d = 0; d < DOUBTS; d++)
         if (counts[d]) rb__page_note(r, "%d of %d runs %s.", counts[d], runs, words[d]);
-    for (int i = 0; i < r->tables[RB_PAGE_devices].n; i++)
-        if (rb__page_number_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, drifted)) == 1)
-            rb__page_note(r,
-                          "The peak of %s of %s changed by more than 5 %% during a session: something else ran, or its "
-                          "clock changed.",
-                          rb__page_text_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, device_key)),
-                          rb__page_text_at(r, RB_PAGE_devices, i, RB_PAGE_COL(devices, machine)));
     return rb__page_status(r);
 }

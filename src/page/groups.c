@@ -49,7 +49,12 @@ rb_status rb__page_runs(rb_report *r, rb_page_wanted *wanted, const int *columns
             const rb_row *row = &r->sessions[s].runs.rows[i];
             if (!wanted(row)) continue;
             rb_text_clear(&key);
-            for (int c = 0; c < n_columns; c++) put_key(&row->cells[columns[c]], &key);
+            for (int c = 0; c < n_columns; c++)
+                if (columns[c] == RB_COL(runs, settings)) { /* what no other column tells */
+                    rb_run_choices(row, &key);
+                    rb_text_append(&key, "\n");
+                } else
+                    put_key(&row->cells[columns[c]], &key);
             r->memory |= key.failed;
             runs[(*n)++] =
                 (rb_page_run){.row = row, .from = &r->sessions[s], .key = rb__page_keep(r, rb_text_string(&key))};

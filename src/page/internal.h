@@ -132,7 +132,7 @@ typedef struct rb_page_run {
 
 typedef bool rb_page_wanted(const rb_row *row);
 /* The wanted runs of all sessions, sorted by `columns` (n_columns) of runs, then by time; freed by the caller. A group
- * is a stretch of equal keys. */
+ * is a stretch of equal keys. Column settings counts as far as no other column tells it (rb_run_choices). */
 rb_status rb__page_runs(rb_report *r, rb_page_wanted *wanted, const int *columns, int n_columns, rb_page_run **out,
                         int *n);
 int rb__page_group_end(const rb_page_run *runs, int from, int n);

@@ -83,10 +83,13 @@ static const char *machine_of(const rb_page_session *s) {
     return s->runs.n ? text_of(&s->runs.rows[0], RB_COL(runs, machine)) : s->machine ? s->machine : "";
 }
 
+/* A device is doubted if its peak changed in one of so many sessions: medians bear fewer. */
+enum { DRIFTED_OF = 5 };
+
 /* From peaks.csv of the machine's sessions, and from what its (n) runs were held against. */
-static void put_peaks(const rb_report *r, const rb_page_run *runs, int n, const rb_row *row, rb_page_cell *cells) {
+static void put_peaks(rb_report *r, const rb_page_run *runs, int n, const rb_row *row, rb_page_cell *cells) {
     double fma = NAN, gemm = NAN, triad = NAN;
-    bool drifted = false, known = false;
+    int drifted = 0, known = 0;
     for (int k = 0; k < r->n_sessions; k++) {
         const rb_csv *peaks = &r->sessions[k].csv[RB_PAGE_PEAKS];
         if (peaks->n_rows == 0 || strcmp(machine_of(&r->sessions[k]), text_of(row, RB_COL(runs, machine))) != 0)
@@ -98,8 +101,8 @@ static void put_peaks(const rb_report *r, const rb_page_run *runs, int n, const 
             raise_peak(peaks, i, "fma_gflop_per_s", &fma);
             raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
             raise_peak(peaks, i, "triad_gbyte_per_s", &triad);
-            known |= *rb_csv_get(peaks, i, "drifted") != '\0';
-            drifted |= !strcmp(rb_csv_get(peaks, i, "drifted"), "1");
+            known += *rb_csv_get(peaks, i, "drifted") != '\0';
+            drifted += !strcmp(rb_csv_get(peaks, i, "drifted"), "1");
         }
     }
     for (int i = 0; i < n; i++)
@@ -108,7 +111,22 @@ static void put_peaks(const rb_report *r, const rb_page_run *runs, int n, const 
     rb__page_set_real(&cells[RB_PAGE_COL(devices, fma_gflop_per_s)], fma);
     rb__page_set_real(&cells[RB_PAGE_COL(devices, gemm_gflop_per_s)], gemm);
     rb__page_set_real(&cells[RB_PAGE_COL(devices, triad_gbyte_per_s)], triad);
-    if (known) rb__page_set_int(&cells[RB_PAGE_COL(devices, drifted)], drifted);
+    if (known) rb__page_set_int(&cells[RB_PAGE_COL(devices, drifted)], drifted * DRIFTED_OF >= known && drifted);
+    if (drifted)
+        rb__page_note(
+            r,
+            "The peak of %s of %s changed by more than 5 %% during %d of %d sessions: something else ran, or its "
+            "clock changed.",
+            text_of(row, RB_COL(runs, device_key)), text_of(row, RB_COL(runs, machine)), drifted, known);
+}
+
+/* Runs of small networks may have used fewer of the device's threads. */
+static double most_threads(const rb_page_run *runs, int n, const rb_row *best) {
+    double most = NAN;
+    for (int i = 0; i < n; i++)
+        if (!strcmp(text_of(runs[i].row, RB_COL(runs, device)), text_of(best, RB_COL(runs, device))))
+            raise_to(rb_row_number(runs[i].row, RB_COL(runs, threads)), &most);
+    return most;
 }
 
 /* Hosts that share a name, or a host whose hardware was changed: numbers of both stand side by side. */
@@ -150,6 +168,7 @@ rb_status rb__page_devices(rb_report *r) {
         for (size_t i = 0; i < sizeof same / sizeof *same; i++)
             rb__page_set_cell(&cells[same[i].to], &best->row->cells[same[i].from]);
         rb__page_set_text(&cells[RB_PAGE_COL(devices, driver)], driver_of(best));
+        rb__page_set_real(&cells[RB_PAGE_COL(devices, threads)], most_threads(runs + from, to - from, best->row));
         put_peaks(r, runs + from, to - from, best->row, cells);
         note_other_hardware(r, runs + from, to - from, best->row);
     }

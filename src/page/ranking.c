@@ -33,7 +33,7 @@ static bool above(const rb_report *r, int a, int b) {
            NUMBER(a, samples_per_s_low) > NUMBER(b, samples_per_s_high);
 }
 
-/* The device's peak changed by more than 5 % during a session: 1 in the table of devices. */
+/* The device's peak changed by more than 5 % during many of its sessions: 1 in the table of devices. */
 static bool has_drifted(const rb_report *r, const char *machine, const char *key) {
     for (int d = 0; d < r->tables[RB_PAGE_devices].n; d++)
         if (!strcmp(rb__page_text_at(r, RB_PAGE_devices, d, RB_PAGE_COL(devices, machine)), machine) &&
@@ -175,7 +175,7 @@ static void tell_contests(rb_report *r, rb_text *s) {
         rb_text_printf(
             s,
             "%d of these rankings %s to be doubted: the peak of one of the devices changed by more than 5 %% "
-            "during a session. ",
+            "during many sessions. ",
             doubtful, doubtful == 1 ? "is" : "are");
     if (alike) rb_text_printf(s, "In %d case%s no device can be called fastest. ", alike, rb__page_plural(alike));
     if (few)
@@ -255,7 +255,7 @@ static void tell_shares(rb_report *r, rb_text *s) {
         if (has_drifted(r, machine, key)) {
             rb_text_printf(s,
                            "What share of its peak %s of %s reaches is not told: the peak changed by more than 5 %% "
-                           "during a session.",
+                           "during many sessions.",
                            key, machine);
             rb__page_say(r, s);
             continue;

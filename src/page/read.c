@@ -84,11 +84,13 @@ cleanup:
     return status;
 }
 
-/* Rows that an older or newer program wrote into files of other columns: runs.1.csv .. */
+/* Rows that an older or newer program wrote into files of other columns, runs.1.csv ..; not beside events.jsonl, from
+ * which runs.csv was made anew with all of them. */
 static rb_status read_rotated(rb_report *r, rb_page_session *s) {
     rb_status status = RB_OK;
     rb_text path = {0};
     struct stat info;
+    if (rb_file_in(s->dir, "events.jsonl")) return RB_OK;
     for (int i = 1;; i++) {
         rb_text_clear(&path);
         rb_text_printf(&path, "%s/runs.%d.csv", s->dir, i);

@@ -12,18 +12,34 @@ static bool is_timed(const rb_row *row) {
 }
 
 static bool same_build(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, commit), RB_COL(runs, env_id)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return a->cells[RB_COL(runs, dirty)].u.i == b->cells[RB_COL(runs, dirty)].u.i;
+    return !strcmp(rb_row_get_text(a, RB_COL(runs, commit)), rb_row_get_text(b, RB_COL(runs, commit))) &&
+           a->cells[RB_COL(runs, dirty)].u.i == b->cells[RB_COL(runs, dirty)].u.i;
 }
 
-/* Runs are in order of time: those of the last one's build, moved to the front. A median over builds speaks of none. */
+static bool same_place(const rb_row *a, const rb_row *b) {
+    return same_build(a, b) &&
+           !strcmp(rb_row_get_text(a, RB_COL(runs, env_id)), rb_row_get_text(b, RB_COL(runs, env_id)));
+}
+
+static int count_of(const rb_page_run *runs, int n, const rb_row *row) {
+    int found = 0;
+    for (int i = 0; i < n; i++) found += same_place(runs[i].row, row);
+    return found;
+}
+
+/* A median over builds or environments speaks of none. Runs are in order of time: those of the last one's build, of the
+ * environment that has most of them (a single process with `--profile` does not hide ten), are moved to the front. */
 static int keep_newest(rb_page_run *runs, int n) {
-    const rb_row *newest = runs[n - 1].row;
-    int kept = 0;
+    const rb_row *best = runs[n - 1].row;
+    int most = 0, kept = 0;
+    for (int i = n - 1; i >= 0; i--) {
+        if (i < n - 1 && same_place(runs[i].row, runs[i + 1].row)) continue; /* counted with it */
+        int count = same_build(runs[i].row, runs[n - 1].row) ? count_of(runs, n, runs[i].row) : 0;
+        if (count > most) best = runs[i].row;
+        if (count > most) most = count;
+    }
     for (int i = 0; i < n; i++)
-        if (same_build(runs[i].row, newest)) runs[kept++] = runs[i];
+        if (same_place(runs[i].row, best)) runs[kept++] = runs[i];
     return kept;
 }
 
@@ -92,11 +108,11 @@ static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double 
 }
 
 rb_status rb__page_speeds(rb_report *r) {
-    static const int columns[] = {RB_COL(runs, case),          RB_COL(runs, machine),    RB_COL(runs, device_key),
-                                  RB_COL(runs, backend),       RB_COL(runs, batch_size), RB_COL(runs, precision),
-                                  RB_COL(runs, provider),      RB_COL(runs, submit),     RB_COL(runs, threads),
-                                  RB_COL(runs, phase),         RB_COL(runs, overrides),  RB_COL(runs, quirks),
-                                  RB_COL(runs, workload_hash), RB_COL(runs, ranks),      RB_COL(runs, isa)};
+    static const int columns[] = {
+        RB_COL(runs, case),          RB_COL(runs, machine),   RB_COL(runs, device_key), RB_COL(runs, backend),
+        RB_COL(runs, batch_size),    RB_COL(runs, precision), RB_COL(runs, provider),   RB_COL(runs, submit),
+        RB_COL(runs, threads),       RB_COL(runs, phase),     RB_COL(runs, overrides),  RB_COL(runs, quirks),
+        RB_COL(runs, workload_hash), RB_COL(runs, ranks),     RB_COL(runs, isa),        RB_COL(runs, settings)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     double *values = NULL;

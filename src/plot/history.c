@@ -9,9 +9,9 @@
 #include "plot/kinds.h"
 
 /* What a picture, a line, and an unbroken piece of it have in common. */
-static const char *const SAME[] = {"case",     "machine", "device_key", "batch_size", "precision", "overrides",
-                                   "provider", "phase",   "submit",     "threads",    "isa",       "quirks"};
-enum { PICTURE = 2, LINE = 12, NAMED = 8, SHORT_COMMIT = 7, MOST_TICS = 30, LETTER = 8, NO_AXIS_NAME = 20 };
+static const char *const SAME[] = {"case",  "machine", "device_key", "batch_size", "precision", "overrides", "provider",
+                                   "phase", "submit",  "threads",    "isa",        "quirks",    "settings"};
+enum { PICTURE = 2, LINE = 13, NAMED = 8, SHORT_COMMIT = 7, MOST_TICS = 30, LETTER = 8, NO_AXIS_NAME = 20 };
 
 static bool alike(const rb_csv *csv, int a, int b, int n) {
     for (int i = 0; i < n; i++)

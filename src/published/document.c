@@ -8,13 +8,33 @@
 #define OPEN  "<!-- results: "
 #define CLOSE "<!-- end -->"
 
+typedef rb_status make_table(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
+
 static const struct {
     const char *name;
-    rb_status (*make)(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
-} tables[] = {{"devices", rb_published_devices},
-              {"regularizers", rb_published_regularizers},
-              {"machines", rb_published_machines},
-              {"sets", rb_published_sets}};
+    rb_table table;
+    make_table *make;
+    rb__md_table *show;
+} tables[] = {{"devices", RB_TABLE_result_devices, rb_published_devices, rb__md_devices},
+              {"speeds", RB_TABLE_result_devices, rb_published_devices, rb__md_speeds},
+              {"regularizers", RB_TABLE_result_regularizers, rb_published_regularizers, rb__md_regularizers},
+              {"machines", RB_TABLE_result_machines, rb_published_machines, rb__md_machines},
+              {"sets", RB_TABLE_result_sets, rb_published_sets, rb__md_sets}};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+/* Its number. RB_USAGE with the names. */
+static rb_status find_table(const char *name, int *out) {
+    rb_text names = {0};
+    for (*out = 0; *out < TABLES; ++*out) {
+        if (!strcmp(tables[*out].name, name)) break;
+        rb_text_printf(&names, "%s%s", *out ? ", " : "", tables[*out].name);
+    }
+    rb_status status = *out < TABLES ? RB_OK
+                                     : rb_fail(RB_USAGE, "there is no table \"%s\" of published results: %s", name,
+                                               rb_text_string(&names));
+    rb_text_free(&names);
+    return status;
+}
 
 /* Whether set a goes before b: the newer one; of the same time the later name. */
 static bool newer(const rb_published_set *a, const rb_published_set *b) {
@@ -34,8 +54,6 @@ static void free_rows(rb_row **rows, int *n) {
     *rows = NULL;
     *n = 0;
 }
-
-typedef rb_status make_table(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 
 /* sets=newest: the newest set that has such rows; of speeds, one that measured them beside a peer. */
 static rb_status from_newest(const rb_published *p, make_table *make, const rb_published_choice *choice, rb_row **rows,
@@ -59,16 +77,31 @@ cleanup:
 }
 
 rb_status rb_published_table(const rb_published *p, const char *name, const rb_published_choice *choice, rb_row **rows,
-                             int *n) {
+                             int *n, rb_table *table) {
+    rb_status status = RB_OK;
+    bool newest = choice->sets && !strcmp(choice->sets, "newest");
+    int i;
     *rows = NULL;
     *n = 0;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (strcmp(tables[i].name, name) != 0) continue;
-        bool newest = choice->sets && !strcmp(choice->sets, "newest");
-        return newest ? from_newest(p, tables[i].make, choice, rows, n) : tables[i].make(p, choice, rows, n);
-    }
-    return rb_fail(RB_USAGE, "there is no table \"%s\" of published results: devices, regularizers, machines, sets",
-                   name);
+    RB_TRY(find_table(name, &i));
+    *table = tables[i].table;
+    status = newest ? from_newest(p, tables[i].make, choice, rows, n) : tables[i].make(p, choice, rows, n);
+cleanup:
+    return status;
+}
+
+rb_status rb_published_markdown(const rb_published *p, const char *name, const rb_row *rows, int n, const char *folder,
+                                rb_text *out) {
+    rb_status status = RB_OK;
+    int i;
+    RB_TRY(find_table(name, &i));
+    if (n)
+        tables[i].show(p, rows, n, folder, out);
+    else
+        rb_text_append(out, "Nothing of this is published yet.\n");
+    status = rb_text_status(out);
+cleanup:
+    return status;
 }
 
 static int line_of(const char *text, const char *at) {
@@ -105,21 +138,24 @@ static rb_status make(const rb_published *p, char *words, const char *path, int 
     const char *name;
     rb_published_choice choice;
     rb_row *rows = NULL;
+    rb_table table;
+    rb_text why = {0};
     int n = 0;
     RB_TRY(parse(words, path, line, &name, &choice));
-    status = rb_published_table(p, name, &choice, &rows, &n);
+    status = rb_published_table(p, name, &choice, &rows, &n, &table);
     if (status == RB_USAGE) {
+        rb_text_append(&why, rb_error_last()->text);
         rb_error_clear();
-        status = rb_fail(RB_INPUT, "%s, line %d: there is no table \"%s\": devices, regularizers, machines, sets", path,
-                         line, name);
+        status = rb_fail(RB_INPUT, "%s, line %d: %s", path, line, rb_text_string(&why));
     }
     if (status != RB_OK) goto cleanup;
     rb_text_append(out, "\n");
-    RB_TRY(rb_published_markdown(p, rows, n, folder, out));
+    RB_TRY(rb_published_markdown(p, name, rows, n, folder, out));
     rb_text_append(out, "\n");
 cleanup:
     for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
     free(rows);
+    rb_text_free(&why);
     return status;
 }
 

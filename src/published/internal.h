@@ -39,4 +39,23 @@ typedef struct rb__groups {
 rb_status rb__groups_of(const rb_published *p, const rb_published_choice *choice, rb__groups *out);
 void rb__groups_free(rb__groups *groups);
 
+/* --- Markdown -------------------------------------------------------------------------------------------------------
+ */
+
+void rb__put_count(double value, rb_text *out); /* 56150.4 as 56,150: four digits that count, thousands apart */
+void rb__put_ratio(double value, rb_text *out);
+/* Where a file of a set lies, seen from the document's folder. */
+void rb__put_path(const rb_published *p, const char *set_name, const char *file, const char *folder, rb_text *out);
+/* Widens first .. last by lines "2,4-5". */
+void rb__note_range(const char *lines, int *first, int *last);
+bool rb__differs(const rb_row *rows, int n, int column);
+/* Of `result_devices`: what the devices' names mean, set by set. */
+void rb__put_caption(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out);
+bool rb__doubtful(const rb_row *row); /* other programs used the cores meanwhile */
+extern const char rb__doubt[];        /* what the asterisk at such values means */
+
+/* One table each, of at least one row. */
+typedef void rb__md_table(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out);
+rb__md_table rb__md_devices, rb__md_speeds, rb__md_regularizers, rb__md_machines, rb__md_sets;
+
 #endif

@@ -7,7 +7,7 @@
 #include "published/internal.h"
 
 /* 56150.4 as 56,150: four digits that count, thousands apart. */
-static void put_count(double value, rb_text *out) {
+void rb__put_count(double value, rb_text *out) {
     char digits[64];
     double unit = value >= 10000 ? pow(10, floor(log10(value)) - 3) : 1;
     if (value < 100) {
@@ -18,7 +18,7 @@ static void put_count(double value, rb_text *out) {
     for (int i = 0; i < n; i++) rb_text_printf(out, "%s%c", i && (n - i) % 3 == 0 ? "," : "", digits[i]);
 }
 
-static void put_ratio(double value, rb_text *out) { rb_text_printf(out, value < 3 ? "%.2f" : "%.1f", value); }
+void rb__put_ratio(double value, rb_text *out) { rb_text_printf(out, value < 3 ? "%.2f" : "%.1f", value); }
 
 static const rb_published_set *set_of(const rb_published *p, const char *name) {
     for (int s = 0; s < p->n; s++)
@@ -40,7 +40,7 @@ static void put_relative(const char *from, const char *to, rb_text *out) {
 }
 
 /* Widens first .. last by lines "2,4-5". */
-static void note_range(const char *lines, int *first, int *last) {
+void rb__note_range(const char *lines, int *first, int *last) {
     for (const char *at = lines; *at; at += strspn(at, ",-")) {
         char *end;
         long line = strtol(at, &end, 10);
@@ -52,7 +52,7 @@ static void note_range(const char *lines, int *first, int *last) {
 }
 
 /* Where a file of a set lies, seen from the document's folder. */
-static void put_path(const rb_published *p, const char *set_name, const char *file, const char *folder, rb_text *out) {
+void rb__put_path(const rb_published *p, const char *set_name, const char *file, const char *folder, rb_text *out) {
     const rb_published_set *set = set_of(p, set_name);
     char path[4096], real[4096], from[4096];
     if (!set) return;
@@ -67,10 +67,10 @@ static void put_path(const rb_published *p, const char *set_name, const char *fi
 static void put_source(const rb_published *p, const char *set_name, const char *file, const char *lines,
                        const char *more, const char *folder, rb_text *out) {
     int first = INT_MAX, last = 0;
-    note_range(lines, &first, &last);
-    note_range(more, &first, &last);
+    rb__note_range(lines, &first, &last);
+    rb__note_range(more, &first, &last);
     rb_text_printf(out, "[%s%s%s](", lines, *more ? "; " : "", more);
-    put_path(p, set_name, file, folder, out);
+    rb__put_path(p, set_name, file, folder, out);
     rb_text_printf(out, "#L%d", first);
     if (last > first) rb_text_printf(out, "-L%d", last);
     rb_text_append(out, ")");
@@ -81,7 +81,7 @@ static void put_word(const char *word, rb_text *out) {
     for (; *word; word++) rb_text_printf(out, *word == '|' ? "\\%c" : "%c", *word == '\n' ? ' ' : *word);
 }
 
-static bool differs(const rb_row *rows, int n, int column) {
+bool rb__differs(const rb_row *rows, int n, int column) {
     for (int i = 1; i < n; i++)
         if (!rb__same(&rows[0], &rows[i], column)) return true;
     return false;
@@ -119,7 +119,7 @@ static bool same_origin(const rb_row *a, const rb_row *b) {
 }
 
 /* What the devices' names mean, set by set. */
-static void put_caption(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+void rb__put_caption(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     for (int i = 0; i < n; i++) {
         const char *set = rb__cell(&rows[i], RB_COL(result_devices, set_name));
         bool seen = false, set_seen = false;
@@ -131,7 +131,7 @@ static void put_caption(const rb_published *p, const rb_row *rows, int n, const 
         rb_text_append(out, out->length ? "; " : "");
         if (!set_seen) {
             rb_text_printf(out, "[%s](", set);
-            put_path(p, set, "README.md", folder, out);
+            rb__put_path(p, set, "README.md", folder, out);
             rb_text_printf(out, ") on %s: ", rb__cell(&rows[i], RB_COL(result_devices, machine)));
         }
         double threads = rb__number(&rows[i], RB_COL(result_devices, threads));
@@ -143,17 +143,20 @@ static void put_caption(const rb_published *p, const rb_row *rows, int n, const 
     }
 }
 
+const char rb__doubt[] = " \\* Other programs used more than 0.15 cores meanwhile: a doubtful value.";
+
+bool rb__doubtful(const rb_row *row) { return rb__number(row, RB_COL(result_devices, others_cores_max)) > 0.15; }
+
 static void put_speed(const rb_row *row, rb_text *out) {
     double low = rb__number(row, RB_COL(result_devices, samples_per_s_low)),
-           high = rb__number(row, RB_COL(result_devices, samples_per_s_high)),
-           others = rb__number(row, RB_COL(result_devices, others_cores_max));
-    put_count(rb__number(row, RB_COL(result_devices, samples_per_s)), out);
-    if (others > 0.15) rb_text_append(out, " \\*");
+           high = rb__number(row, RB_COL(result_devices, samples_per_s_high));
+    rb__put_count(rb__number(row, RB_COL(result_devices, samples_per_s)), out);
+    if (rb__doubtful(row)) rb_text_append(out, " \\*");
     if (!isfinite(low)) return;
     rb_text_append(out, " (");
-    put_count(low, out);
+    rb__put_count(low, out);
     rb_text_append(out, "–");
-    put_count(high, out);
+    rb__put_count(high, out);
     rb_text_append(out, ")");
 }
 
@@ -165,14 +168,14 @@ static void put_peer(const rb_row *row, rb_text *out) {
         rb_text_append(out, "| | ");
         return;
     }
-    put_count(rb__number(row, RB_COL(result_devices, peer_samples_per_s)), out);
+    rb__put_count(rb__number(row, RB_COL(result_devices, peer_samples_per_s)), out);
     rb_text_append(out, " | ");
-    put_ratio(rb__number(row, RB_COL(result_devices, ratio)), out);
+    rb__put_ratio(rb__number(row, RB_COL(result_devices, ratio)), out);
     if (isfinite(low)) {
         rb_text_append(out, " (");
-        put_ratio(low, out);
+        rb__put_ratio(low, out);
         rb_text_append(out, "–");
-        put_ratio(rb__number(row, RB_COL(result_devices, ratio_high)), out);
+        rb__put_ratio(rb__number(row, RB_COL(result_devices, ratio_high)), out);
         rb_text_append(out, ")");
     }
     rb_text_append(out, " | ");
@@ -193,8 +196,8 @@ static void put_device_source(const rb_published *p, const rb_row *row, const ch
     }
 }
 
-static void devices(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
-    bool machine = differs(rows, n, RB_COL(result_devices, machine)), others = false;
+void rb__md_devices(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+    bool machine = rb__differs(rows, n, RB_COL(result_devices, machine)), others = false;
     bool overrides = has_overrides(rows, n), peers = has(rows, n, RB_COL(result_devices, peer));
     rb_text caption = {0};
     rb_text_printf(out, "| case |%s device | batch |%s samples/s | %sshare of peak | n | lines |\n",
@@ -222,13 +225,12 @@ static void devices(const rb_published *p, const rb_row *rows, int n, const char
         rb_text_printf(out, " | %.0f | ", rb__number(row, RB_COL(result_devices, n)));
         put_device_source(p, row, folder, out);
         rb_text_append(out, " |\n");
-        others = others || rb__number(row, RB_COL(result_devices, others_cores_max)) > 0.15;
+        others = others || rb__doubtful(row);
     }
-    put_caption(p, rows, n, folder, &caption);
+    rb__put_caption(p, rows, n, folder, &caption);
     rb_text_printf(out, "\nMedians over n processes%s; %s.%s\n",
                    has(rows, n, RB_COL(result_devices, samples_per_s_low)) ? " (95 % interval)" : "",
-                   rb_text_string(&caption),
-                   others ? " \\* Other programs used more than 0.15 cores meanwhile: a doubtful value." : "");
+                   rb_text_string(&caption), others ? rb__doubt : "");
     rb_text_free(&caption);
 }
 
@@ -277,10 +279,10 @@ static void put_effect(const rb_row *row, double factor, const char *format, rb_
     rb_text_printf(out, "%s)", text);
 }
 
-static void regularizers(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+void rb__md_regularizers(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     enum { FIGURES = sizeof figures / sizeof *figures };
-    bool device = differs(rows, n, RB_COL(result_regularizers, device_key)) ||
-                  differs(rows, n, RB_COL(result_regularizers, machine));
+    bool device = rb__differs(rows, n, RB_COL(result_regularizers, device_key)) ||
+                  rb__differs(rows, n, RB_COL(result_regularizers, machine));
     rb_text_printf(out, "| arm | against |%s seeds |", device ? " on |" : "");
     for (int f = 0; f < FIGURES; f++) rb_text_printf(out, " %s |", figures[f].title);
     rb_text_printf(out, " lines |\n|---|---|%s---:|", device ? "---|" : "");
@@ -318,7 +320,7 @@ static void regularizers(const rb_published *p, const rb_row *rows, int n, const
 /* --- machines -------------------------------------------------------------------------------------------------------
  */
 
-static void machines(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+void rb__md_machines(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     rb_text_append(out, "| machine | device | hardware, driver | threads | commit | when | cases | headline, samples/s "
                         "| of own peak | lines "
                         "|\n|---|---|---|---:|---|---|---:|---:|---:|---|\n");
@@ -336,7 +338,7 @@ static void machines(const rb_published *p, const rb_row *rows, int n, const cha
             out, " | %.0f | %s | %.10s | %.0f | %s ", rb__number(row, RB_COL(result_machines, threads)),
             rb__cell(row, RB_COL(result_machines, commit)), rb__cell(row, RB_COL(result_machines, started_utc)),
             rb__number(row, RB_COL(result_machines, cases)), rb__cell(row, RB_COL(result_machines, headline_case)));
-        put_count(rb__number(row, RB_COL(result_machines, samples_per_s)), out);
+        rb__put_count(rb__number(row, RB_COL(result_machines, samples_per_s)), out);
         rb_text_append(out, " | ");
         if (isfinite(pct)) rb_text_printf(out, "%.0f %%", pct);
         if (isfinite(peak)) rb_text_printf(out, " of %.0f GFLOP/s", peak);
@@ -355,14 +357,14 @@ static void put_work(const rb_row *row, int n_column, int cases_column, const ch
     if (n > 0) rb_text_printf(out, "%.0f %s of %.0f case%s", n, what, cases, cases == 1 ? "" : "s");
 }
 
-static void sets(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
+void rb__md_sets(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     rb_text_append(out, "| set | what it shows | on | speeds | training | commits |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < n; i++) {
         const rb_row *row = &rows[i];
         const char *name = rb__cell(row, RB_COL(result_sets, set_name)),
                    *machine = rb__cell(row, RB_COL(result_sets, machine));
         rb_text_printf(out, "| [%s](", name);
-        put_path(p, name, "README.md", folder, out);
+        rb__put_path(p, name, "README.md", folder, out);
         rb_text_append(out, ") | ");
         put_word(rb__cell(row, RB_COL(result_sets, title)), out);
         rb_text_printf(out, " | %s%s%s | ", machine, *machine ? ": " : "",
@@ -372,18 +374,4 @@ static void sets(const rb_published *p, const rb_row *rows, int n, const char *f
         put_work(row, RB_COL(result_sets, trained), RB_COL(result_sets, trained_cases), "runs", out);
         rb_text_printf(out, " | %s |\n", rb__cell(row, RB_COL(result_sets, commit)));
     }
-}
-
-rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
-    if (n == 0)
-        rb_text_append(out, "Nothing of this is published yet.\n");
-    else if (rows->table == RB_TABLE_result_devices)
-        devices(p, rows, n, folder, out);
-    else if (rows->table == RB_TABLE_result_regularizers)
-        regularizers(p, rows, n, folder, out);
-    else if (rows->table == RB_TABLE_result_machines)
-        machines(p, rows, n, folder, out);
-    else
-        sets(p, rows, n, folder, out);
-    return rb_text_status(out);
 }

@@ -14,6 +14,10 @@
  * this much above the peak is still possible, one beyond is not. */
 static const double most_of_peak = 1.2;
 
+/* Where some windows are k times as long as the others, the medians of rates and of times may make (1 + k)^2 / 4k of a
+ * batch: up to here, of ten times as long ones, a disturbance explains it. */
+static const double most_of_batch = 3;
+
 typedef struct looking {
     const rb_published_set *set;
     const rb_published_file *file;
@@ -126,10 +130,15 @@ static rb_status check_speed(const looking *l, int i) {
     if (fp32 && is_own(row) && !isfinite(bound))
         RB_TRY(BAD(l, i, "plausible", "no peak is known: neither peak_gflops nor peaks.csv; a speed cannot be judged"));
     /* The last batch of an epoch may be smaller; windows scatter, but their median lies among them. */
-    if (isfinite(ns) && (rate * least * 1e-9 > 1.15 * batch || rate * most * 1e-9 < 0.4 * batch))
+    if (isfinite(ns) && (rate * least * 1e-9 > most_of_batch * batch || rate * most * 1e-9 < 0.4 * batch))
         RB_TRY(BAD(l, i, "consistent",
                    "samples_per_s x step_wall_ns_median is %.4g samples a step, batch_size says %.0f", rate * ns * 1e-9,
                    batch));
+    else if (isfinite(ns) && rate * least * 1e-9 > 1.15 * batch)
+        RB_TRY(rb_finding(l->f, l->set, l->file->name, i + 2, RB_ADMIT_DISTURBED, "",
+                          "samples_per_s x step_wall_ns_median is %.4g samples a step, batch_size says %.0f: some "
+                          "windows were much longer than others",
+                          rate * ns * 1e-9, batch));
     if (rb__number(row, RB_COL(runs, throttled_frac)) > 0.1)
         RB_TRY(rb_finding(l->f, l->set, l->file->name, i + 2, RB_ADMIT_DISTURBED, "",
                           "throttled in %.0f %% of the windows", 100 * rb__number(row, RB_COL(runs, throttled_frac))));

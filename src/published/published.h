@@ -108,12 +108,13 @@ rb_status rb_published_devices(const rb_published *p, const rb_published_choice 
 rb_status rb_published_regularizers(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 rb_status rb_published_machines(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
 rb_status rb_published_sets(const rb_published *p, const rb_published_choice *choice, rb_row **rows, int *n);
-/* These by name. RB_USAGE with the names. */
+/* These by name: devices, speeds (the same rows, side by side for people), regularizers, machines, sets; *table is
+ * theirs. RB_USAGE with the names. */
 rb_status rb_published_table(const rb_published *p, const char *name, const rb_published_choice *choice, rb_row **rows,
-                             int *n);
+                             int *n, rb_table *table);
 
-/* Such rows as Markdown for people; links are relative to `folder`, that of the document. */
-rb_status rb_published_markdown(const rb_published *p, const rb_row *rows, int n, const char *folder,
+/* The rows of the table of that name as Markdown for people; links are relative to `folder`, that of the document. */
+rb_status rb_published_markdown(const rb_published *p, const char *name, const rb_row *rows, int n, const char *folder,
                                 struct rb_text *out);
 
 /* Makes the blocks of a document anew, between "<!-- results: TABLE sets=.. cases=.. machines=.. peers=.. -->" and

@@ -5,12 +5,16 @@
 #include "published/internal.h"
 #include "report/effects.h"
 
-/* "case overrides", as table effects names arms. */
+/* "case overrides precision", as table effects names arms. */
 static bool is_arm(const rb_row *run, const char *arm) {
-    const char *name = rb__cell(run, RB_COL(runs, case)), *overrides = rb__cell(run, RB_COL(runs, overrides));
-    size_t length = strlen(name);
-    if (strncmp(arm, name, length) != 0) return false;
-    return *overrides ? arm[length] == ' ' && !strcmp(arm + length + 1, overrides) : !arm[length];
+    const char *overrides = rb__cell(run, RB_COL(runs, overrides)), *precision = rb__cell(run, RB_COL(runs, precision));
+    bool usual = !*precision || !strcmp(precision, "fp32"); /* needs no word */
+    rb_text name = {0};
+    rb_text_printf(&name, "%s%s%s%s%s", rb__cell(run, RB_COL(runs, case)), *overrides ? " " : "", overrides,
+                   usual ? "" : " ", usual ? "" : precision);
+    bool same = !strcmp(rb_text_string(&name), arm);
+    rb_text_free(&name);
+    return same;
 }
 
 static bool counts(const rb_row *run) {

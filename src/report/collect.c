@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/file.h"
 #include "core/text.h"
 #include "report/csv_read.h"
 
@@ -163,11 +164,20 @@ static rb_status read_file(collecting *c, const char *path) {
 
 static int no_dots(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
-static rb_status read_folder(collecting *c, const char *path, int depth, int *files) {
+/* What stands elsewhere already, row for row: files that a newer program set aside (runs.1.csv) when it made them anew
+ * from events.jsonl; and the runs of the parts that a folder's runs.csv was put together from (`sessions` of
+ * bench/peers/alternate). */
+static bool is_copy(const char *folder, const char *name, rb_table table, bool parts) {
+    bool aside = strlen(name) != strlen(rb_table_name(table)) + 4;
+    return (aside && rb_file_in(folder, "events.jsonl")) || (parts && table == RB_TABLE_runs);
+}
+
+static rb_status read_folder(collecting *c, const char *path, int depth, bool parts, int *files) {
     rb_status status = RB_OK;
     struct dirent **list = NULL;
     rb_text name = {0};
     if ((status = rb_session_refuse_newer(path)) != RB_OK) return status;
+    bool gathered = rb_file_in(path, "runs.csv");
     int n = scandir(path, &list, no_dots, alphasort);
     if (n < 0) return rb_fail_native(RB_INPUT, errno, "cannot read the folder %s: %s", path, strerror(errno));
     for (int i = 0; i < n; i++) {
@@ -177,12 +187,13 @@ static rb_status read_folder(collecting *c, const char *path, int depth, int *fi
         rb_text_printf(&name, "%s/%s", path, list[i]->d_name);
         RB_TRY(rb_text_status(&name));
         if (stat(name.data, &info) != 0) continue; /* a dangling link */
-        if (S_ISDIR(info.st_mode) && depth < DEEPEST) RB_TRY(read_folder(c, name.data, depth + 1, files));
+        bool below = parts || (gathered && !strcmp(list[i]->d_name, "sessions"));
+        if (S_ISDIR(info.st_mode) && depth < DEEPEST) RB_TRY(read_folder(c, name.data, depth + 1, below, files));
         rb_table table = S_ISREG(info.st_mode) ? table_of(name.data) : RB_TABLES;
         if (table == RB_TABLES) continue;
         RB_TRY(first_time(c, &info, &first));
         ++*files;
-        if (first) RB_TRY(read_csv(c, name.data, table));
+        if (first && !is_copy(path, list[i]->d_name, table, parts)) RB_TRY(read_csv(c, name.data, table));
     }
 cleanup:
     for (int i = 0; i < n; i++) free(list[i]);
@@ -203,7 +214,7 @@ rb_status rb_collect(const char *const *paths, int n, rb_collect_row *see, void 
             goto cleanup;
         }
         if (S_ISDIR(info.st_mode)) {
-            RB_TRY(read_folder(&c, paths[i], 0, &files));
+            RB_TRY(read_folder(&c, paths[i], 0, false, &files));
             if (files > 0) continue;
             status = rb_fail(RB_MISSING, "%s holds no CSV file of a session, nor does a folder below", paths[i]);
             goto cleanup;

@@ -8,7 +8,9 @@
 typedef rb_status rb_collect_row(void *context, const rb_row *row);
 
 /* Every row behind `path`: TABLE.csv (TABLE.1.csv .. of other versions alike), events.jsonl, or a folder: its CSVs, and
- * those of the folders below. A file counts once, by whatever name it comes. RB_MISSING: nothing there, or a folder
+ * those of the folders below. A file counts once, by whatever name it comes. Copies are left out: TABLE.1.csv
+ * beside the events.jsonl from which TABLE.csv was made anew, and the runs of parts in `sessions` below a folder whose
+ * runs.csv was put together from them. RB_MISSING: nothing there, or a folder
  * without any session; RB_INPUT: a damaged file, one of no table of ours, or of a newer version, with the line. */
 rb_status rb_collect(const char *const *paths, int n, rb_collect_row *see, void *context);
 

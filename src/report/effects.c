@@ -1,7 +1,7 @@
 /* effects.c: pairs the runs of an arm with those of its base, and puts the mean of the differences into rows.
  *
- * A pair shares machine, device, data and seed: split, initialization and order of the images are then the same, and
- * their share of the spread cancels. */
+ * A pair shares machine, device, data, precision and seed: split, initialization and order of the images are then the
+ * same, and their share of the spread cancels. */
 #include "report/effects.h"
 
 #include <math.h>
@@ -33,7 +33,8 @@ typedef struct pair {
  */
 
 static bool same_place(const rb_effect_run *a, const rb_effect_run *b) {
-    return !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) && !strcmp(a->dataset, b->dataset);
+    return !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) &&
+           !strcmp(a->dataset, b->dataset) && !strcmp(a->precision, b->precision);
 }
 
 /* Ran to its end, whatever its case foresaw. */
@@ -77,6 +78,7 @@ static int compare_arms(const rb_effect_run *a, const rb_effect_run *b) {
     if (!order) order = strcmp(a->overrides, b->overrides);
     if (!order) order = strcmp(a->machine, b->machine);
     if (!order) order = strcmp(a->device_key, b->device_key);
+    if (!order) order = strcmp(a->precision, b->precision);
     return order ? order : strcmp(a->dataset, b->dataset);
 }
 
@@ -148,6 +150,7 @@ static const rb_effect_run *partner(const sides *s, const rb_effect_run *arm, co
 
 static void label(const rb_effect_run *r, rb_text *out) {
     rb_text_printf(out, "%s%s%s", r->case_name, r->overrides[0] ? " " : "", r->overrides);
+    if (strcmp(r->precision, "fp32") != 0) rb_text_printf(out, " %s", r->precision);
 }
 
 /* What else differs between the two: then it is not the regularizer alone that speaks. */

@@ -21,7 +21,7 @@ typedef struct rb_effect_run {
     char case_name[64], overrides[640];
     char core[640];   /* overrides but for regularizers and the number of training images */
     bool regularized; /* by an override */
-    char machine[128], device_key[32], dataset[80], reg[192], optimizer[16], status[32];
+    char machine[128], device_key[32], dataset[80], precision[16], reg[192], optimizer[16], status[32];
     int64_t seed, n_train, batch, epochs; /* epochs: 0 where a rule ended the run */
     double lr, momentum;
     double figure[RB_FIGURES]; /* NaN: not recorded */
@@ -35,8 +35,8 @@ typedef struct rb_effect_runs {
     int n_slots;
 } rb_effect_runs;
 
-/* Adds the runs of a session, given by its folder or its runs.csv; a run of the same case, overrides, device, data and
- * seed that was read before gives way, unless only that one is ok. RB_MISSING, RB_INPUT. */
+/* Adds the runs of a session, given by its folder or its runs.csv; a run of the same case, overrides, device, data,
+ * precision and seed that was read before gives way, unless only that one is ok. RB_MISSING, RB_INPUT. */
 rb_status rb_effects_read(const char *path, rb_effect_runs *runs);
 void rb_effects_free(rb_effect_runs *runs);
 

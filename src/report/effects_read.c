@@ -146,6 +146,8 @@ static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
     copy(r->machine, sizeof r->machine, runs, i, "machine");
     copy(r->device_key, sizeof r->device_key, runs, i, "device_key");
     copy(r->dataset, sizeof r->dataset, runs, i, "dataset_sha256");
+    copy(r->precision, sizeof r->precision, runs, i, "precision");
+    if (!r->precision[0]) strcpy(r->precision, "fp32");
     const char *reg = rb_csv_get(runs, i, "reg"), *augment = rb_csv_get(runs, i, "augment");
     snprintf(r->reg, sizeof r->reg, "%s%s%s", reg, *reg && *augment ? " " : "", augment);
     copy(r->optimizer, sizeof r->optimizer, runs, i, "optimizer");
@@ -161,12 +163,13 @@ static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
 
 static bool same_item(const rb_effect_run *a, const rb_effect_run *b) {
     return a->seed == b->seed && !strcmp(a->case_name, b->case_name) && !strcmp(a->overrides, b->overrides) &&
-           !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) && !strcmp(a->dataset, b->dataset);
+           !strcmp(a->machine, b->machine) && !strcmp(a->device_key, b->device_key) &&
+           !strcmp(a->dataset, b->dataset) && !strcmp(a->precision, b->precision);
 }
 
 /* FNV-1a of what same_item compares. */
 static uint64_t hash_item(const rb_effect_run *r) {
-    const char *const parts[] = {r->case_name, r->overrides, r->machine, r->device_key, r->dataset};
+    const char *const parts[] = {r->case_name, r->overrides, r->machine, r->device_key, r->dataset, r->precision};
     uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)r->seed;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (const char *c = parts[i];; c++) {

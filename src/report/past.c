@@ -192,6 +192,38 @@ const rb_row *rb__past_run_of(const rb__past *p, const rb_row *like, int n) {
     return found;
 }
 
+/* The same case, device and seed in the same phase: what else makes an item are flags. */
+static bool by_flags_apart(const rb_row *a, const rb_row *b) {
+    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, phase)};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
+    return a->cells[RB_COL(runs, seed)].u.i == b->cells[RB_COL(runs, seed)].u.i;
+}
+
+int rb__past_beside(const rb__past *p, const rb_row *asked, int n, const rb_row **last) {
+    int count = 0, known = 0;
+    char **keys = calloc((size_t)n, sizeof *keys);
+    uint64_t *hashes = calloc((size_t)n, sizeof *hashes);
+    *last = NULL;
+    for (; keys && hashes && known < n && (keys[known] = run_key(&asked[known])); known++)
+        hashes[known] = hash_of(keys[known]);
+    for (int i = 0; i < p->n_runs && known == n; i++) {
+        const rb__past_run *run = &p->runs[i];
+        bool like = !run->done, apart = false;
+        for (int k = 0; k < n && !like; k++) {
+            like = hashes[k] == run->key_hash && !strcmp(keys[k], run->key);
+            apart = apart || by_flags_apart(&run->row, &asked[k]);
+        }
+        if (like || !apart) continue;
+        *last = &run->row;
+        count++;
+    }
+    for (int k = 0; k < known; k++) free(keys[k]);
+    free(keys);
+    free(hashes);
+    return known == n ? count : -1;
+}
+
 void rb__past_free(rb__past *p) {
     for (int i = 0; i < p->n_runs; i++) {
         rb_row_end(&p->runs[i].row);

@@ -40,6 +40,9 @@ rb_status rb__past_follow(void *context, const rb_row *row);
 bool rb__past_whole(void *context, const rb_row *row);
 /* The n-th done run like that one, from 0, in order of time; n = -1: the last. NULL where there is none. */
 const rb_row *rb__past_run_of(const rb__past *p, const rb_row *like, int n);
+/* How many done runs of asked[0]'s phase are like none of these n >= 1; the last of them in `last`. -1: out of memory.
+ */
+int rb__past_beside(const rb__past *p, const rb_row *asked, int n, const rb_row **last);
 bool rb__past_has_trial(const rb__past *p, const rb_row *trial);
 bool rb__past_has_env(const rb__past *p, const char *env_id);
 void rb__past_free(rb__past *p);

@@ -286,6 +286,10 @@ const rb_row *rb_session_past_run(const rb_session *s, const rb_row *run, int n)
     return rb__past_run_of(&s->past, run, n);
 }
 
+int rb_session_runs_beside(const rb_session *s, const rb_row *asked, int n, const rb_row **last) {
+    return rb__past_beside(&s->past, asked, n, last);
+}
+
 bool rb_session_has_trial(const rb_session *s, const rb_row *trial) { return rb__past_has_trial(&s->past, trial); }
 
 bool rb_session_has_env(const rb_session *s, const char *env_id) { return rb__past_has_env(&s->past, env_id); }

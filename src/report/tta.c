@@ -8,12 +8,20 @@
 #include "measure/statistics.h"
 #include "measure/survival.h"
 
+static bool same_number(const rb_row *a, const rb_row *b, int column) {
+    double x = rb_row_number(a, column), y = rb_row_number(b, column);
+    return x == y || (isnan(x) && isnan(y));
+}
+
+/* Seconds on other hardware, by other code or more threads are other seconds. */
 static bool same_group(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, dataset),
-                                  RB_COL(runs, overrides), RB_COL(runs, precision)};
+    static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, machine),   RB_COL(runs, device_key),
+                                  RB_COL(runs, dataset),  RB_COL(runs, overrides), RB_COL(runs, precision),
+                                  RB_COL(runs, provider), RB_COL(runs, submit),    RB_COL(runs, quirks),
+                                  RB_COL(runs, settings)};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return rb_row_number(a, RB_COL(runs, target_value)) == rb_row_number(b, RB_COL(runs, target_value));
+    return same_number(a, b, RB_COL(runs, target_value)) && same_number(a, b, RB_COL(runs, threads));
 }
 
 /* Ended by itself, with a target: what failed or was interrupted says nothing about when. */
@@ -27,21 +35,16 @@ static bool counts(const rb_row *row) {
 }
 
 /* Median over a group's runs of a column that only those have which reached the target. The others are watched until
- * `end`, in the same unit; a run that diverged can never come to it. */
+ * `end`, in the same unit; a run that diverged can never come to it. NaN where somebody's end is not known (rows
+ * of an older version): to leave those out that did not reach it would be to praise the others. */
 static double median(const rb_row *const *group, int n, int column, const double *end, bool *seen, double *times) {
     for (int i = 0; i < n; i++) {
         bool diverged = !strcmp(rb_row_get_text(group[i], RB_COL(runs, status)), rb_status_word(RB_DIVERGED));
         seen[i] = rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
         times[i] = seen[i] ? rb_row_number(group[i], column) : diverged ? INFINITY : end[i];
+        if (isnan(times[i])) return (double)NAN;
     }
     return rb_survival_median(times, seen, n);
-}
-
-/* How long a run was watched: a row that does not say so (of an older version) was watched for no time, and so counts
- * for nothing. The item's whole duration, with data, kernels and checks, would be too long. */
-static double watched(const rb_row *row, int column) {
-    double seconds = rb_row_number(row, column);
-    return isfinite(seconds) ? seconds : 0;
 }
 
 static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
@@ -61,9 +64,9 @@ static void summarize(const rb_row *const *group, int n, double *end, bool *seen
     rb_row_int(out, RB_COL(tta, reached), reached);
     if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
     rb_row_real(out, RB_COL(tta, epochs_to_target), median(group, n, RB_COL(runs, epochs_to_target), end, seen, times));
-    for (int i = 0; i < n; i++) end[i] = watched(group[i], RB_COL(runs, train_s));
+    for (int i = 0; i < n; i++) end[i] = rb_row_number(group[i], RB_COL(runs, train_s));
     rb_row_real(out, RB_COL(tta, tta_train_s), median(group, n, RB_COL(runs, tta_train_s), end, seen, times));
-    for (int i = 0; i < n; i++) end[i] += watched(group[i], RB_COL(runs, eval_s));
+    for (int i = 0; i < n; i++) end[i] += rb_row_number(group[i], RB_COL(runs, eval_s));
     rb_row_real(out, RB_COL(tta, tta_total_s), median(group, n, RB_COL(runs, tta_total_s), end, seen, times));
 }
 

@@ -7,7 +7,7 @@ function historyLines(rows) {
                               .map((row) => row.session_id));
   const at = new Map(sessions.map((session, i) => [session, i]));
   const key = (row) => [row.case, deviceName(row), row.batch_size, row.precision, row.provider, row.overrides,
-    row.workload_hash, row.phase, row.submit, row.threads, row.isa, row.quirks, row.series]
+    row.workload_hash, row.phase, row.submit, row.threads, row.isa, row.quirks, row.settings, row.series]
                          .join('\n');
   const lines = [];
   for (const group of groupBy(rows.filter((row) => row.samples_per_s > 0), key).values()) {
@@ -45,7 +45,7 @@ function historyLines(rows) {
   return {lines, sessions: sessions.map((session) => rows.find((row) => row.session_id === session))};
 }
 
-/** Arrows over the steps: filled where a later session agrees, hollow where one session alone has seen it. */
+/** Arrows over the steps: filled where a later sitting agrees, hollow where one alone has seen it. */
 const stepMarks = {
   id: 'stepMarks',
   afterDatasetsDraw(chart, _, options) {
