@@ -7,17 +7,6 @@
 #include "measure/statistics.h"
 #include "published/internal.h"
 
-double rb__number(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
-}
-
-bool rb__same(const rb_row *a, const rb_row *b, int column) {
-    const rb_cell *x = &a->cells[column], *y = &b->cells[column];
-    if (x->type == RB_CELL_TEXT || y->type == RB_CELL_TEXT) return !strcmp(rb__cell(a, column), rb__cell(b, column));
-    return x->type == y->type && (x->type == RB_CELL_EMPTY || rb__number(a, column) == rb__number(b, column));
-}
-
 void rb__lines(const int *lines, int n, rb_text *out) {
     for (int i = 0; i < n;) {
         int k = i;
@@ -62,9 +51,7 @@ static bool same_work(const rb_row *a, const rb_row *b) {
                                   RB_COL(runs, backend),   RB_COL(runs, case),          RB_COL(runs, batch_size),
                                   RB_COL(runs, threads),   RB_COL(runs, precision),     RB_COL(runs, provider),
                                   RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, commit)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 static rb_status add_value(rb__group *g, const rb_row *row, int line) {

@@ -8,20 +8,13 @@
 #include "measure/statistics.h"
 #include "measure/survival.h"
 
-static bool same_number(const rb_row *a, const rb_row *b, int column) {
-    double x = rb_row_number(a, column), y = rb_row_number(b, column);
-    return x == y || (isnan(x) && isnan(y));
-}
-
 /* Seconds on other hardware, by other code or more threads are other seconds. */
 static bool same_group(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, machine),   RB_COL(runs, device_key),
-                                  RB_COL(runs, dataset),  RB_COL(runs, overrides), RB_COL(runs, precision),
-                                  RB_COL(runs, provider), RB_COL(runs, submit),    RB_COL(runs, quirks),
-                                  RB_COL(runs, settings)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return same_number(a, b, RB_COL(runs, target_value)) && same_number(a, b, RB_COL(runs, threads));
+    static const int columns[] = {RB_COL(runs, case),     RB_COL(runs, machine),      RB_COL(runs, device_key),
+                                  RB_COL(runs, dataset),  RB_COL(runs, overrides),    RB_COL(runs, precision),
+                                  RB_COL(runs, provider), RB_COL(runs, submit),       RB_COL(runs, quirks),
+                                  RB_COL(runs, settings), RB_COL(runs, target_value), RB_COL(runs, threads)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* Ended by itself, with a target: what failed or was interrupted says nothing about when. */
@@ -48,18 +41,17 @@ static double median(const rb_row *const *group, int n, int column, const double
 }
 
 static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
-    static const int copied[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides)};
-    static const int to[] = {RB_COL(tta, case), RB_COL(tta, device_key), RB_COL(tta, overrides)};
+    static const rb_cell_copy same[] = {RB_COPY(tta, runs, case), RB_COPY(tta, runs, device_key),
+                                        RB_COPY(tta, runs, overrides), RB_COPY(tta, runs, target_value)};
     int reached = 0, known = 0;
     rb_row_begin(out, RB_TABLE_tta);
-    for (size_t i = 0; i < sizeof to / sizeof *to; i++) rb_row_text(out, to[i], rb_row_get_text(group[0], copied[i]));
+    rb_row_copy_cells(group[0], out, same, sizeof same / sizeof *same);
     for (int i = 0; i < n; i++) {
         double seconds = rb_row_number(group[i], RB_COL(runs, tta_train_s));
         reached += rb_row_number(group[i], RB_COL(runs, target_reached)) == 1;
         if (isfinite(seconds)) times[known++] = seconds / rb_row_number(group[i], RB_COL(runs, epochs_to_target));
         end[i] = rb_row_number(group[i], RB_COL(runs, epochs_run));
     }
-    rb_row_real(out, RB_COL(tta, target_value), rb_row_number(group[0], RB_COL(runs, target_value)));
     rb_row_int(out, RB_COL(tta, n), n);
     rb_row_int(out, RB_COL(tta, reached), reached);
     if (known) rb_row_real(out, RB_COL(tta, s_per_epoch), rb_median(times, known));
