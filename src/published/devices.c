@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare/runs.h"
 #include "measure/ranks.h"
 #include "measure/statistics.h"
 #include "published/internal.h"
@@ -22,30 +23,30 @@ static bool same_place(const rb__group *a, const rb__group *b) {
 }
 
 static bool same_code(const rb__group *a, const rb__group *b) {
-    return rb__same(a->first, b->first, RB_COL(runs, provider)) && rb__same(a->first, b->first, RB_COL(runs, threads));
+    static const int columns[] = {RB_COL(runs, provider), RB_COL(runs, threads), RB_COL(runs, submit),
+                                  RB_COL(runs, quirks)};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (!rb__same(a->first, b->first, columns[i])) return false;
+    return rb__same_choices(a->first, b->first);
 }
 
 static bool is_peer(const rb__group *g) { return rb_published_is_peer(g->first); }
 
+/* In the same file: taken by turns with it. What another sitting measured, at another time, makes no ratio. */
 static bool peer_of(const rb__group *peer, const rb__group *g) {
     static const int columns[] = {RB_COL(runs, machine), RB_COL(runs, case), RB_COL(runs, batch_size),
                                   RB_COL(runs, precision)};
-    if (!is_peer(peer) || peer->set != g->set) return false;
+    if (!is_peer(peer) || peer->file != g->file) return false;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (!rb__same(peer->first, g->first, columns[i])) return false;
     return true;
 }
 
-/* The n-th peer of a group, from 0: those of its own file, by turns with it; only where there are none those of the
- * set, on as many threads. NULL: no more. */
+/* The n-th peer of a group, from 0. NULL: no more. */
 static const rb__group *peer(const rb__groups *all, const rb__group *g, const char *chosen, int n) {
-    bool own = false;
-    for (int i = 0; i < all->n; i++) own = own || (all->at[i].file == g->file && peer_of(&all->at[i], g));
     for (int i = 0; i < all->n; i++) {
         const rb__group *p = &all->at[i];
-        if (!peer_of(p, g) || (own ? p->file != g->file : !rb__same(p->first, g->first, RB_COL(runs, threads))))
-            continue;
-        if (!rb_published_chosen(chosen, rb__cell(p->first, RB_COL(runs, backend)))) continue;
+        if (!peer_of(p, g) || !rb_published_chosen(chosen, rb__cell(p->first, RB_COL(runs, backend)))) continue;
         if (n-- == 0) return p;
     }
     return NULL;
@@ -117,10 +118,16 @@ static void describe(const rb__group *g, rb_row *row) {
                  {RB_COL(result_devices, provider), RB_COL(runs, provider)},
                  {RB_COL(result_devices, overrides), RB_COL(runs, overrides)},
                  {RB_COL(result_devices, commit), RB_COL(runs, commit)},
-                 {RB_COL(result_devices, started_utc), RB_COL(runs, started_utc)}};
+                 {RB_COL(result_devices, started_utc), RB_COL(runs, started_utc)},
+                 {RB_COL(result_devices, submit), RB_COL(runs, submit)},
+                 {RB_COL(result_devices, quirks), RB_COL(runs, quirks)}};
+    rb_text choices = {0};
     double low, high;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         rb_row_text(row, texts[i].to, rb__cell(g->first, texts[i].from));
+    rb_run_choices(g->first, &choices);
+    rb_row_text(row, RB_COL(result_devices, settings), rb_text_string(&choices));
+    rb_text_free(&choices);
     rb_row_real(row, RB_COL(result_devices, batch_size), rb__number(g->first, RB_COL(runs, batch_size)));
     rb_row_real(row, RB_COL(result_devices, threads), rb__number(g->first, RB_COL(runs, threads)));
     rb_row_int(row, RB_COL(result_devices, n), g->n);
@@ -138,6 +145,7 @@ static void describe(const rb__group *g, rb_row *row) {
 static rb_status describe_peer(const rb__group *g, const rb__group *p, rb_row *row) {
     rb_ratio ratio;
     rb_row_text(row, RB_COL(result_devices, peer), rb__cell(p->first, RB_COL(runs, backend)));
+    rb_row_text(row, RB_COL(result_devices, peer_version), rb__cell(p->first, RB_COL(runs, provider)));
     rb_row_int(row, RB_COL(result_devices, peer_n), p->n);
     rb_row_real(row, RB_COL(result_devices, peer_samples_per_s), rb_median(p->values, p->n));
     rb_row_text(row, RB_COL(result_devices, peer_file), p->file->name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare/runs.h"
 #include "measure/statistics.h"
 #include "published/internal.h"
 
@@ -57,14 +58,28 @@ bool rb_published_chosen(const char *list, const char *word) {
 /* --- groups ---------------------------------------------------------------------------------------------------------
  */
 
+bool rb__same_choices(const rb_row *a, const rb_row *b) {
+    rb_text x = {0}, y = {0};
+    rb_run_choices(a, &x);
+    rb_run_choices(b, &y);
+    bool same = !strcmp(rb_text_string(&x), rb_text_string(&y));
+    rb_text_free(&x);
+    rb_text_free(&y);
+    return same;
+}
+
+/* One code path on one device: a median over two speaks of neither. A peer has no commit: its version, which stands in
+ * provider, tells one program of it from another. */
 static bool same_work(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, machine),   RB_COL(runs, device_key),    RB_COL(runs, device),
                                   RB_COL(runs, backend),   RB_COL(runs, case),          RB_COL(runs, batch_size),
                                   RB_COL(runs, threads),   RB_COL(runs, precision),     RB_COL(runs, provider),
-                                  RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, commit)};
+                                  RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, commit),
+                                  RB_COL(runs, dirty),     RB_COL(runs, submit),        RB_COL(runs, quirks),
+                                  RB_COL(runs, isa),       RB_COL(runs, ranks)};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb__same_choices(a, b);
 }
 
 static rb_status add_value(rb__group *g, const rb_row *row, int line) {
