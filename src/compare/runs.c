@@ -11,6 +11,13 @@
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
 
+bool rb_run_is_peer(const rb_row *row) {
+    return !*rb_row_get_text(row, RB_COL(runs, workload_hash)) &&
+           strcmp(rb_row_get_text(row, RB_COL(runs, phase)), "gbench") != 0 &&
+           (rb_run_ok(row) ||
+            !*rb_row_get_text(row, RB_COL(runs, commit))); /* ours may fail before its work is known */
+}
+
 void rb_run_choices(const rb_row *row, rb_text *out) {
     static const char *const told[] = {"threads=", "submit=", "quirk=", "provider=auto"};
     bool alone = !strchr(rb_row_get_text(row, RB_COL(runs, provider)), ' ');

@@ -36,6 +36,10 @@ rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
 
 bool rb_run_ok(const rb_row *row); /* its status is ok */
 
+/* Another library's, timed beside ours by bench/peers/alternate: it did no work of ours, so it has no hash of it, and
+ * no commit. It takes part in no comparison of builds, devices or commits. */
+bool rb_run_is_peer(const rb_row *row);
+
 struct rb_text;
 /* What was asked of the device (column settings) and no other column tells, "provider=onednn fastest": runs that differ
  * in it do not compare. Threads, submission and quirks have columns that say what became of them; so has a provider
