@@ -18,19 +18,6 @@ bool rb_run_is_peer(const rb_row *row) {
             !*rb_row_get_text(row, RB_COL(runs, commit))); /* ours may fail before its work is known */
 }
 
-void rb_run_choices(const rb_row *row, rb_text *out) {
-    static const char *const told[] = {"threads=", "submit=", "quirk=", "provider=auto"};
-    bool alone = !strchr(rb_row_get_text(row, RB_COL(runs, provider)), ' ');
-    size_t begin = out->length;
-    for (const char *at = rb_row_get_text(row, RB_COL(runs, settings)); *at;) {
-        size_t n = strcspn(at, " ");
-        bool known = alone && !strncmp(at, "provider=", 9);
-        for (size_t i = 0; i < sizeof told / sizeof *told; i++) known |= !strncmp(at, told[i], strlen(told[i]));
-        if (!known) rb_text_printf(out, "%s%.*s", out->length > begin ? " " : "", (int)n, at);
-        at += n + (at[n] == ' ');
-    }
-}
-
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row) {
     if (runs->n == runs->capacity) {
         int capacity = runs->capacity ? 2 * runs->capacity : 64;

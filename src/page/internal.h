@@ -69,6 +69,11 @@ void rb__page_set_real(rb_page_cell *cell, double value);      /* NaN and infini
 void rb__page_set_number(rb_page_cell *cell, double value);    /* a whole number as such */
 void rb__page_set_text(rb_page_cell *cell, const char *value); /* "" and NULL leave it empty; kept by reference */
 void rb__page_set_cell(rb_page_cell *cell, const rb_cell *value);
+/* Cells of a row of columns.def into a row of the report. */
+void rb__page_copy_cells(const rb_row *from, rb_page_cell *to, const rb_cell_copy *copies /* (n) */, int n);
+/* Of the same name in both: RB_PAGE_COPY(speeds, runs, case). */
+#define RB_PAGE_COPY(to, from, column)                                                                                 \
+    { RB_PAGE_COL(to, column), RB_COL(from, column) }
 /* A copy in the report's arena; "" where memory ran out, which rb__page_status tells. */
 const char *rb__page_keep(rb_report *r, const char *text);
 rb_status rb__page_status(const rb_report *r);

@@ -16,10 +16,8 @@ static bool is_steps(const rb_row *row) {
 /* One case on one device. */
 static bool same_place(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case), RB_COL(runs, machine), RB_COL(runs, device_key),
-                                  RB_COL(runs, precision)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return rb_row_number(a, RB_COL(runs, batch_size)) == rb_row_number(b, RB_COL(runs, batch_size));
+                                  RB_COL(runs, precision), RB_COL(runs, batch_size)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 static bool same_library(const rb_row *a, const rb_row *b) {

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/runs.h"
 #include "measure/ranks.h"
 #include "measure/statistics.h"
 #include "published/internal.h"
+#include "report/choices.h"
 #include "report/csv_read.h"
 
 /* The same place in the table, whatever code ran it. */
@@ -17,17 +17,14 @@ static bool same_place(const rb__group *a, const rb__group *b) {
     static const int columns[] = {RB_COL(runs, machine),  RB_COL(runs, device_key), RB_COL(runs, device),
                                   RB_COL(runs, case),     RB_COL(runs, batch_size), RB_COL(runs, precision),
                                   RB_COL(runs, overrides)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a->first, b->first, columns[i])) return false;
-    return true;
+    return rb_row_same(a->first, b->first, columns, sizeof columns / sizeof *columns);
 }
 
 static bool same_code(const rb__group *a, const rb__group *b) {
     static const int columns[] = {RB_COL(runs, provider), RB_COL(runs, threads), RB_COL(runs, submit),
                                   RB_COL(runs, quirks)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a->first, b->first, columns[i])) return false;
-    return rb__same_choices(a->first, b->first);
+    return rb_row_same(a->first, b->first, columns, sizeof columns / sizeof *columns) &&
+           rb_run_same_choices(a->first, b->first);
 }
 
 static bool is_peer(const rb__group *g) { return rb_published_is_peer(g->first); }
@@ -36,10 +33,8 @@ static bool is_peer(const rb__group *g) { return rb_published_is_peer(g->first);
 static bool peer_of(const rb__group *peer, const rb__group *g) {
     static const int columns[] = {RB_COL(runs, machine), RB_COL(runs, case), RB_COL(runs, batch_size),
                                   RB_COL(runs, precision)};
-    if (!is_peer(peer) || peer->file != g->file) return false;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(peer->first, g->first, columns[i])) return false;
-    return true;
+    return is_peer(peer) && peer->file == g->file &&
+           rb_row_same(peer->first, g->first, columns, sizeof columns / sizeof *columns);
 }
 
 /* The n-th peer of a group, from 0. NULL: no more. */
@@ -108,28 +103,20 @@ cleanup:
 }
 
 static void describe(const rb__group *g, rb_row *row) {
-    static const struct {
-        int to, from;
-    } texts[] = {{RB_COL(result_devices, case), RB_COL(runs, case)},
-                 {RB_COL(result_devices, machine), RB_COL(runs, machine)},
-                 {RB_COL(result_devices, device_key), RB_COL(runs, device_key)},
-                 {RB_COL(result_devices, device), RB_COL(runs, device)},
-                 {RB_COL(result_devices, precision), RB_COL(runs, precision)},
-                 {RB_COL(result_devices, provider), RB_COL(runs, provider)},
-                 {RB_COL(result_devices, overrides), RB_COL(runs, overrides)},
-                 {RB_COL(result_devices, commit), RB_COL(runs, commit)},
-                 {RB_COL(result_devices, started_utc), RB_COL(runs, started_utc)},
-                 {RB_COL(result_devices, submit), RB_COL(runs, submit)},
-                 {RB_COL(result_devices, quirks), RB_COL(runs, quirks)}};
+    static const rb_cell_copy same[] = {
+        RB_COPY(result_devices, runs, case),        RB_COPY(result_devices, runs, machine),
+        RB_COPY(result_devices, runs, device_key),  RB_COPY(result_devices, runs, device),
+        RB_COPY(result_devices, runs, batch_size),  RB_COPY(result_devices, runs, threads),
+        RB_COPY(result_devices, runs, precision),   RB_COPY(result_devices, runs, provider),
+        RB_COPY(result_devices, runs, overrides),   RB_COPY(result_devices, runs, commit),
+        RB_COPY(result_devices, runs, started_utc), RB_COPY(result_devices, runs, submit),
+        RB_COPY(result_devices, runs, quirks)};
     rb_text choices = {0};
     double low, high;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        rb_row_text(row, texts[i].to, rb__cell(g->first, texts[i].from));
+    rb_row_copy_cells(g->first, row, same, sizeof same / sizeof *same);
     rb_run_choices(g->first, &choices);
     rb_row_text(row, RB_COL(result_devices, settings), rb_text_string(&choices));
     rb_text_free(&choices);
-    rb_row_real(row, RB_COL(result_devices, batch_size), rb__number(g->first, RB_COL(runs, batch_size)));
-    rb_row_real(row, RB_COL(result_devices, threads), rb__number(g->first, RB_COL(runs, threads)));
     rb_row_int(row, RB_COL(result_devices, n), g->n);
     rb_row_real(row, RB_COL(result_devices, samples_per_s), rb_median(g->values, g->n));
     if (rb_median_interval(g->values, g->n, 0.95, &low, &high)) {

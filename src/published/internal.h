@@ -5,12 +5,10 @@
 #include "core/text.h"
 #include "published/published.h"
 
+/* Short names for what nearly every line here does. */
 static inline const char *rb__cell(const rb_row *row, int column) { return rb_row_get_text(row, column); }
-/* NaN where it is empty. */
-double rb__number(const rb_row *row, int column);
-bool rb__same(const rb_row *a, const rb_row *b, int column);
-/* Of `runs`: both were asked to work alike, as far as no other column tells (rb_run_choices). */
-bool rb__same_choices(const rb_row *a, const rb_row *b);
+static inline double rb__number(const rb_row *row, int column) { return rb_row_number(row, column); }
+static inline bool rb__same(const rb_row *a, const rb_row *b, int column) { return rb_row_same(a, b, &column, 1); }
 /* Adds line numbers, ascending, as "2,4-6". */
 void rb__lines(const int *lines /* (n) */, int n, rb_text *out);
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare/runs.h"
 #include "measure/statistics.h"
 #include "published/internal.h"
+#include "report/choices.h"
 
 /* The cases that the headline is taken from, the first that a machine has: large enough to fill any device. */
 static const char *const headlines[] = {"cnn/mnist", "size/mlp", "size/lenet"};
@@ -91,24 +91,21 @@ static void count(const rb__groups *all, const rb__group *g, int *cases, int *n)
 }
 
 static void describe(const rb__groups *all, const rb__group *g, rb_row *row) {
-    static const struct {
-        int to, from;
-    } texts[] = {{RB_COL(result_machines, machine), RB_COL(runs, machine)},
-                 {RB_COL(result_machines, device_key), RB_COL(runs, device_key)},
-                 {RB_COL(result_machines, device), RB_COL(runs, device)},
-                 {RB_COL(result_machines, commit), RB_COL(runs, commit)},
-                 {RB_COL(result_machines, started_utc), RB_COL(runs, started_utc)},
-                 {RB_COL(result_machines, headline_case), RB_COL(runs, case)}};
+    static const rb_cell_copy same[] = {RB_COPY(result_machines, runs, machine),
+                                        RB_COPY(result_machines, runs, device_key),
+                                        RB_COPY(result_machines, runs, device),
+                                        RB_COPY(result_machines, runs, threads),
+                                        RB_COPY(result_machines, runs, commit),
+                                        RB_COPY(result_machines, runs, started_utc),
+                                        {RB_COL(result_machines, headline_case), RB_COL(runs, case)}};
     rb_text lines = {0};
     int cases, n;
     const char *key = rb__cell(g->first, RB_COL(runs, device_key));
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        rb_row_text(row, texts[i].to, rb__cell(g->first, texts[i].from));
+    rb_row_copy_cells(g->first, row, same, sizeof same / sizeof *same);
     count(all, g, &cases, &n);
     rb__lines(g->lines, g->n, &lines);
     double measured = peak(g->set, key);
     rb_row_text(row, RB_COL(result_machines, driver), driver(g->set, key));
-    rb_row_real(row, RB_COL(result_machines, threads), rb__number(g->first, RB_COL(runs, threads)));
     rb_row_int(row, RB_COL(result_machines, cases), cases);
     rb_row_int(row, RB_COL(result_machines, n), n);
     rb_row_real(row, RB_COL(result_machines, samples_per_s), rb_median(g->values, g->n));

@@ -265,9 +265,7 @@ static bool same_arm(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(result_regularizers, arm),      RB_COL(result_regularizers, base),
                                   RB_COL(result_regularizers, machine),  RB_COL(result_regularizers, device_key),
                                   RB_COL(result_regularizers, set_name), RB_COL(result_regularizers, file)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* Whether the arm that begins at row i has any of the figures shown. */

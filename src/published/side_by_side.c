@@ -26,9 +26,7 @@ static bool same_line(const rb_row *a, const rb_row *b) {
                                   RB_COL(result_devices, batch_size), RB_COL(result_devices, precision),
                                   RB_COL(result_devices, set_name),   RB_COL(result_devices, peer),
                                   RB_COL(result_devices, peer_file),  RB_COL(result_devices, peer_lines)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* The column of a row's device and of how that worked, which is added if it is new; -1: no room. */

@@ -9,9 +9,7 @@ static bool same_place(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(result_devices, machine), RB_COL(result_devices, device_key),
                                   RB_COL(result_devices, case), RB_COL(result_devices, batch_size),
                                   RB_COL(result_devices, overrides)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* Another row of the place has another value. */

@@ -150,8 +150,8 @@ function attackFigure(attack, rows, again) {
 }
 
 const TTA_COLUMNS = [
-  'case', 'machine', 'device_key', 'overrides', 'target_value', 'n', 'reached', 'epochs_to_target', 's_per_epoch',
-  'tta_train_s', 'tta_total_s'
+  'case', 'machine', 'device_key', 'target_value', 'n', 'reached', 'epochs_to_target', 's_per_epoch', 'tta_train_s',
+  'tta_total_s', 'overrides', ...WAYS, 'dataset', 'commit', 'dirty'
 ].filter((column) => column !== 'machine' || severalMachines);
 
 function targetFigure(rows, again) {
@@ -159,8 +159,10 @@ function targetFigure(rows, again) {
   if (!known.length) return null;
   const devices = usedDevices(known);
   const series = deviceSeries(devices.length ? devices : distinct(known.map(deviceName)));
+  const way = waysOf(known);
+  const name = (row) => joined([`${withOverrides(row)} to ${percent(row.target_value, 0)}`, way(row)], ', ');
   const all =
-    [...groupBy(known, (row) => `${withOverrides(row)} to ${percent(row.target_value, 0)}`)]
+    [...groupBy(known, name)]
       .map(([label, group]) => ({
         label,
         points: group.map((row) => ({
