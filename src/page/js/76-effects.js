@@ -42,7 +42,11 @@ function effectFigure(lab, rows, again) {
       known.some((row) => row.base !== known[0].base) ? 'their bases:' : `${known[0].base}:`,
       `${tally(known, ['higher', 'lower', 'close', 'unclear'])}.`),
     caption: say(`Mean of the differences paired over seeds, arm minus base, n = ${spanOf(known, 'pairs')};`,
-      'whiskers: 95 % interval by Student\'s t.', 'An interval across the line of zero: that may be chance.'),
+      ...(known.some((row) => isNumber(row.low))
+          ? ['whiskers: 95 % interval by Student\'s t.', 'An interval across the line of zero: that may be chance.']
+          : view.figure === 'epoch_s'
+          ? ['no interval and no verdict, since arms are trained one after the other and not by turns.']
+          : ['one pair has no interval.'])),
     ...forestPlot(shown, {title: `change, ${unit}`, log: false}, 0),
     table: {rows, columns: EFFECT_COLUMNS, caption: `${lab}: every figure of every arm`, table: tables.effects}
   });
