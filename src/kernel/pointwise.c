@@ -24,6 +24,15 @@ void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pix
     rb__kn_define(part, "BLOCK", block);
 }
 
+bool rb__kn_adds_items(const rb__kn_plan *plan, rb__kn_part *part) {
+    const rb_device *device = plan->device;
+    const bool local =
+        device->gpu && device->local > 1 && device->local_mem >= 2 * (int64_t)sizeof(float) * device->local;
+    rb__kn_define(part, "LMEM", local);
+    if (local && part->local_floats < 2 * device->local) part->local_floats = 2 * device->local;
+    return local;
+}
+
 static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dtype_bytes(t->dtype, 4)); }
 
 static void lower_gather(rb__kn_plan *plan, const rb__kn_item *it) {
