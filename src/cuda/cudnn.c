@@ -7,8 +7,10 @@
  * Algorithms are chosen when a plan is made, deterministic ones unless --fastest; never by Winograd or Fourier, whose
  * rounding is another. fp32 allows no tensor cores (CUDNN_FMA_MATH). A first call, on scratch, says whether the library
  * has the case and loads what it needs, so that a step may be captured; a case that it has not is done by own kernels,
- * as the provider column says. Pooling stays own: which of equal values CUDNN_POOLING_MAX_DETERMINISTIC takes is not
- * documented. So does batch norm, whose op here includes sums and activations that the library's has not. */
+ * as the provider column says. Bias and ReLU are taken along where the library has them (algo: "+relu"): its ReLU may
+ * take a NaN for 0, as it has no other there; behind the last layer, which has none, it shows. Pooling stays own: which
+ * of equal values CUDNN_POOLING_MAX_DETERMINISTIC takes is not documented. So does batch norm, whose op here includes
+ * sums and activations that the library's has not. */
 #include "cuda/providers.h"
 
 #ifdef REGBENCH_HAVE_CUDNN
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { WORKSPACE = 256 << 20, CHOICES = 16, LEAST_CHANNELS = 4, LEAST_VERSION = 90000 };
 
@@ -142,7 +145,8 @@ static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, 
         "describe a convolution"));
     RB_TRY(check(base, nn.conv_math(c->conv, math), "choose the arithmetic"));
     RB_TRY(check(base, nn.act_new(&c->act), "describe an activation"));
-    RB_TRY(check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0), "describe an activation"));
+    RB_TRY(
+        check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0.0), "describe an activation"));
 cleanup:
     return status;
 }
@@ -371,12 +375,13 @@ void rb__cudnn_lower(rb__kn_plan *plan, rb__kn_item *it) {
     RB_TRY(describe(device, it, c));
     RB_TRY(choose(device, c));
     status = try_out(plan->device, it, c);
-    if (status == RB_UNSUPPORTED && c->fused) { /* without bias and ReLU */
+    if (c->fused && !device->lost && (status == RB_UNSUPPORTED || status == RB_DEVICE)) { /* without bias and ReLU */
         rb_error_clear();
         c->fused = false;
         status = try_out(plan->device, it, c);
     }
     RB_TRY(status);
+    if (c->fused) snprintf(c->text + strlen(c->text), sizeof c->text - strlen(c->text), "+relu");
     add_parts(plan, it, c);
     c = NULL;
     if (it->op->kind == RB_OP_CONV_DW && it->out[1] >= 0) RB_TRY(add_bias_gradient(plan, it));
