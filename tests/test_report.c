@@ -53,7 +53,8 @@ static const struct {
      "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
      "session_id,moment,utc,drift_pct,drifted\n"},
     {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
-                   "tta_train_s,tta_total_s\n"},
+                   "tta_train_s,tta_total_s,machine,dataset,precision,provider,submit,threads,quirks,settings,commit,"
+                   "dirty\n"},
     {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
     {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
     {RB_TABLE_trials,
@@ -71,7 +72,8 @@ static const struct {
     {RB_TABLE_result_devices,
      "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"
      "utc,n,samples_per_s,samples_per_s_low,samples_per_s_high,pct_peak_flops,peer,peer_n,peer_samples_per_s,ratio,"
-     "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines\n"},
+     "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines,submit,quirks,settings,peer_"
+     "version\n"},
     {RB_TABLE_result_regularizers, "schema_version,arm,base,reg,machine,device_key,figure,pairs,base_mean,arm_mean,"
                                    "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
     {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"

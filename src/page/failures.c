@@ -37,12 +37,26 @@ cleanup:
 static bool has_target(const rb_row *row) { return isfinite(rb_row_number(row, RB_COL(runs, target_value))); }
 
 static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const rb_row **list) {
-    static const rb_cell_copy times[] = {RB_PAGE_COPY(tta, tta, target_value), RB_PAGE_COPY(tta, tta, n),
-                                         RB_PAGE_COPY(tta, tta, reached),      RB_PAGE_COPY(tta, tta, epochs_to_target),
-                                         RB_PAGE_COPY(tta, tta, s_per_epoch),  RB_PAGE_COPY(tta, tta, tta_train_s),
-                                         RB_PAGE_COPY(tta, tta, tta_total_s)};
-    static const rb_cell_copy group[] = {RB_PAGE_COPY(tta, runs, case), RB_PAGE_COPY(tta, runs, machine),
-                                         RB_PAGE_COPY(tta, runs, device_key), RB_PAGE_COPY(tta, runs, overrides)};
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(tta, tta, case),
+                                        RB_PAGE_COPY(tta, tta, machine),
+                                        RB_PAGE_COPY(tta, tta, device_key),
+                                        RB_PAGE_COPY(tta, tta, dataset),
+                                        RB_PAGE_COPY(tta, tta, overrides),
+                                        RB_PAGE_COPY(tta, tta, precision),
+                                        RB_PAGE_COPY(tta, tta, provider),
+                                        RB_PAGE_COPY(tta, tta, submit),
+                                        RB_PAGE_COPY(tta, tta, threads),
+                                        RB_PAGE_COPY(tta, tta, quirks),
+                                        RB_PAGE_COPY(tta, tta, settings),
+                                        RB_PAGE_COPY(tta, tta, commit),
+                                        RB_PAGE_COPY(tta, tta, dirty),
+                                        RB_PAGE_COPY(tta, tta, target_value),
+                                        RB_PAGE_COPY(tta, tta, n),
+                                        RB_PAGE_COPY(tta, tta, reached),
+                                        RB_PAGE_COPY(tta, tta, epochs_to_target),
+                                        RB_PAGE_COPY(tta, tta, s_per_epoch),
+                                        RB_PAGE_COPY(tta, tta, tta_train_s),
+                                        RB_PAGE_COPY(tta, tta, tta_total_s)};
     rb_status status = RB_OK;
     rb_row *rows = NULL;
     int n_rows = 0;
@@ -51,10 +65,11 @@ static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const r
     for (int i = 0; i < n_rows; i++) {
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_tta);
         if (!cells) break;
+        rb__page_copy_cells(&rows[i], cells, same, sizeof same / sizeof *same);
+        for (int c = 0; c < rb__page_columns(RB_PAGE_tta); c++) /* the rows end here */
+            if (cells[c].type == RB_CELL_TEXT) cells[c].u.s = rb__page_keep(r, cells[c].u.s);
         rb__page_set_text(&cells[RB_PAGE_COL(tta, lab)],
                           rb__page_lab(r, rb_row_get_text(runs[0].row, RB_COL(runs, case))));
-        rb__page_copy_cells(runs[0].row, cells, group, sizeof group / sizeof *group);
-        rb__page_copy_cells(&rows[i], cells, times, sizeof times / sizeof *times);
     }
     status = rb__page_status(r);
 cleanup:

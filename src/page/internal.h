@@ -143,6 +143,8 @@ rb_status rb__page_runs(rb_report *r, rb_page_wanted *wanted, const int *columns
 int rb__page_group_end(const rb_page_run *runs, int from, int n);
 /* Median of the runs' finite values of a column; NaN where there are none. `values` has room for n. */
 double rb__page_median(const rb_page_run *runs, int n, int column, double *values);
+/* What was asked of its device and no other column tells (rb_run_choices), in the arena. */
+const char *rb__page_choices(rb_report *r, const rb_row *row);
 bool rb__page_as_foreseen(const rb_row *row); /* not ok, but what its case expects */
 bool rb__page_is_peer(const rb_row *row);     /* another library's, timed beside ours by bench/peers/alternate */
 /* The command that does such runs (n: of one kind, each with its seed) again, in the arena; NULL for what another

@@ -39,6 +39,18 @@ typedef struct rb__groups {
 rb_status rb__groups_of(const rb_published *p, const rb_published_choice *choice, rb__groups *out);
 void rb__groups_free(rb__groups *groups);
 
+/* --- how a device worked -------------------------------------------------------------------------------------------
+ */
+
+/* Of a row of `result_devices` among those of its table: provider and threads where another row of the same case on the
+ * same device has others, how it submitted, quirks and settings where they are not the usual: "own onednn, fastest". */
+void rb__way(const rb_row *rows, int n, const rb_row *row, rb_text *out);
+bool rb__usual_submit(const char *device_key, const char *submit);
+bool rb__usual_precision(const char *precision);
+/* One peer stands in the table in several versions: then its name is told with the version. */
+bool rb__peers_differ(const rb_row *rows, int n);
+void rb__put_peer(const rb_row *row, bool version, rb_text *out);
+
 /* --- Markdown -------------------------------------------------------------------------------------------------------
  */
 

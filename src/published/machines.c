@@ -5,6 +5,7 @@
 
 #include "measure/statistics.h"
 #include "published/internal.h"
+#include "report/choices.h"
 
 /* The cases that the headline is taken from, the first that a machine has: large enough to fill any device. */
 static const char *const headlines[] = {"cnn/mnist", "size/mlp", "size/lenet"};
@@ -41,12 +42,26 @@ static double peak(const rb_published_set *set, const char *device_key) {
     return most;
 }
 
-/* The group with which a machine's device is shown: of its newest set, by the headlines, then with more processes. */
+/* Nothing was asked of the device but what it does anyway: speeds that anybody gets. */
+static bool is_usual(const rb__group *g) {
+    rb_text choices = {0};
+    rb_run_choices(g->first, &choices);
+    bool usual =
+        !choices.length && !*rb__cell(g->first, RB_COL(runs, quirks)) &&
+        rb__usual_precision(rb__cell(g->first, RB_COL(runs, precision))) &&
+        rb__usual_submit(rb__cell(g->first, RB_COL(runs, device_key)), rb__cell(g->first, RB_COL(runs, submit)));
+    rb_text_free(&choices);
+    return usual;
+}
+
+/* The group with which a machine's device is shown: of its newest set, by the headlines, then as it
+ * works by itself, then with more processes. */
 static bool better(const rb__group *b, const rb__group *a) {
     int newer = a->set == b->set ? 0 : strcmp(b->set->latest, a->set->latest);
     if (newer) return newer > 0;
     if (a->set != b->set) return b > a;
     if (rank_of(a) != rank_of(b)) return rank_of(b) < rank_of(a);
+    if (is_usual(a) != is_usual(b)) return is_usual(b);
     return b->n != a->n ? b->n > a->n : b > a;
 }
 
