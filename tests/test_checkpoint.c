@@ -311,6 +311,14 @@ static void damaged_files_are_refused(void **state) {
     static const char other[] =
         "\x40\0\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"pt\"},\"w\":{}}                         ";
     assert_refused(open_bytes(other, sizeof other - 1), RB_INPUT, "no checkpoint of regbench");
+    /* Its sum is shorter than one, and the file ends before a whole one would. */
+    char *sum = strstr((char *)bytes + 8, "\"sha256\":\"");
+    assert_non_null(sum);
+    sum += strlen("\"sha256\":\"");
+    version[11] = '1';
+    sum[3] = '"';
+    assert_refused(open_bytes(bytes, (size_t)(sum + 4 - (char *)bytes)), RB_INPUT, "damaged: its head");
+    assert_refused(open_bytes(bytes, size), RB_INPUT, "damaged: its head");
     assert_refused(rb_checkpoint_open(in_folder("absent"), &c), RB_MISSING, "absent");
     assert_refused(rb_checkpoint_open(folder, &c), RB_INPUT, "not a regular file");
     free(bytes);
