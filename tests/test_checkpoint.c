@@ -372,6 +372,32 @@ static void foreign_files_are_refused(void **state) {
     rb__tensor_file_free(tensors);
 }
 
+/* More epochs are the same work, but where a teacher would train longer, too: its student was taught by another. */
+static void length_matters_where_a_teacher_trains(void **state) {
+    (void)state;
+    for (int taught = 0; taught < 2; taught++) {
+        const char *path = in_folder("taught.safetensors");
+        rb_case c = case_of("test/taught", mlp);
+        rb_checkpoint *file;
+        rb_run_result r;
+        place p;
+        c.distill = taught;
+        assert_ok(place_open(&p, "reference", &c, 5));
+        write_after(&p, 2, path, false, &r);
+        assert_ok(rb_checkpoint_open(path, &file));
+        assert_ok(rb_checkpoint_restore(file, p.t, 5));
+        place_close(&p);
+        c.epochs = 5;
+        assert_ok(place_open(&p, "reference", &c, 5));
+        if (taught)
+            assert_refused(rb_checkpoint_restore(file, p.t, 5), RB_MISMATCH, "\"teacher of 4 epochs\" there");
+        else
+            assert_ok(rb_checkpoint_restore(file, p.t, 5));
+        place_close(&p);
+        rb_checkpoint_close(file);
+    }
+}
+
 static void assert_opens(const char *path) {
     rb_checkpoint *c;
     assert_ok(rb_checkpoint_open(path, &c));
@@ -471,9 +497,13 @@ static void norms_are_those_of_the_values(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resuming_gives_the_same_bits), cmocka_unit_test(every_layout_reads_every_other),
-        cmocka_unit_test(damaged_files_are_refused),    cmocka_unit_test(foreign_files_are_refused),
-        cmocka_unit_test(faults_leave_the_old_file),    cmocka_unit_test(norms_are_those_of_the_values),
+        cmocka_unit_test(resuming_gives_the_same_bits),
+        cmocka_unit_test(every_layout_reads_every_other),
+        cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(foreign_files_are_refused),
+        cmocka_unit_test(faults_leave_the_old_file),
+        cmocka_unit_test(norms_are_those_of_the_values),
+        cmocka_unit_test(length_matters_where_a_teacher_trains),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
