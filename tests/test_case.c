@@ -139,6 +139,20 @@ static void test_edit_values(void **state) {
     assert_int_equal(tagged[4].units, 7); /* the lab's own data is as it was */
 }
 
+/* What the documents plot per step is recorded without being asked for. */
+static void test_lab_steps(void **state) {
+    (void)state;
+    int n = 0;
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_case *c = (*lab)->cases; c->name; c++) {
+            bool path = !strcmp((*lab)->name, "trajectory") && c->stop.kind == RB_STOP_NEVER;
+            bool plotted = path || !strcmp((*lab)->name, "tricks") || !strcmp((*lab)->name, "toy");
+            if (c->norms != plotted) fail_msg("%s", c->name);
+            n += plotted;
+        }
+    assert_int_equal(n, 6 + 8 + 2);
+}
+
 /* Adam has no momentum: a value that would change nothing is refused, whichever of the two is set first. */
 static void test_edit_optimizer(void **state) {
     (void)state;
@@ -429,6 +443,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_case, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_optimizer, clear, clear),
+        cmocka_unit_test_setup_teardown(test_lab_steps, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_bad_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_unknown_names, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_stop, clear, clear),
