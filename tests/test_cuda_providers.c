@@ -76,6 +76,10 @@ static void the_row_says_whose_code_ran(void **state) {
         {"", "--provider nvidia --submit eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
         {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
         {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
+        /* offered, and refused when called: the next one, without epilogue, own kernels */
+        {"TEST_CUBLAS=refuse=21 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=5 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt21/3 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=0 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
         {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},
         {"", "--provider nvidia --fastest", "own cudnn cublas", "any:direct any:lt7/2 any:dw0 any:dx0"},
     };
@@ -108,6 +112,14 @@ static void relu_is_taken_along(void **state) {
         assert_row(session, "algo", ways[i][1]);
         assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
     }
+}
+
+/* What the library refuses has another way; a device that does not survive it has none. */
+static void a_device_lost_while_choosing_is_lost(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "TEST_CUDA=lost=1 " RUN "--provider cublas -O lost"), 4);
+    assert_row("lost", "status", "device-error");
+    assert_non_null(strstr(of_row("lost", 0, "status_reason"), "cuda:0: try cuBLAS out: CUDA_ERROR_LAUNCH_FAILED"));
 }
 
 /* Every call of a library is timed between two events, as kernels are. */
@@ -314,6 +326,7 @@ int main(void) {
         cmocka_unit_test(a_missing_library_costs_a_row),
         cmocka_unit_test(the_row_says_whose_code_ran),
         cmocka_unit_test(relu_is_taken_along),
+        cmocka_unit_test(a_device_lost_while_choosing_is_lost),
         cmocka_unit_test(calls_are_timed),
         cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),
