@@ -93,6 +93,24 @@ static void two_sessions(void **state) {
     rb_compared_free(&c);
 }
 
+/* Another library's rows beside ours, from bench/peers/alternate: what became of PyTorch is no business of a gate. */
+static void other_libraries_are_left_out(void **state) {
+    rb_compared c;
+    made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = ""};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        made_begin(dir, i ? "b" : "a", &csv);
+        made_arm(&csv, (made){0}, 1000, 7);
+        made_arm(&csv, torch, i ? 100 : 500, 7);
+        keep(i ? "b" : "a");
+    }
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_UNCLEAR, &c), RB_OK);
+    assert_int_equal(c.n, 1);
+    assert_text(&c, 0, verdict, "same");
+    assert_int_equal(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_OK);
+    rb_compared_free(&c);
+}
+
 /* Fewer than seven values decide no gate; the command for more interleaves both commits. */
 static void unclear(void **state) {
     rb_compared c;
@@ -638,9 +656,19 @@ static void google_benchmark(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(two_sessions), TEST(unclear),       TEST(not_compared), TEST(some_failed),
-        TEST(no_partner),   TEST(settings),      TEST(mixtures),     TEST(machines_and_thresholds),
-        TEST(across),       TEST(thousand_runs), TEST(bad_files),    TEST(google_benchmark),
+        TEST(two_sessions),
+        TEST(other_libraries_are_left_out),
+        TEST(unclear),
+        TEST(not_compared),
+        TEST(some_failed),
+        TEST(no_partner),
+        TEST(settings),
+        TEST(mixtures),
+        TEST(machines_and_thresholds),
+        TEST(across),
+        TEST(thousand_runs),
+        TEST(bad_files),
+        TEST(google_benchmark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
