@@ -5,8 +5,9 @@
  *
  * Algorithms are chosen when a plan is made, for the pointers' alignment that every tensor has; their workspace is the
  * plan's. Parts of a split depth are added in a pass of their own, in fp32 and in order, unless --fastest allows more.
- * In fp32 an algorithm that rounds its operands is refused. The library's ReLU may take a NaN for 0: behind the last
- * layer, which has none, it shows. */
+ * In fp32 an algorithm that rounds its operands is refused; in bf16 (bf16.c) one that takes them for anything else, and
+ * db, which the library would sum from what is rounded, is summed by own kernels. The library's ReLU may take a NaN for
+ * 0: behind the last layer, which has none, it shows. */
 #include "cuda/providers.h"
 
 #ifdef REGBENCH_HAVE_CUBLAS
@@ -94,9 +95,9 @@ void rb__cublas_close(rb__cuda_device *device) {
 
 /* --- choosing ----------------------------------------------------------------------------------------------------- */
 
-static rb_status set_layout(const rb_device *device, cublasLtMatrixLayoutOpaque_t *to, int rows, int columns, int ld) {
-    return check(device, lt.layout(to, sizeof *to, CUDA_R_32F, (uint64_t)rows, (uint64_t)columns, ld),
-                 "describe a matrix");
+static rb_status set_layout(const rb_device *device, cublasLtMatrixLayoutOpaque_t *to, cudaDataType type, int rows,
+                            int columns, int ld) {
+    return check(device, lt.layout(to, sizeof *to, type, (uint64_t)rows, (uint64_t)columns, ld), "describe a matrix");
 }
 
 static rb_status set_desc(const rb_device *device, product *p, cublasLtMatmulDescAttributes_t which, const void *value,
@@ -115,6 +116,7 @@ static bool is_fine(const rb__cuda_device *device, const cublasLtMatmulHeuristic
     inputs = flags & CUBLASLT_NUMERICAL_IMPL_FLAGS_OP_INPUT_TYPE_MASK;
     uint64_t allowed = CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_32F;
     if (device->precision == RB__CUDA_TF32) allowed |= CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_TF32;
+    if (device->precision == RB__CUDA_BF16) allowed = CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_16BF;
     return !(inputs & ~allowed) && (device->fastest || !(scheme & ~in_order));
 }
 
@@ -207,20 +209,29 @@ cleanup:
     return status;
 }
 
+static const char any[] = "__global void *"; /* no kernel takes a call's arguments */
+
 /* Takes p over. a, b, c, bias or db: tensors. */
 static void add_part(rb__kn_plan *plan, const rb__kn_item *it, product *p, int vector) {
-    const bool db = it->op->kind == RB_OP_LINEAR_DW;
+    const bool db = it->op->kind == RB_OP_LINEAR_DW, narrow = rb__cuda_narrow(plan);
+    const int a = narrow ? rb__cuda_rounded(plan, it, it->in[1]) : -1;
+    const int b = narrow ? rb__cuda_rounded(plan, it, it->in[0]) : -1;
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "product");
     part->call = multiply;
     part->prepare = prepare;
     part->alone = true;
     part->state = p;
-    rb__kn_in(plan, part, it->in[1]); /* w or dy */
-    rb__kn_in(plan, part, it->in[0]);
+    if (narrow) {
+        rb__kn_work_in(part, a, any);
+        rb__kn_work_in(part, b, any);
+    } else {
+        rb__kn_in(plan, part, it->in[1]); /* w or dy */
+        rb__kn_in(plan, part, it->in[0]);
+    }
     rb__kn_inout(plan, part, it->out[0]);
     if (p->vector && db) rb__kn_out(plan, part, vector);
     if (p->vector && !db) rb__kn_in(plan, part, vector);
-    if (p->workspace) rb__kn_work_out(part, rb__kn_library_work(plan, p->workspace), "__global float *");
+    if (p->workspace) rb__kn_work_out(part, rb__kn_library_work(plan, p->workspace), any);
     plan->providers[it->number] = "cublas";
     plan->algos[it->number] = p->text;
 }
@@ -231,35 +242,37 @@ static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, 
     const rb_device *base = &device->base;
     const cublasOperation_t turned = CUBLAS_OP_T;
     const bool tf32 = device->precision == RB__CUDA_TF32;
+    const cudaDataType type = device->precision == RB__CUDA_BF16 ? CUDA_R_16BF : CUDA_R_32F;
     p->beta = it->op->flags & RB_OPF_ACCUMULATE ? 1.0f : 0.0f;
     RB_TRY(check(
         base, lt.desc(&p->desc, sizeof p->desc, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
         "describe a product"));
     switch (it->op->kind) {
     case RB_OP_LINEAR: /* y^T = w^T x^T */
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->D, it->ldw));
-        RB_TRY(set_layout(base, &p->b, it->D, it->N, it->ldx));
-        RB_TRY(set_layout(base, &p->c, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->b, type, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->ldw, it->N, it->ldy));
         break;
     case RB_OP_LINEAR_DX: /* dx^T = w dy^T */
         RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned));
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->D, it->ldw));
-        RB_TRY(set_layout(base, &p->b, it->ldw, it->N, it->ldy));
-        RB_TRY(set_layout(base, &p->c, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->b, type, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->D, it->N, it->ldx));
         break;
     default: /* dw^T = dy^T x */
         RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_TRANSB, &turned, sizeof turned));
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->N, it->ldy));
-        RB_TRY(set_layout(base, &p->b, it->D, it->N, it->ldx));
-        RB_TRY(set_layout(base, &p->c, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->b, type, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->ldw, it->D, it->ldw));
     }
 cleanup:
     return status;
 }
 
 /* What the product can take along of this op. */
-static cublasLtEpilogue_t wanted(const rb__kn_item *it) {
-    if (it->op->kind == RB_OP_LINEAR_DW) return it->out[1] >= 0 ? CUBLASLT_EPILOGUE_BGRADA : CUBLASLT_EPILOGUE_DEFAULT;
+static cublasLtEpilogue_t wanted(const rb__kn_item *it, bool narrow) {
+    const bool sums = it->op->kind == RB_OP_LINEAR_DW && it->out[1] >= 0 && !narrow;
+    if (it->op->kind == RB_OP_LINEAR_DW) return sums ? CUBLASLT_EPILOGUE_BGRADA : CUBLASLT_EPILOGUE_DEFAULT;
     if (it->op->kind == RB_OP_LINEAR_DX) return CUBLASLT_EPILOGUE_DEFAULT;
     const bool bias = it->in[2] >= 0;
     if (it->op->act == RB_ACT_RELU) return bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
@@ -276,15 +289,15 @@ static void add_rest(rb__kn_plan *plan, const rb__kn_item *it, cublasLtEpilogue_
     const bool sums = it->op->kind == RB_OP_LINEAR_DW && it->out[1] >= 0;
     const bool bias = it->op->kind == RB_OP_LINEAR && it->in[2] >= 0;
     if (it->op->kind == RB_OP_LINEAR && !(done & CUBLASLT_EPILOGUE_RELU))
-        rb__cuda_add_bias_act(plan, it, it->N, bias && !(done & CUBLASLT_EPILOGUE_BIAS));
-    if (it->op->kind == RB_OP_LINEAR_DX) rb__cuda_add_derive(plan, it, it->N, it->D);
+        rb__cuda_add_bias_act(plan, it, it->N, bias && !(done & CUBLASLT_EPILOGUE_BIAS), -1);
+    if (it->op->kind == RB_OP_LINEAR_DX) rb__cuda_add_derive(plan, it, it->N, it->D, -1);
     if (sums && done != CUBLASLT_EPILOGUE_BGRADA) rb__cuda_add_column_sums(plan, it, it->N);
 }
 
 void rb__cublas_lower(rb__kn_plan *plan, rb__kn_item *it) {
     rb_status status = RB_OK;
     const rb__cuda_device *device = rb__cuda_of(plan->device);
-    cublasLtEpilogue_t epilogue = wanted(it);
+    cublasLtEpilogue_t epilogue = wanted(it, rb__cuda_narrow(plan));
     product *p = calloc(1, sizeof *p);
     bool found = false;
     if (!p) {
