@@ -287,9 +287,11 @@ def test_alternate(top):
     check("alternate: resumed otherwise: exit 2, names the file", code == 2 and "settings.json" in err and not calls, err)
     code, out, err, calls, _ = alternate("size/mlp", "-n", 4, "-O", folder, "--resume", STUB_COMMIT="c2")
     check("alternate: resumed by another build: fails", code == 2 and "another build" in err, err)
-    code, out, err, calls, _ = alternate("size/mlp", "-n", 4, "-O", folder, "--resume", STUB_VERSION="torch 2.16")
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 5, "-O", folder, "--resume", STUB_VERSION="torch 2.16")
     check("alternate: resumed beside another version of the peer: fails",
           code == 2 and "another build (torch 2.15, now torch 2.16)" in err, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 5, "-O", folder, "--resume", "-o", "csv")
+    check("alternate: resumed as it was begun: goes on", code == 0 and len(calls) == 1 and table(out)[0]["rounds"] == "5", err)
     check("alternate: --resume without a folder: exit 2", call(sys.executable, PEERS / "alternate", "size/mlp", "--resume",
                                                                "--regbench", stubs["regbench"])[0] == 2)
 
