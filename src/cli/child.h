@@ -11,8 +11,8 @@
 
 #include "regbench/report.h"
 
-/* How often the user has asked to stop (SIGINT, SIGTERM): in the parent, and in a child once the parent told it. A
- * child looks at it between steps; the second time the parent kills. */
+/* How often the user has asked to stop (SIGINT, SIGTERM, SIGHUP): in the parent, and in a child once the parent told
+ * it. A child looks at it between steps; the second time the parent kills. */
 extern volatile sig_atomic_t rb_interrupts;
 void rb_signals_catch(void);
 
