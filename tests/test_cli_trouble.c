@@ -170,6 +170,15 @@ static void ctrl_c_keeps_what_is_done(void **state) {
     assert_int_equal(interrupt("twice", "kill -INT $p; sleep 0.2; kill -INT $p"), 130);
 }
 
+/* Verbs that look at no counter die as any program does: here one that waits for a file's other end. */
+static void readers_can_be_interrupted(void **state) {
+    (void)state;
+    assert_int_equal(shell("mkdir pipe && mkfifo pipe/runs.csv\n"
+                           "timeout -k 5 -s TERM 1 $R effects pipe; echo $? >code; cat code"),
+                     0);
+    assert_string_equal(rb_text_string(&out), "124\n"); /* 137: it had to be killed */
+}
+
 static void nohup_is_obeyed(void **state) {
     (void)state;
     assert_int_equal(shell("trap '' HUP; $R " SMALL " --epochs 20 --train-size 2048 -O nohup -o csv & p=$!\n"
@@ -242,6 +251,7 @@ int main(void) {
         cmocka_unit_test(long_output_is_no_exception),
         cmocka_unit_test(closed_streams_hurt_nobody),
         cmocka_unit_test(ctrl_c_keeps_what_is_done),
+        cmocka_unit_test(readers_can_be_interrupted),
         cmocka_unit_test(nohup_is_obeyed),
         cmocka_unit_test(a_dead_child_is_a_row),
         cmocka_unit_test(a_dead_parent_takes_its_child_along),

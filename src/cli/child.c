@@ -27,15 +27,15 @@ static void on_signal(int number) {
 }
 
 void rb_signals_catch(void) {
+    static bool caught;
     struct sigaction action = {.sa_handler = on_signal}, before; /* no SA_RESTART: poll must return */
+    if (caught) return;
+    caught = true;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     /* A terminal that is gone; under nohup it is to go on. */
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
-    /* A closed pipe and a file-size limit are failed writes that somebody checks, not deaths. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* --- the child's side -----------------------------------------------------------------------------------------------
@@ -274,6 +274,7 @@ rb_status rb_child_run(rb_child_work *work, void *context, const rb_child_hooks 
     long long oom_before = oom_kills();
     bool out_open = true, err_open = true, told = false, killed = false, timed_out = false, dead = false;
     memset(end, 0, sizeof *end);
+    rb_signals_catch();
     RB_TRY(open_pipes(out, err));
     fflush(stdout);
     fflush(stderr);
