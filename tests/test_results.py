@@ -121,13 +121,38 @@ def with_interval(show, x, interval):
 
 
 # --- the tables -----------------------------------------------------------------------------------------------------------
+SAME = ("case", "device", "device_key", "backend", "batch_size", "threads", "provider", "precision", "overrides", "machine",
+        "workload_hash", "commit", "dirty", "submit", "quirks", "isa", "ranks")
+
+
+def asked(row):
+    """Of what was asked of the device the words that no other column tells."""
+    several = " " in row["provider"]
+    told = ("threads=", "submit=", "quirk=", "provider=auto") + (() if several else ("provider=",))
+    return [word for word in (row.get("settings") or "").split() if not word.startswith(told)]
+
+
 def whole(path, rows, own):
-    """All that the file has of this measurement, not a choice of it."""
+    """All that the file has of this measurement, not a choice of it, and nothing that was measured in another way."""
     first = rows[0]
-    same = ("case", "device_key", "backend", "batch_size", "threads", "provider", "precision", "overrides", "machine")
-    found = [row for row in read(path) if row["phase"] == "bench" and row["status"] == "ok" and row["samples_per_s"] and
-             bool(row["workload_hash"]) == own and all(row[column] == first[column] for column in same)]
+
+    def alike(row):
+        return bool(row["workload_hash"]) == own and asked(row) == asked(first) and all(row[c] == first[c] for c in SAME)
+    for row in rows:
+        demand("ways of one median", alike(row), True)
+    found = [row for row in read(path) if row["phase"] == "bench" and row["status"] == "ok" and row["samples_per_s"] and alike(row)]
     demand("lines", len(rows), len(found))
+
+
+def way(line, fellows):
+    """How the device worked, as far as it is not the usual, or not what other rows of the same case and device did."""
+    usual = {"opencl": "eager", "cuda": "graph"}.get(line["device_key"].partition(":")[0], "direct")
+    said = [line["provider"]] if len({fellow["provider"] for fellow in fellows}) > 1 else []
+    if len({fellow["threads"] for fellow in fellows}) > 1:
+        said.append(f"{line['threads']} thread" + "s" * (line["threads"] != "1"))
+    said += [f"submit {line['submit']}"] if line["submit"] not in ("", usual) else []
+    said += [f"quirk {line['quirks']}"] if line["quirks"] else []
+    return ", ".join(said + ([" ".join(asked(line))] if asked(line) else []))
 
 
 def check_devices(row, folder):
@@ -136,6 +161,10 @@ def check_devices(row, folder):
     for column, cell in (("case", "case"), ("device_key", "device"), ("batch_size", "batch")):
         demand(cell, {row[cell]}, {line[column] for line in ours})
     whole(path, ours, True)
+    fellows = [line for line in read(path) if line["workload_hash"] and line["status"] == "ok" and line["phase"] == "bench" and
+               all(line[c] == ours[0][c] for c in ("machine", "device_key", "case", "batch_size", "overrides"))]
+    demand("how it worked", row.get("set to", ""), way(ours[0], fellows))
+    demand("precision", row.get("precision", "fp32"), ours[0]["precision"] or "fp32")
     speeds = values(ours, "samples_per_s")
     demand("n", row["n"], str(len(speeds)))
     demand("samples/s", shown_speed, with_interval(count, statistics.median(speeds), median_interval(speeds)))
@@ -146,7 +175,11 @@ def check_devices(row, folder):
         return
     (peer_path, theirs), = beside
     whole(peer_path, theirs, False)
+    demand("file of the peer, which took turns", peer_path, path)
     name, _, speed = row["beside it, samples/s"].partition(" ")
+    if speed.startswith("("):
+        version, _, speed = speed[1:].partition(") ")
+        demand("version of the peer", {version}, {line["provider"] for line in theirs})
     demand("peer", {name}, {line["backend"] for line in theirs})
     demand("case of the peer", {row["case"]}, {line["case"] for line in theirs})
     demand("batch of the peer", {row["batch"]}, {line["batch_size"] for line in theirs})
@@ -161,22 +194,27 @@ def check_speeds(row, folder):
         demand("ends of the link", (first, last), (low, high))
         path = (folder / name).resolve()
         rows += [(path, line) for line in read(path)[int(low) - 2:int(high) - 1]]
-    mine = [(path, line) for path, line in rows if (line["case"], line["batch_size"]) == (row["case"], row["batch"]) and
-            line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
+    demand("files", 1, len({path for path, _ in rows}))
+    case, _, precision = row["case"].partition(", ")
+    mine = [(path, line) for path, line in rows if (line["case"], line["batch_size"]) == (case, row["batch"]) and
+            (line["precision"] or "fp32") == (precision or "fp32") and line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
     peer, *devices = list(row)[2:-2]
 
-    def speeds(own, column, name):
+    def speeds(own, column, name, worked=""):
         found = [(path, line) for path, line in mine if bool(line["workload_hash"]) == own and line[column] == name]
+        found = [(path, line) for path, line in found if not own or way(line, [fellow for _, fellow in found]) == worked]
         for path in {path for path, _ in found}:
             whole(path, [line for other, line in found if other == path], own)
         return values([line for _, line in found], "samples_per_s")
 
     theirs = speeds(False, "backend", peer)
+    demand(f"values of {peer}", bool(theirs), True)
     demand(peer, row[peer], count(statistics.median(theirs)))
     numbers = {len(theirs)}
     for device, times_column in zip(devices[::2], devices[1::2]):
         demand("column", times_column, f"{device} / {peer}")
-        ours = speeds(True, "device_key", device)
+        key, _, worked = device.partition(", ")
+        ours = speeds(True, "device_key", key, worked)
         demand(device, row[device].replace(" \\*", ""), count(statistics.median(ours)) if ours else "")
         if ours:
             numbers.add(len(ours))

@@ -218,6 +218,7 @@ rb_status rb_arms_of(const rb_runs *const *sessions, int n, rb_across across, rb
     for (int s = 0; s < n; s++) out->differs |= sessions[s]->no_settings ? UNTOLD : 0;
     for (int s = 0; s < n; s++)
         for (int i = 0; i < sessions[s]->n; i++) {
+            if (rb_run_is_peer(&sessions[s]->rows[i])) continue;
             rb_entry *e = &out->entries[out->n++];
             e->row = &sessions[s]->rows[i];
             e->at = out->n;

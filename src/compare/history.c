@@ -201,34 +201,17 @@ cleanup:
  */
 
 static void put_point(const point *p, rb_row *row) {
-    static const struct {
-        int to, from;
-    } same[] = {{RB_COL(history, case), RB_COL(runs, case)},
-                {RB_COL(history, machine), RB_COL(runs, machine)},
-                {RB_COL(history, device_key), RB_COL(runs, device_key)},
-                {RB_COL(history, device), RB_COL(runs, device)},
-                {RB_COL(history, precision), RB_COL(runs, precision)},
-                {RB_COL(history, provider), RB_COL(runs, provider)},
-                {RB_COL(history, overrides), RB_COL(runs, overrides)},
-                {RB_COL(history, workload_hash), RB_COL(runs, workload_hash)},
-                {RB_COL(history, started_utc), RB_COL(runs, started_utc)},
-                {RB_COL(history, session_id), RB_COL(runs, session_id)},
-                {RB_COL(history, phase), RB_COL(runs, phase)},
-                {RB_COL(history, submit), RB_COL(runs, submit)},
-                {RB_COL(history, isa), RB_COL(runs, isa)},
-                {RB_COL(history, quirks), RB_COL(runs, quirks)}};
-    static const struct {
-        int to, from;
-    } numbers[] = {{RB_COL(history, batch_size), RB_COL(runs, batch_size)},
-                   {RB_COL(history, threads), RB_COL(runs, threads)}};
+    static const rb_cell_copy same[] = {
+        RB_COPY(history, runs, case),       RB_COPY(history, runs, machine),       RB_COPY(history, runs, device_key),
+        RB_COPY(history, runs, device),     RB_COPY(history, runs, precision),     RB_COPY(history, runs, provider),
+        RB_COPY(history, runs, overrides),  RB_COPY(history, runs, workload_hash), RB_COPY(history, runs, started_utc),
+        RB_COPY(history, runs, session_id), RB_COPY(history, runs, phase),         RB_COPY(history, runs, submit),
+        RB_COPY(history, runs, isa),        RB_COPY(history, runs, quirks),        RB_COPY(history, runs, batch_size),
+        RB_COPY(history, runs, threads)};
     char commit[80], step[32];
     rb_text settings = {0};
     rb_row_begin(row, RB_TABLE_history);
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        rb_row_text(row, same[i].to, rb_row_get_text(p->row, same[i].from));
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (p->row->cells[numbers[i].from].type == RB_CELL_INT)
-            rb_row_int(row, numbers[i].to, p->row->cells[numbers[i].from].u.i);
+    rb_row_copy_cells(p->row, row, same, sizeof same / sizeof *same);
     snprintf(commit, sizeof commit, "%s%s", rb_row_get_text(p->row, RB_COL(runs, commit)),
              p->row->cells[RB_COL(runs, dirty)].u.i ? "-dirty" : "");
     rb_row_text(row, RB_COL(history, commit), commit);

@@ -74,9 +74,7 @@ static bool same_item(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case),    RB_COL(runs, overrides),  RB_COL(runs, device_key),
                                   RB_COL(runs, backend), RB_COL(runs, batch_size), RB_COL(runs, phase),
                                   RB_COL(runs, machine)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 static bool ended_well(const rb_row *row) {
