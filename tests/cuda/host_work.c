@@ -85,13 +85,21 @@ task *host_add(list *to) {
 
 task *host_task(CUstream stream) { return host_add(stream->capturing ? &stream->recorded : &stream->queue); }
 
-static CUresult run_launch(task *t) {
+/* A kernel's launch or a library's. */
+static CUresult count_launch(void) {
     static long launches;
+    const long lost = setting("TEST_CUDA", "lost");
+    if (lost < 0 || ++launches < lost) return CUDA_SUCCESS;
+    return host_fail(CUDA_ERROR_LAUNCH_FAILED, "the device is lost, as asked for");
+}
+
+static CUresult run_launch(task *t) {
     struct rb_host host = {0};
     void *places[MOST_ARGUMENTS];
-    long lost = setting("TEST_CUDA", "lost"), order = setting("TEST_CUDA", "order");
+    const long order = setting("TEST_CUDA", "order");
     if (!t->function->call) return CUDA_SUCCESS;
-    if (lost >= 0 && ++launches >= lost) return host_fail(CUDA_ERROR_LAUNCH_FAILED, "the device is lost, as asked for");
+    CUresult error = count_launch();
+    if (error) return error;
     for (int i = 0; i < t->function->n; i++) places[i] = &t->values[i];
     *t->function->host = &host;
     for (unsigned i = 0; i < t->groups; i++) {
@@ -119,6 +127,7 @@ static CUresult run(task *t) {
         t->event->ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
         return CUDA_SUCCESS;
     case CALL:
+        if (count_launch()) return host_lasting;
         t->call(t->values);
         return CUDA_SUCCESS;
     }
