@@ -198,6 +198,7 @@ static void every_defect_is_found(void **state) {
         {"sed -i 2s/,0123456789ab,/,main,/ speeds/runs.csv", "2,bad,schema,commit "},
         {"sed -i 2s/,0123456789ab,0,/,0123456789ab,1,/ speeds/runs.csv", "2,bad,dirty"},
         {"sed -i 's/,quick,/,off,/' speeds/runs.csv", "2,bad,unverified,size/mlp on cpu"},
+        {"sed -i '5s/,quick,/,off,/;5s/,own,/,own onednn,/' speeds/runs.csv", "5,bad,unverified,size/mlp on cpu"},
         {"sed -i '2s/,ours-0,/,ours-1,/' speeds/runs.csv", "run_id ours-1 stands in line 2 already"},
         {"sed -i 's/,512,,,,/,256,,,,/;s/,5120000,/,2560000,/' speeds/runs.csv",
          "bad,historical,workload_hash of size/mlp"},
