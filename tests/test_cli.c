@@ -145,6 +145,13 @@ static void help_names_every_flag_of_the_verb(void **state) {
         for (int f = 0; verbs[v].flags[f]; f++) assert_has(out, verbs[v].flags[f]);
         assert_string_equal(rb_text_string(&err), "");
     }
+    /* Where a flag is another thing to a verb, its own help says so, and nothing of the others. */
+    assert_int_equal(shell("$R export --help"), 0);
+    assert_has(out, "--output sql|csv|json ");
+    assert_null(strstr(rb_text_string(&out), "PNG"));
+    assert_null(strstr(rb_text_string(&out), "Lists:"));
+    assert_int_equal(shell("$R data --help"), 0);
+    assert_has(out, "the PNG file");
     assert_int_equal(shell("$R --version"), 0);
     assert_int_equal(strncmp(rb_text_string(&out), "regbench ", 9), 0);
 }

@@ -402,8 +402,10 @@ def test_torch_graph():
           "--mode graph is of CUDA alone: give -d cuda:0" in err, err)
     code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "--tf32")
     check("TF32 on the cpu: exit 2", code == 2 and not out and "--tf32 is of CUDA alone" in err, err)
+    code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "-d", "cuda:0", "--tf32", "--bf16")
+    check("two precisions: exit 2", code == 2 and not out and "give one of them" in err, err)
     if not torch.cuda.is_available():
-        for flags in ((), ("--mode", "graph"), ("--mode", "compile", "--tf32")):
+        for flags in ((), ("--mode", "graph"), ("--mode", "compile", "--tf32"), ("--mode", "graph", "--bf16")):
             code, out, err = call(sys.executable, PEERS / "torch_peer.py", "size/mlp", "-d", "cuda:0", *flags)
             check(f"no CUDA device: {' '.join(flags)}: exit 77", code == 77 and "finds no CUDA device" in err, err)
 
@@ -442,6 +444,63 @@ def test_torch_graph():
           all(torch.equal(a, b) for a, b in zip(eager.model.parameters(), graphed.model.parameters())))
 
 
+def test_torch_bf16():
+    """Autocast: products in bfloat16, loss, parameters and gradients in float32. On the cpu, which has it too."""
+    import torch
+
+    peer, module = peer_of("torch", "size/lenet")
+    peer.options.bf16 = True
+    few = small(cases.find("size/lenet"), 8)
+    trainer = module.Trainer(peer, few, "nchw", cases.synthetic(few, 1))
+    types = []
+    for layer in trainer.model:
+        layer.register_forward_hook(lambda layer, given, result: types.append((type(layer).__name__, result.dtype)))
+    trainer.begin_epoch()
+    trainer.submit(0, 2)
+    products = [dtype for name, dtype in types if name in ("Linear", "Conv2d")]
+    check("bf16: products", len(products) == 10 and set(products) == {torch.bfloat16}, types)
+    same("bf16: the loss", trainer.last.dtype, torch.float32)
+    same("bf16: parameters and gradients", {v.dtype for p in trainer.parameters for v in (p, p.grad)}, {torch.float32})
+
+
+def test_torch_fused():
+    """The same updates by one kernel; a library without it says so, or goes on as before."""
+    import torch
+
+    _, module = peer_of("torch", "size/mlp")
+    trained = []
+    for flags in ((), ("--fused",)):
+        options = module.parser.parse_args(["size/mlp", *flags])
+        torch.manual_seed(3)
+        owner = module.Torch(options)
+        same(f"fused {flags}: the row", owner.provider.endswith(" fused"), bool(flags))
+        for optimizer in ("sgd", "adam"):
+            few = small(dataclasses.replace(cases.find("size/mlp"), optimizer=optimizer, lr=0.01), 8)
+            torch.manual_seed(4)
+            trainer = module.Trainer(owner, few, "nchw", cases.synthetic(few, 1))
+            same(f"fused {flags}: {optimizer}", bool(trainer.optimizer.defaults.get("fused")), bool(flags))
+            trainer.begin_epoch()
+            trainer.submit(0, 2)
+            trained.append(torch.cat([p.detach().flatten() for p in trainer.parameters]))
+    for k in range(2):
+        check("fused: the same parameters", torch.allclose(trained[k], trained[2 + k], atol=1e-6), trained)
+    adam = torch.optim.Adam
+
+    def without(*given, fused=None, **named):
+        if fused:
+            raise RuntimeError("`fused=True` requires all the params to be floating point Tensors of supported devices")
+        return adam(*given, **named)
+
+    torch.optim.Adam = without
+    try:
+        module.Torch(options)
+        check("fused: not there", False, "no failure")
+    except module.peer.Absent as error:
+        check("fused: not there", "no fused optimizers on cpu" in str(error), error)
+    finally:
+        torch.optim.Adam = adam
+
+
 def test_torch_layout():
     import torch
 
@@ -467,6 +526,8 @@ with contextlib.ExitStack() as stack:
         if PART == "torch":
             test_torch_layout()
             test_torch_graph()
+            test_torch_bf16()
+            test_torch_fused()
 code = end()
 sys.stderr.flush()
 os._exit(code)  # not through the libraries' own farewells
