@@ -76,6 +76,10 @@ static void the_row_says_whose_code_ran(void **state) {
         {"", "--provider nvidia --submit eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
         {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
         {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
+        /* offered, and refused when called: the next one, without epilogue, own kernels */
+        {"TEST_CUBLAS=refuse=21 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=5 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt21/3 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=0 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
         {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},
         {"", "--provider nvidia --fastest", "own cudnn cublas", "any:direct any:lt7/2 any:dw0 any:dx0"},
     };
@@ -90,6 +94,32 @@ static void the_row_says_whose_code_ran(void **state) {
         assert_row(session, "verify", "quick");
         assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
     }
+}
+
+/* Bias and ReLU in the convolution's call, or behind it where the library does not have that. */
+static void relu_is_taken_along(void **state) {
+    (void)state;
+    static const char *const ways[][2] = {{"", "precomp_gemm+relu dw1 dx1"},
+                                          {"TEST_CUDNN=plain=1 ", "precomp_gemm dw1 dx1"}};
+    for (int i = 0; i < 2; i++) {
+        char session[16];
+        snprintf(session, sizeof session, "relu%d", i);
+        assert_int_equal(shell(HOST
+                               "%s$R run cnn/mnist --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 "
+                               "-d cuda --provider cudnn -O %s",
+                               ways[i][0], session),
+                         0);
+        assert_row(session, "algo", ways[i][1]);
+        assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
+    }
+}
+
+/* What the library refuses has another way; a device that does not survive it has none. */
+static void a_device_lost_while_choosing_is_lost(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "TEST_CUDA=lost=1 " RUN "--provider cublas -O lost"), 4);
+    assert_row("lost", "status", "device-error");
+    assert_non_null(strstr(of_row("lost", 0, "status_reason"), "cuda:0: try cuBLAS out: CUDA_ERROR_LAUNCH_FAILED"));
 }
 
 /* Every call of a library is timed between two events, as kernels are. */
@@ -295,6 +325,8 @@ int main(void) {
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
         cmocka_unit_test(a_missing_library_costs_a_row),
         cmocka_unit_test(the_row_says_whose_code_ran),
+        cmocka_unit_test(relu_is_taken_along),
+        cmocka_unit_test(a_device_lost_while_choosing_is_lost),
         cmocka_unit_test(calls_are_timed),
         cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),

@@ -82,6 +82,22 @@ static void another_version_is_another_program(void **state) {
     cJSON_Delete(data);
 }
 
+/* What others ran meanwhile stands beside the speed, and below the page. */
+static void doubtful_speeds_say_so(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    made_arm(&csv, (made){.name = "size/lenet"}, 500, 3);
+    made_arm(&csv, (made){0}, 1000, 4);
+    write_session("a");
+    made_write(base, "a", "ratios.csv",
+               "case,batch,others_cores_max,device\nsize/mlp,512,0.33,cpu\nsize/lenet,512,0.1,\n");
+    cJSON *data = page_of(base);
+    assert_true(page_number(data, "speeds", 0, "others_cores") == 0.1);
+    assert_true(page_number(data, "speeds", 1, "others_cores") == 0.33);
+    assert_says(data, "notes", "4 of 7 runs were timed while other programs used more than 0.15 cores");
+    cJSON_Delete(data);
+}
+
 /* Whoever is paired: the row of compare is that of the same way. */
 static void a_ranking_is_of_the_rows_it_names(void **state) {
     made gpu = {.device_key = "opencl:0", .backend = "opencl"};
@@ -203,11 +219,10 @@ static void who_gave_up_is_not_censored(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(another_library_is_of_its_sitting),
-                                       TEST(another_version_is_another_program),
-                                       TEST(a_ranking_is_of_the_rows_it_names),
-                                       TEST(times_differ_in_what_is_told),
-                                       TEST(a_seed_counts_once),
-                                       TEST(who_gave_up_is_not_censored)};
+    const struct CMUnitTest tests[] = {
+        TEST(another_library_is_of_its_sitting), TEST(another_version_is_another_program),
+        TEST(a_ranking_is_of_the_rows_it_names), TEST(doubtful_speeds_say_so),
+        TEST(times_differ_in_what_is_told),      TEST(a_seed_counts_once),
+        TEST(who_gave_up_is_not_censored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

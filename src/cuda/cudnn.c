@@ -122,7 +122,8 @@ static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, 
         "describe a convolution"));
     RB_TRY(check(base, nn.conv_math(c->conv, math), "choose the arithmetic"));
     RB_TRY(check(base, nn.act_new(&c->act), "describe an activation"));
-    RB_TRY(check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0), "describe an activation"));
+    RB_TRY(
+        check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0.0), "describe an activation"));
 cleanup:
     return status;
 }

@@ -5,12 +5,16 @@
  * library would multiply mostly padding.
  *
  * A first call, on scratch, says whether the library has the case and loads what it needs, so that a step may be
- * captured; a case that it has not is done by own kernels, as the provider column says. Pooling stays own: which of
- * equal values CUDNN_POOLING_MAX_DETERMINISTIC takes is not documented. So does batch norm, whose op here includes sums
- * and activations that the library's has not. */
+ * captured; a case that it has not is done by own kernels, as the provider column says. Bias and ReLU are taken along
+ * where the library has them (algo: "+relu"): its ReLU may take a NaN for 0, as it has no other there; behind the last
+ * layer, which has none, it shows. Pooling stays own: which of equal values CUDNN_POOLING_MAX_DETERMINISTIC takes is
+ * not documented. So does batch norm, whose op here includes sums and activations that the library's has not. */
 #include "cuda/cudnn_calls.h"
 
 #ifdef REGBENCH_HAVE_CUDNN
+
+#include <stdio.h>
+#include <string.h>
 
 enum { LEAST_CHANNELS = 4 };
 
@@ -162,12 +166,14 @@ void rb__cudnn_lower(rb__kn_plan *plan, rb__kn_item *it) {
     rb__cudnn_conv *c = NULL;
     RB_TRY(rb__cudnn_conv_new(rb__cuda_of(plan->device), it, &c));
     status = try_out(plan->device, it, c);
-    if (status == RB_UNSUPPORTED && c->fused) { /* without bias and ReLU */
+    const bool lost = rb__cuda_of(plan->device)->lost;
+    if (c->fused && !lost && (status == RB_UNSUPPORTED || status == RB_DEVICE)) { /* without bias and ReLU */
         rb_error_clear();
         c->fused = false;
         status = try_out(plan->device, it, c);
     }
     RB_TRY(status);
+    if (c->fused) snprintf(c->text + strlen(c->text), sizeof c->text - strlen(c->text), "+relu");
     add_parts(plan, it, c);
     c = NULL;
     if (it->op->kind == RB_OP_CONV_DW && it->out[1] >= 0) rb__kn_plan_fail(plan, add_bias_gradient(plan, it));

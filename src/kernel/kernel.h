@@ -187,6 +187,8 @@ void rb__kn_plan_fail(rb__kn_plan *plan, rb_status status);
 void rb__kn_flat(const rb__kn_plan *plan, rb__kn_part *part, int64_t count);
 /* The same over n batch rows of `pixels` x `ld` elements; cpu family: each row is treated by itself. */
 void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pixels, int ld);
+/* LMEM: whether a group adds up pairs of its items in local memory, where there is enough; also returned. */
+bool rb__kn_adds_items(const rb__kn_plan *plan, rb__kn_part *part);
 /* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
 int rb__kn_act(rb_act act);
 /* #define ACT and SLOPE. */

@@ -83,6 +83,7 @@ static void finish(rb__kn_plan *plan) {
     part->alone = true;
     rb__kn_define(part, "LOSS", loss);
     rb__kn_define(part, "NORM", norm + step);
+    rb__kn_adds_items(plan, part);
     rb__kn_cursor(plan, part);
     part->args[0].type = "__global int *";
     rb__kn_inout(plan, part, metric);

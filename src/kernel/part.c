@@ -139,6 +139,15 @@ void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pix
     rb__kn_define(part, "BLOCK", block);
 }
 
+bool rb__kn_adds_items(const rb__kn_plan *plan, rb__kn_part *part) {
+    const rb_device *device = plan->device;
+    const bool local =
+        device->gpu && device->local > 1 && device->local_mem >= 2 * (int64_t)sizeof(float) * device->local;
+    rb__kn_define(part, "LMEM", local);
+    if (local && part->local_floats < 2 * device->local) part->local_floats = 2 * device->local;
+    return local;
+}
+
 int rb__kn_act(rb_act act) {
     static const int codes[] = {[RB_ACT_NONE] = 0, [RB_ACT_SIGMOID] = 1, [RB_ACT_RELU] = 2, [RB_ACT_LEAKY_RELU] = 3};
     return codes[act];

@@ -327,6 +327,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
         return refuse("bias is not aligned or not there");
     const size_t need = w.how.id == ID_SPLIT ? 4 * PIECES * w.how.m * w.how.n : 0;
     if (need && (bytes < need || (uintptr_t)workspace % ALIGN || !holds(workspace, bytes))) return refuse("workspace");
+    const long refused = setting("TEST_CUBLAS", "refuse");
+    if (refused == 0 || refused == w.how.id) return CUBLAS_STATUS_INTERNAL_ERROR;
     if (capturing(stream) && !handle->loaded[w.how.id]) return refuse("a kernel is loaded while a step is captured");
     handle->loaded[w.how.id] = true;
     return enqueue(stream, run, &w, sizeof w) == CUDA_SUCCESS ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
