@@ -177,6 +177,28 @@ static void times_differ_in_what_is_told(void **state) {
     cJSON_Delete(data);
 }
 
+/* Training in tf32 is another experiment than in fp32, of the same seed too. */
+static void precisions_have_outcomes_of_their_own(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    for (int i = 0; i < 4; i++) {
+        rb_row row;
+        made_row(&(made){.phase = "run", .speed = 10}, &row);
+        rb_row_int(&row, RB_COL(runs, seed), i / 2);
+        rb_row_real(&row, RB_COL(runs, val_acc_final), i % 2 ? 0.5 : 0.9);
+        if (i % 2) rb_row_text(&row, RB_COL(runs, precision), "tf32");
+        rb_csv_row(&row, &csv);
+        rb_row_end(&row);
+    }
+    write_session("a");
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "outcomes"), 2);
+    int row = page_find(data, "outcomes", "precision", "tf32");
+    assert_true(page_number(data, "outcomes", row, "val_acc_final") == 0.5);
+    assert_true(page_number(data, "outcomes", !row, "seeds") == 2);
+    cJSON_Delete(data);
+}
+
 /* A seed that was trained twice is one sample. */
 static void a_seed_counts_once(void **state) {
     static const timed list[] = {{1, 2, 2, 20, "own", "", NULL, false},
@@ -219,10 +241,13 @@ static void who_gave_up_is_not_censored(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(another_library_is_of_its_sitting), TEST(another_version_is_another_program),
-        TEST(a_ranking_is_of_the_rows_it_names), TEST(doubtful_speeds_say_so),
-        TEST(times_differ_in_what_is_told),      TEST(a_seed_counts_once),
-        TEST(who_gave_up_is_not_censored)};
+    const struct CMUnitTest tests[] = {TEST(another_library_is_of_its_sitting),
+                                       TEST(another_version_is_another_program),
+                                       TEST(a_ranking_is_of_the_rows_it_names),
+                                       TEST(doubtful_speeds_say_so),
+                                       TEST(times_differ_in_what_is_told),
+                                       TEST(precisions_have_outcomes_of_their_own),
+                                       TEST(a_seed_counts_once),
+                                       TEST(who_gave_up_is_not_censored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static const struct {
       "q_value", "verdict", "reason"}},
     {RB_PAGE_outcomes,
      "Outcomes",
-     {"case", "machine", "device_key", "overrides", "seeds", "status", "epochs_run", "val_acc_final",
+     {"case", "machine", "device_key", "overrides", "precision", "seeds", "status", "epochs_run", "val_acc_final",
       "val_acc_final_low", "val_acc_final_high", "test_acc", "gap"}},
     {RB_PAGE_effects,
      "Regularizers",
