@@ -76,6 +76,19 @@ static rb_status check_budget(const rb_options *o, const rb_matrix *m) {
     return rb_fail(RB_USAGE, "--budget: there is no study here whose runs it could limit");
 }
 
+/* What is decided by evaluations cannot be asked for together with none: a target would count as missed, a case that
+ * stops early would go on to its last epoch. */
+static rb_status check_evaluated(const rb_options *o, const rb_matrix *m) {
+    if (!rb_given(o, RB_FLAG_NO_EVAL)) return RB_OK;
+    if (rb_given(o, RB_FLAG_TARGET))
+        return rb_fail(RB_USAGE, "--target is looked for in evaluations: it cannot be had with --no-eval");
+    for (int i = 0; i < m->n && !rb_given(o, RB_FLAG_MAX_STEPS); i++)
+        if (m->items[i].edit->c.stop.kind != RB_STOP_NEVER)
+            return rb_fail(RB_USAGE, "%s stops by what evaluations tell: it cannot run with --no-eval",
+                           m->items[i].edit->c.name);
+    return RB_OK;
+}
+
 rb_status rb_verb_run(const rb_options *o) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
@@ -85,6 +98,7 @@ rb_status rb_verb_run(const rb_options *o) {
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
     RB_TRY(check_budget(o, &matrix));
+    RB_TRY(check_evaluated(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
         RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
         goto cleanup;
