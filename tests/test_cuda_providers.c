@@ -106,7 +106,7 @@ static void relu_is_taken_along(void **state) {
     for (int i = 0; i < 2; i++) {
         char session[16];
         snprintf(session, sizeof session, "relu%d", i);
-        assert_int_equal(shell(HOST
+        assert_int_equal(shell(LIBRARIES
                                "%s$R run cnn/mnist --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 "
                                "-d cuda --provider cudnn -O %s",
                                ways[i][0], session),
@@ -119,7 +119,7 @@ static void relu_is_taken_along(void **state) {
 /* What the library refuses has another way; a device that does not survive it has none. */
 static void a_device_lost_while_choosing_is_lost(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST "TEST_CUDA=lost=1 " RUN "--provider cublas -O lost"), 4);
+    assert_int_equal(shell(LIBRARIES "TEST_CUDA=lost=1 " LENET "--provider cublas -O lost"), 4);
     assert_row("lost", "status", "device-error");
     assert_non_null(strstr(of_row("lost", 0, "status_reason"), "cuda:0: try cuBLAS out: CUDA_ERROR_LAUNCH_FAILED"));
 }
