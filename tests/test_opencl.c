@@ -185,7 +185,6 @@ static const rb_layer large_maps[] = {RB_CONV(20, .kernel = 3, .pad = 1),
                                       RB_LINEAR(3),
                                       RB_END};
 
-/* Images that do not fit a thread's stack, with and without what would merge with a pooling. */
 /* A GPU's place on the PCI bus leads to what NVIDIA's library tells of it. */
 static void a_gpus_bus_leads_to_its_readings(void **state) {
     (void)state;
@@ -204,6 +203,7 @@ static void a_gpus_bus_leads_to_its_readings(void **state) {
     assert_null(strstr(rb_text_string(&out), "pci_bus"));
 }
 
+/* Images that do not fit a thread's stack, with and without what would merge with a pooling. */
 static void maps_larger_than_a_stack(void **state) {
     (void)state;
     enum { SIDE = 200 };

@@ -144,10 +144,10 @@ rb_status rb_session_row(rb_session *s, const rb_row *row);
 const rb_row *rb_session_find_run(const rb_session *s, const rb_row *run);
 /* The same, for who does an item several times: the n-th such row, from 0, in order of time. */
 const rb_row *rb_session_past_run(const rb_session *s, const rb_row *run, int n);
-/* True if trials.csv already holds this run as a trial of this study. */
 /* How many done runs the session has that are none of these n >= 1, but differ from one of them in flags alone:
  * overrides, settings, precision, data set. The last of them in `last`. -1: out of memory. */
 int rb_session_runs_beside(const rb_session *s, const rb_row *asked /* (n) */, int n, const rb_row **last);
+/* True if trials.csv already holds this run as a trial of this study. */
 bool rb_session_has_trial(const rb_session *s, const rb_row *trial);
 /* True if env.csv already holds the facts of this env_id. */
 bool rb_session_has_env(const rb_session *s, const char *env_id);

@@ -17,8 +17,8 @@
 
 typedef struct rb_window_limits {
     double window_min_s;      /* shortest window that counts: 0.05 */
-    int warm_windows;         /* so many windows in a row ... */
-    double warm_spread;       /* ... within this share of each other: 3, 0.01 */
+    int warm_windows;         /* so many windows in a row: 3 ... */
+    double warm_spread;       /* ... within this share of each other: 0.01 */
     double warm_cap_s;        /* 10 */
     int windows_min;          /* 20 */
     double measure_min_s;     /* 2 */
