@@ -56,6 +56,7 @@ static void add_gradient(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item
 /* How a part's groups share the batch, in at most `parts` parts of it: arguments N and each. Returns their number. */
 static int share_images(rb__kn_part *part, int n, int parts, int block) {
     int each = rb__kn_divide(rb__kn_divide(n, parts), block) * block;
+    part->rows = each;
     rb__kn_int(part, n);
     rb__kn_int(part, each);
     return part->groups = rb__kn_divide(n, each);
@@ -73,6 +74,7 @@ static int share(rb__kn_part *part, const rb__kn_item *it, int parts, int panels
     rb__kn_define(part, "BLOCK", block);
     rb__kn_int(part, sharers);
     part->groups = parts * sharers;
+    if (sharers > 1) part->rows = 0;
     return parts;
 }
 
