@@ -74,7 +74,7 @@ static int share(rb__kn_part *part, const rb__kn_item *it, int parts, int panels
     rb__kn_define(part, "BLOCK", block);
     rb__kn_int(part, sharers);
     part->groups = parts * sharers;
-    if (sharers > 1) part->rows = 0;
+    if (sharers > 1) part->rows = 0; /* several groups have the same rows */
     return parts;
 }
 
@@ -87,17 +87,17 @@ static bool is_sparse(const rb__kn_item *it) {
     return it->pool_dx && it->pool && it->C % RB__KN_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
 }
 
-/* Few channels: conv_columns.cl, whose lanes over (s,c) multiply clearly less than lanes over c. */
-static bool is_columns(const rb__kn_item *it) {
-    if (it->op->kind != RB_OP_CONV_DX || it->stride != 1 || is_sparse(it)) return false;
-    return 4 * it->Q * rb__kn_pad(it->R * it->C) < 3 * it->W * it->R * rb__kn_pad(it->C);
-}
-
-/* Columns of conv_columns.cl: of a run, of a line. */
+/* conv_columns.cl: values of a run, of a line. */
 static int run_of(const rb__kn_item *it) { return rb__kn_pad(it->R * it->C); }
 static int line_of(const rb__kn_item *it) { return rb__kn_pad(it->Q * it->C + run_of(it)); }
 
-/* conv_planar.cl: filters and (dw) taps of a row that are in registers together; bytes of a group's private arrays. */
+/* Few channels: that file's lanes over (s,c) multiply clearly less than lanes over c. */
+static bool is_columns(const rb__kn_item *it) {
+    if (it->op->kind != RB_OP_CONV_DX || it->stride != 1 || is_sparse(it)) return false;
+    return 4 * it->Q * run_of(it) < 3 * it->W * it->R * rb__kn_pad(it->C);
+}
+
+/* conv_planar.cl: filters of dw that are in registers with the taps of a row; bytes of a group's private arrays. */
 static int planar_filters(const rb__kn_item *it) { return piece(it->K, most(1, 15 / it->R)); }
 static size_t planar_stack(const rb__kn_item *it, const rb__kn_item *pool) {
     const int image = (it->H + 2 * it->pad) * (it->W + 2 * it->pad), plane = it->K * rb__kn_pad(it->Q), r = pool->R;
