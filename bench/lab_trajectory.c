@@ -14,7 +14,7 @@ static const rb_layer tiny_mlp_bn_drop[] = {RB_LINEAR(16), RB_RELU,          RB_
 #define TRAJECTORY .dataset = "mnist", .epochs = 5, .lr = 0.1f, .norms = true
 #define TINY       .model = "TinyMLP", .layers = tiny_mlp, TRAJECTORY
 
-/* Document 002's homework, on a split that overfits. */
+/* Document 002's homework: there on the test set; here on a split of the training set that overfits. */
 #define STOP                                                                                                           \
     .model = "TinyMLP", .layers = tiny_mlp, .dataset = "mnist", .n_train = 2000, .n_valid = 10000, .batch = 256,       \
     .epochs = 200, .lr = 0.1f

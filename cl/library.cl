@@ -1,13 +1,49 @@
 /* library.cl: what stands around a product that a library has made: bias and activation, act' of a gradient, sums of
- * columns, filters as cuDNN wants them.
+ * columns, filters as cuDNN wants them, operands rounded to bf16.
  *
  * y (rows,LD) = act(y + b), pad lanes zero; dx (rows,LD) = dx act'(saved), zero from COLUMNS on; db[k] = sum over the rows
- * of dy[n,k], in their order. turned (K,TAPS,C) = w (TAPS,ROWS,K) with zeros for channels from ROWS on, and back. */
+ * of dy[n,k], in their order. turned (K,TAPS,C) = w (TAPS,ROWS,K) with zeros for channels from ROWS on, and back.
+ * NARROW: what the library takes or gives back is bf16 (src/cuda/bf16.c); then y = act(narrow + b), and
+ * dx = (ADD ? dx + narrow : narrow) act'(saved). */
+#define WORD_0 float
+#define WORD_1 ushort
+#define WORD JOIN(WORD, NARROW) /* of what goes to the library and comes from it */
+#define WIDE_0(word) (word)
+#define WIDE_1(word) as_float((int)((uint)(word) << 16))
+#define WIDE(word) JOIN(WIDE, NARROW)(word)
+#define ROUNDED_0(x) (x)
+#define ROUNDED_1(x) LOCAL_NAME(to_bf16)(x)
+#define ROUNDED(x) JOIN(ROUNDED, NARROW)(x)
+
+#if NARROW && (defined(BODY_round) || defined(BODY_turn_filter))
+/* The upper half of a float, rounded to the nearest, ties to even; a NaN stays one. */
+static ushort LOCAL_NAME(to_bf16)(float x) {
+    const uint bits = (uint)as_int(x);
+    return (ushort)((x != x ? bits | 0x400000u : bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+#endif
+
+#ifdef BODY_round
+static void NAME(__global const float *x, __global ushort *rounded, const int count, __local float *shared, int group) {
+    FOR_FLAT(i, count) {
+        rounded[i] = ROUNDED(x[i]); /* one lane */
+    }
+}
+#endif
+
 #ifdef BODY_bias_act
-static void NAME(__global const float *b, __global float *y, const int count, __local float *shared, int group) {
+static void NAME(__global const float *b,
+#if NARROW
+                 __global const WORD *narrow,
+#endif
+                 __global float *y, const int count, __local float *shared, int group) {
     FOR_FLAT(i, count) {
         const int column = i % LD;
+#if NARROW
+        vf v = WIDE(narrow[i]);
+#else
         vf v = LOAD(y + i);
+#endif
 #if BIAS
         v += LOAD(b + column);
 #endif
@@ -22,9 +58,19 @@ static void NAME(__global const float *b, __global float *y, const int count, __
 #endif
 
 #ifdef BODY_derive
-static void NAME(__global const float *saved, __global float *dx, const int count, __local float *shared, int group) {
+static void NAME(__global const float *saved,
+#if NARROW
+                 __global const WORD *narrow,
+#endif
+                 __global float *dx, const int count, __local float *shared, int group) {
     FOR_FLAT(i, count) {
+#if NARROW && ADD
+        vf v = LOAD(dx + i) + WIDE(narrow[i]);
+#elif NARROW
+        vf v = WIDE(narrow[i]);
+#else
         vf v = LOAD(dx + i);
+#endif
 #if ACT
         vf y = LOAD(saved + i);
         v = DERIVE(vf, v, y);
@@ -48,19 +94,19 @@ static void NAME(__global const float *dy, __global float *db, const int rows, _
 #endif
 
 #ifdef BODY_turn_filter
-static void NAME(__global const float *w, __global float *turned, const int count, __local float *shared, int group) {
+static void NAME(__global const float *w, __global WORD *turned, const int count, __local float *shared, int group) {
     FOR_FLAT(i, count) {
         const int c = i % C, tap = i / C % TAPS, k = i / C / TAPS;
-        turned[i] = c < ROWS ? w[(size_t)(tap * ROWS + c) * K + k] : 0.0f;
+        turned[i] = ROUNDED(c < ROWS ? w[(size_t)(tap * ROWS + c) * K + k] : 0.0f);
     }
 }
 #endif
 
 #ifdef BODY_turn_back
-static void NAME(__global const float *turned, __global float *w, const int count, __local float *shared, int group) {
+static void NAME(__global const WORD *turned, __global float *w, const int count, __local float *shared, int group) {
     FOR_FLAT(i, count) {
         const int k = i % K, c = i / K % ROWS, tap = i / K / ROWS;
-        w[i] = turned[((size_t)k * TAPS + tap) * C + c];
+        w[i] = WIDE(turned[((size_t)k * TAPS + tap) * C + c]);
     }
 }
 #endif

@@ -87,6 +87,21 @@ static float sum16(float16 v) {
 }
 #endif
 
+/* Item 0's a and b become the sums over a group's items, through 2 LOCAL floats of `shared`: halves upon halves. */
+#define ADD_ITEMS(a, b)                                                                                                \
+    {                                                                                                                  \
+        shared[ITEM] = a, shared[LOCAL + ITEM] = b;                                                                    \
+        for (int half_way = LOCAL / 2; half_way > 0; half_way /= 2) {                                                  \
+            barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
+            if (ITEM < half_way) {                                                                                     \
+                shared[ITEM] += shared[ITEM + half_way];                                                               \
+                shared[LOCAL + ITEM] += shared[LOCAL + ITEM + half_way];                                               \
+            }                                                                                                          \
+        }                                                                                                              \
+        a = shared[ITEM], b = shared[LOCAL + ITEM];                                                                    \
+        barrier(CLK_LOCAL_MEM_FENCE); /* it may be used again */                                                       \
+    }
+
 /* Names of helper functions: one file may be compiled several times into one program. */
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)

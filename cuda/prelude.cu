@@ -4,6 +4,7 @@
  * (--device-as-default-execution-space). Division and square root are rounded as IEEE says, nothing is contracted but
  * a * b + c, nothing hides a NaN. */
 typedef unsigned char uchar;
+typedef unsigned short ushort;
 typedef unsigned int uint;
 
 #define __global /* pointers say nothing about where they point */
@@ -20,6 +21,7 @@ typedef unsigned int uint;
 #define convert_float(v) ((float)(v))
 #define convert_uchar(v) ((uchar)(v))
 #define as_int(v)        __float_as_int(v)
+#define as_float(v)      __int_as_float(v)
 
 #define FLOAT2(x, y)       make_float2((x), (y))
 #define FLOAT4(x, y, z, w) make_float4((x), (y), (z), (w))

@@ -109,7 +109,7 @@ static void test_edit_values(void **state) {
     static const char *const sets[][2] = {
         {"epochs", "12"},       {"batch", "256"},      {"lr", "0.5"},           {"momentum", "0.9"},
         {"l1", "1e-4"},         {"l2", "0"},           {"weight-decay", ".25"}, {"dropout", "0.125"},
-        {"optimizer", "adam"},  {"train-size", "500"}, {"valid-size", "100"},   {"dataset", "fashion"},
+        {"optimizer", "sgd"},   {"train-size", "500"}, {"valid-size", "100"},   {"dataset", "fashion"},
         {"hidden.units", "99"}, {"c.kernel", "5"},     {"pool.kernel", "3"},    {"drop.p", "0.75"},
         {"leak.slope", "0.5"},  {"c.units", "6"},      {"hflip", "1"},          {"vflip", "0.25"},
         {"crop-pad", "4"},      {"rotate", "180"}};
@@ -123,7 +123,7 @@ static void test_edit_values(void **state) {
     assert_int_equal(e.c.epochs, 12);
     assert_int_equal(e.c.batch, 256);
     assert_true(e.c.lr == 0.5f && e.c.momentum == 0.9f && e.c.l1 == 1e-4f && e.c.l2 == 0 && e.c.weight_decay == 0.25f);
-    assert_int_equal(e.c.optimizer, RB_ADAM);
+    assert_int_equal(e.c.optimizer, RB_SGD);
     assert_int_equal(e.c.n_train, 500);
     assert_int_equal(e.c.n_valid, 100);
     assert_string_equal(e.c.dataset, "fashion");
@@ -136,9 +136,43 @@ static void test_edit_values(void **state) {
     assert_true(e.c.augment.hflip == 1 && e.c.augment.vflip == 0.25f && e.c.augment.rotate == 180);
     assert_int_equal(e.c.augment.crop_pad, 4);
     assert_int_equal(e.c.expect, RB_EXPECT_ANYTHING);
-    assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
-    assert_int_equal(e.c.optimizer, RB_SGD);
     assert_int_equal(tagged[4].units, 7); /* the lab's own data is as it was */
+}
+
+/* What the documents plot per step is recorded without being asked for. */
+static void test_lab_steps(void **state) {
+    (void)state;
+    int n = 0;
+    for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
+        for (const rb_case *c = (*lab)->cases; c->name; c++) {
+            bool path = !strcmp((*lab)->name, "trajectory") && c->stop.kind == RB_STOP_NEVER;
+            bool plotted = path || !strcmp((*lab)->name, "tricks") || !strcmp((*lab)->name, "toy");
+            if (c->norms != plotted) fail_msg("%s", c->name);
+            n += plotted;
+        }
+    assert_int_equal(n, 6 + 8 + 2);
+}
+
+/* Adam has no momentum: a value that would change nothing is refused, whichever of the two is set first. */
+static void test_edit_optimizer(void **state) {
+    (void)state;
+    static const char says[] = "cannot set momentum=0.5 of case test/tagged: its optimizer is adam, which has none "
+                               "(beta1 = 0.9 stands in for it)";
+    rb_case_edit e;
+    rb_case c = tagged_case;
+    c.momentum = 0.25f;
+    assert_int_equal(rb_case_edit_begin(&e, &c), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "optimizer", "adam"), RB_OK); /* the case's own rests */
+    assert_int_equal(e.c.optimizer, RB_ADAM);
+    assert_fails(rb_case_edit_set(&e, "momentum", "0.5"), says);
+    assert_int_equal(rb_case_edit_set(&e, "momentum", "0"), RB_OK);
+    assert_int_equal(rb_case_edit_begin(&e, &c), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "lr", "0.5"), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "momentum", "0.5"), RB_OK);
+    assert_fails(rb_case_edit_set(&e, "optimizer", "adam"), says);
+    assert_int_equal(e.c.optimizer, RB_SGD);
+    assert_string_equal(e.overrides, "lr=0.5 momentum=0.5");
+    assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
 }
 
 static void test_edit_bad_values(void **state) {
@@ -408,6 +442,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_find, clear, clear),
         cmocka_unit_test_setup_teardown(test_every_case, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_values, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_optimizer, clear, clear),
+        cmocka_unit_test_setup_teardown(test_lab_steps, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_bad_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_unknown_names, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_stop, clear, clear),

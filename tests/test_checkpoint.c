@@ -311,6 +311,14 @@ static void damaged_files_are_refused(void **state) {
     static const char other[] =
         "\x40\0\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"pt\"},\"w\":{}}                         ";
     assert_refused(open_bytes(other, sizeof other - 1), RB_INPUT, "no checkpoint of regbench");
+    /* Its sum is shorter than one, and the file ends before a whole one would. */
+    char *sum = strstr((char *)bytes + 8, "\"sha256\":\"");
+    assert_non_null(sum);
+    sum += strlen("\"sha256\":\"");
+    version[11] = '1';
+    sum[3] = '"';
+    assert_refused(open_bytes(bytes, (size_t)(sum + 4 - (char *)bytes)), RB_INPUT, "damaged: its head");
+    assert_refused(open_bytes(bytes, size), RB_INPUT, "damaged: its head");
     assert_refused(rb_checkpoint_open(in_folder("absent"), &c), RB_MISSING, "absent");
     assert_refused(rb_checkpoint_open(folder, &c), RB_INPUT, "not a regular file");
     free(bytes);
@@ -362,6 +370,32 @@ static void foreign_files_are_refused(void **state) {
     strcpy(want.name, "9.weight");
     assert_refused(rb__tensor_file_get(tensors, &want, values), RB_MISMATCH, "no tensor 9.weight");
     rb__tensor_file_free(tensors);
+}
+
+/* More epochs are the same work, but where a teacher would train longer, too: its student was taught by another. */
+static void length_matters_where_a_teacher_trains(void **state) {
+    (void)state;
+    for (int taught = 0; taught < 2; taught++) {
+        const char *path = in_folder("taught.safetensors");
+        rb_case c = case_of("test/taught", mlp);
+        rb_checkpoint *file;
+        rb_run_result r;
+        place p;
+        c.distill = taught;
+        assert_ok(place_open(&p, "reference", &c, 5));
+        write_after(&p, 2, path, false, &r);
+        assert_ok(rb_checkpoint_open(path, &file));
+        assert_ok(rb_checkpoint_restore(file, p.t, 5));
+        place_close(&p);
+        c.epochs = 5;
+        assert_ok(place_open(&p, "reference", &c, 5));
+        if (taught)
+            assert_refused(rb_checkpoint_restore(file, p.t, 5), RB_MISMATCH, "\"teacher of 4 epochs\" there");
+        else
+            assert_ok(rb_checkpoint_restore(file, p.t, 5));
+        place_close(&p);
+        rb_checkpoint_close(file);
+    }
 }
 
 static void assert_opens(const char *path) {
@@ -463,9 +497,13 @@ static void norms_are_those_of_the_values(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resuming_gives_the_same_bits), cmocka_unit_test(every_layout_reads_every_other),
-        cmocka_unit_test(damaged_files_are_refused),    cmocka_unit_test(foreign_files_are_refused),
-        cmocka_unit_test(faults_leave_the_old_file),    cmocka_unit_test(norms_are_those_of_the_values),
+        cmocka_unit_test(resuming_gives_the_same_bits),
+        cmocka_unit_test(every_layout_reads_every_other),
+        cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(foreign_files_are_refused),
+        cmocka_unit_test(faults_leave_the_old_file),
+        cmocka_unit_test(norms_are_those_of_the_values),
+        cmocka_unit_test(length_matters_where_a_teacher_trains),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -58,18 +58,19 @@ static void bind_all(const rb_backend *backend, rb_device *device, const rb_case
     rb_program_free(program);
 }
 
-static int write_sources(void) {
+/* Own kernels of some cases or of all; what stands around the libraries' products (cl/library.cl), for one. */
+static int write_sources(const rb_open_options *options) {
     static const char *const some[] = {"size/lenet", "cnn/cifar", "trajectory/batchnorm-dropout", "toy/",
                                        "animals/attack-pgd-cnn"};
     rb_device_id id;
     rb_device *device;
     int n = 0;
     assert_ok(rb_device_select("cuda", &id));
-    assert_ok(id.backend->open(id.index, &(rb_open_options){.quirks = "cache=off"}, &device));
+    assert_ok(id.backend->open(id.index, options, &device));
     for (const rb_lab *const *lab = rb_labs(); *lab; lab++)
         for (const rb_case *c = (*lab)->cases; c->name; c++) {
-            bool wanted = all;
-            for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+            bool wanted = all && !options->provider;
+            for (size_t i = 0; i < (options->provider ? 1 : sizeof some / sizeof *some); i++)
                 wanted |= strncmp(c->name, some[i], strlen(some[i])) == 0;
             if (wanted) bind_all(id.backend, device, c), n++;
         }
@@ -138,7 +139,13 @@ static void every_case_compiles(void **state) {
     setenv("REGBENCH_NVRTC_LIBRARY", TEST_HOST_NVRTC, 1);
     snprintf(setting, sizeof setting, "sources=%s", folder);
     setenv("TEST_NVRTC", setting, 1);
-    cases = write_sources();
+    cases = write_sources(&(rb_open_options){.quirks = "cache=off"});
+#if defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
+    setenv("REGBENCH_CUBLAS_LIBRARY", TEST_HOST_CUBLAS, 1);
+    setenv("REGBENCH_CUDNN_LIBRARY", TEST_HOST_CUDNN, 1);
+    write_sources(&(rb_open_options){.quirks = "cache=off", .provider = "nvidia"});
+    write_sources(&(rb_open_options){.quirks = "cache=off", .provider = "nvidia", .precision = "bf16"});
+#endif
     DIR *list = opendir(folder);
     for (struct dirent *entry; (entry = readdir(list));) {
         const char *dot = strrchr(entry->d_name, '.');

@@ -1,5 +1,5 @@
 /* test_cuda_providers.c: NVIDIA's libraries as providers of the cuda backend, without a GPU: what the program says
- * where one is missing, which code ran what and how, precision tf32, --fastest.
+ * where one is missing, which code ran what and how, precisions tf32 and bf16, --fastest.
  *
  * The program runs over tests/cuda's stand-ins. Names in cublas.def and cudnn.def are looked up in NVIDIA's own
  * libraries, where this machine has them; their types are those of the headers, by which the stand-ins are compiled,
@@ -76,6 +76,10 @@ static void the_row_says_whose_code_ran(void **state) {
         {"", "--provider nvidia --submit eager", "own cudnn cublas", "precomp_gemm lt5 lt21/3 dw1 dx1"},
         {"TEST_CUDNN=none=1 ", "--provider nvidia", "own cublas", "lt5 lt21/3"},
         {"TEST_CUBLAS=none=1 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
+        /* offered, and refused when called: the next one, without epilogue, own kernels */
+        {"TEST_CUBLAS=refuse=21 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt5 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=5 ", "--provider nvidia", "own cudnn cublas", "precomp_gemm lt21/3 dw1 dx1"},
+        {"TEST_CUBLAS=refuse=0 ", "--provider nvidia", "own cudnn", "precomp_gemm dw1 dx1"},
         {"TEST_CUBLAS=plain=1 TEST_CUDNN=plain=1 ", "--provider nvidia", "own cudnn cublas", NULL},
         {"", "--provider nvidia --fastest", "own cudnn cublas", "any:direct any:lt7/2 any:dw0 any:dx0"},
     };
@@ -90,6 +94,32 @@ static void the_row_says_whose_code_ran(void **state) {
         assert_row(session, "verify", "quick");
         assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
     }
+}
+
+/* Bias and ReLU in the convolution's call, or behind it where the library does not have that. */
+static void relu_is_taken_along(void **state) {
+    (void)state;
+    static const char *const ways[][2] = {{"", "precomp_gemm+relu dw1 dx1"},
+                                          {"TEST_CUDNN=plain=1 ", "precomp_gemm dw1 dx1"}};
+    for (int i = 0; i < 2; i++) {
+        char session[16];
+        snprintf(session, sizeof session, "relu%d", i);
+        assert_int_equal(shell(HOST
+                               "%s$R run cnn/mnist --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 "
+                               "-d cuda --provider cudnn -O %s",
+                               ways[i][0], session),
+                         0);
+        assert_row(session, "algo", ways[i][1]);
+        assert_true(atof(of_row(session, 0, "verify_max_rel_err")) < 1e-5);
+    }
+}
+
+/* What the library refuses has another way; a device that does not survive it has none. */
+static void a_device_lost_while_choosing_is_lost(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST "TEST_CUDA=lost=1 " RUN "--provider cublas -O lost"), 4);
+    assert_row("lost", "status", "device-error");
+    assert_non_null(strstr(of_row("lost", 0, "status_reason"), "cuda:0: try cuBLAS out: CUDA_ERROR_LAUNCH_FAILED"));
 }
 
 /* Every call of a library is timed between two events, as kernels are. */
@@ -194,8 +224,45 @@ static void tf32_is_a_row_of_its_own(void **state) {
     assert_non_null(strstr(of_row("own", 0, "status_reason"), "own kernels compute in fp32: precision tf32 wants"));
     assert_int_equal(shell(HOST "NVIDIA_TF32_OVERRIDE=0 " RUN "--precision tf32 -O off"), 77);
     assert_non_null(strstr(of_row("off", 0, "status_reason"), "NVIDIA_TF32_OVERRIDE=0 turns tf32 off"));
-    assert_int_equal(shell(HOST RUN "--precision bf16"), 2);
-    assert_has(err, "fp32|tf32");
+    assert_int_equal(shell(HOST RUN "--precision fp16"), 2);
+    assert_has(err, "fp32|tf32|bf16");
+}
+
+/* What is rounded is in test_cuda_bf16; here, what the rows say. */
+static void bf16_is_a_row_of_its_own(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST RUN "-d cpu --precision bf16 -O bf16"), 0);
+    assert_row("bf16", "status", "ok");
+    assert_row("bf16", "precision", "bf16");
+    assert_row("bf16", "provider", "own cudnn cublas"); /* auto */
+    assert_row("bf16", "verify", "quick");
+    double error = atof(of_row("bf16", 0, "verify_max_rel_err"));
+    assert_true(error > 1e-4 && error < 0.06);
+    assert_string_equal(of_row("bf16", 1, "status_reason"), "the cpu has no precision bf16; it has: fp32");
+    assert_int_equal(shell(HOST RUN "--precision bf16 --provider own -O own16"), 77);
+    assert_non_null(strstr(of_row("own16", 0, "status_reason"), "own kernels compute in fp32: precision bf16 wants"));
+    /* a library that lacks algorithms leaves its products to fp32, and says so */
+    assert_int_equal(shell(HOST "TEST_CUDNN=none=1 TEST_CUBLAS=plain=1 " RUN "--precision bf16 --submit eager -O some"),
+                     0);
+    assert_row("some", "provider", "own cublas");
+}
+
+/* A row of another precision has products in it. */
+static void a_precision_without_products_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(shell(HOST
+                           "TEST_CUBLAS=none=1 $R run size/mlp --dataset sample -B 4 --train-size 8 --valid-size 8 "
+                           "--max-steps 2 -d cuda --precision tf32 -O without"),
+                     77);
+    assert_non_null(strstr(of_row("without", 0, "status_reason"),
+                           "no product of size/mlp would be in tf32: the libraries take none of them"));
+    static const char *const precisions[] = {"tf32", "bf16"};
+    for (int k = 0; k < 2; k++) {
+        char session[16];
+        snprintf(session, sizeof session, "turing%d", k);
+        assert_int_equal(shell(HOST "TEST_CUDA=capability=75 " RUN "--precision %s -O %s", precisions[k], session), 77);
+        assert_non_null(strstr(of_row(session, 0, "status_reason"), "compute capability 7.5 has no "));
+    }
 }
 
 /* 2 u L more than fp32's, for a model of L products one behind the other. */
@@ -206,8 +273,12 @@ static void tolerance_follows_the_rounding(void **state) {
     rb_program *program;
     assert_int_equal(rb_case_find("size/lenet", &c), RB_OK);
     assert_int_equal(rb_case_compile(c, &layout, &program), RB_OK);
-    assert_true(rb_verify_tolerance(0, program) == RB_VERIFY_TOLERANCE);
-    assert_true(fabs(rb_verify_tolerance(RB_ROUNDOFF_TF32, program) - (1e-4 + 2 * 5.0 / 1024)) < 1e-12);
+    rb_device_info info = {0};
+    assert_true(rb_verify_tolerance(&info, program) == RB_VERIFY_TOLERANCE);
+    info.product_roundoff = RB_ROUNDOFF_TF32;
+    assert_true(fabs(rb_verify_tolerance(&info, program) - (1e-4 + 2 * 5.0 / 1024)) < 1e-12);
+    info.product_roundoff = info.result_roundoff = RB_ROUNDOFF_BF16;
+    assert_true(fabs(rb_verify_tolerance(&info, program) - (1e-4 + 3 * 5.0 / 256)) < 1e-12);
     rb_program_free(program);
 }
 
@@ -254,10 +325,14 @@ int main(void) {
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
         cmocka_unit_test(a_missing_library_costs_a_row),
         cmocka_unit_test(the_row_says_whose_code_ran),
+        cmocka_unit_test(relu_is_taken_along),
+        cmocka_unit_test(a_device_lost_while_choosing_is_lost),
         cmocka_unit_test(calls_are_timed),
         cmocka_unit_test(versions_are_told),
         cmocka_unit_test(the_same_bits_again),
         cmocka_unit_test(tf32_is_a_row_of_its_own),
+        cmocka_unit_test(bf16_is_a_row_of_its_own),
+        cmocka_unit_test(a_precision_without_products_is_refused),
         cmocka_unit_test(tolerance_follows_the_rounding),
         cmocka_unit_test(the_libraries_have_what_is_called),
 #else

@@ -189,13 +189,16 @@ static void every_defect_is_found(void **state) {
         {"sed -i '2s/,200,50,/,200,60,/' speeds/runs.csv", "2,bad,consistent,gflop_per_s / peak_gflops"},
         {"sed -i 's/,100000,2,200,50,/,100000,9,900,,/' speeds/runs.csv",
          "2,bad,plausible,100000 samples/s are 900 model GFLOP/s"},
-        {"sed -i s/,410,/,41,/ speeds/peaks.csv", "2,bad,plausible,peak_gflops is 400"},
+        {"sed -i s/,410,/,41,/ speeds/peaks.csv", "2,bad,disturbed,peak_gflops is 400, peaks.csv of the set has 41:"},
+        {"sed -i s/,410,/,4.1,/ speeds/peaks.csv", "2,bad,plausible,peak_gflops is 400, peaks.csv of the set has 4.1"},
+        {"sed -i s/,410,/,41000,/ speeds/peaks.csv", "2,bad,plausible,peak_gflops is 400"},
         {"sed -i s/,410,/,900,/ speeds/peaks.csv", "2,bad,disturbed,peak_gflops is 400, peaks.csv of the set has 900"},
         {"sed -i 2s/,2.5,/,-2.5,/ speeds/runs.csv", "2,bad,plausible,duration_s is -2.5, not above 0"},
         {"sed -i 2s/,2026-01-02T/,2126-01-02T/ speeds/runs.csv", "2,bad,plausible,started_utc"},
         {"sed -i 2s/,0123456789ab,/,main,/ speeds/runs.csv", "2,bad,schema,commit "},
         {"sed -i 2s/,0123456789ab,0,/,0123456789ab,1,/ speeds/runs.csv", "2,bad,dirty"},
         {"sed -i 's/,quick,/,off,/' speeds/runs.csv", "2,bad,unverified,size/mlp on cpu"},
+        {"sed -i '5s/,quick,/,off,/;5s/,own,/,own onednn,/' speeds/runs.csv", "5,bad,unverified,size/mlp on cpu"},
         {"sed -i '2s/,ours-0,/,ours-1,/' speeds/runs.csv", "run_id ours-1 stands in line 2 already"},
         {"sed -i 's/,512,,,,/,256,,,,/;s/,5120000,/,2560000,/' speeds/runs.csv",
          "bad,historical,workload_hash of size/mlp"},
@@ -205,6 +208,7 @@ static void every_defect_is_found(void **state) {
         {"sed -i 's/^Claims.*/Claims: processes 4/' README.md",
          "2,bad,claims,size/mlp on cpu: 3 processes, README.md claims 4"},
         {"sed -i 's/^Claims.*/Claims: seeds 4/' README.md", "2,bad,claims,animals/unregularized on cpu: 3 seeds"},
+        {"sed -i '5s/$/fastest/' speeds/runs.csv", "2,bad,claims,size/mlp on cpu: 2 processes, README.md claims 3"},
         {"sed -i s/1.98490196/2.98490196/ speeds/ratios.csv", "is not the ratio 2.9849"},
         {"sed -i s/,0.03,/,0.3,/ speeds/ratios.csv", "2,bad,disturbed,size/mlp: other programs used 0.30 cores"},
         {"sed -i s/nchw,ok/nchw,failed/ speeds/ratios.csv", "2,bad,failed"},
@@ -276,6 +280,11 @@ static void a_busy_machine_may_be_admitted(void **state) {
     assert_has(out, "2,admitted,disturbed");
     assert_int_equal(shell("sed -i s/,7120000,/,51200000,/ set/speeds/runs.csv; $R results --seal set -o csv"), 2);
     assert_has(out, "2,bad,consistent");
+    make_set(); /* peaks.csv was measured while something was in the way: as admissible as a row that was */
+    assert_int_equal(shell("sed -i s/,410,/,205,/ set/speeds/peaks.csv\n"
+                           "printf '\\nAdmits: disturbed\\n' >>set/README.md; $R results --seal set -o csv"),
+                     0);
+    assert_has(out, "2,admitted,disturbed");
 }
 
 /* The cell of a column in the first row that `$R results` printed as CSV, split at commas. */
@@ -325,6 +334,73 @@ static void tables_are_medians_of_rows(void **state) {
     assert_int_equal(shell("$R results set --table devices --case 'cnn/*' -o csv"), 0);
     assert_int_equal(lines(rb_text_string(&out)), 1); /* the header */
     assert_has(err, "no row");
+}
+
+/* One of three processes of the cpu worked in another way: two rows, and the table for people says in what they differ.
+ */
+static void different_ways_are_no_median(void **state) {
+    static const struct {
+        const char *change, *shown; /* of line 5; NULL: nothing tells the two apart but the CSV */
+    } ways[] = {{"s/,own,,,2,,,,512,/,own,,eager,2,,,,512,/", "submit eager"},
+                {"s/,own,,,2,,,,512,/,own,,,2,,a=b,,512,/", "quirk a=b"},
+                {"s/,own,,,2,,,,512,/,own,,,1,,,,512,/", "1 thread"},
+                {"s/,own,,,2,,,,512,/,own onednn,,,2,,,,512,/", "own onednn"},
+                {"s/,own,,,2,,,,512,/,own,,,2,,,4,512,/", NULL},
+                {"s/,own,,,2,,,,512,/,own,,,2,avx2,,,512,/", NULL},
+                {"s/,0123456789ab,0,/,0123456789ab,1,/", NULL},
+                {"s/,fp32,/,tf32,/", "tf32"},
+                {"s/$/fastest/", "fastest"}};
+    char part[128];
+    (void)state;
+    make_set();
+    assert_int_equal(shell("cp set/speeds/runs.csv kept.csv"), 0);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        assert_int_equal(
+            shell("sed '5%s' kept.csv >set/speeds/runs.csv; ! cmp -s kept.csv set/speeds/runs.csv", ways[i].change), 0);
+        if (!ways[i].shown) { /* of one place: the row of more processes stays */
+            assert_int_equal(shell("$R results set --table devices -o csv"), 0);
+            assert_int_equal(lines(rb_text_string(&out)), 2);
+            assert_true(cell_of("n") == 2 && cell_of("samples_per_s") == 100615);
+            continue;
+        }
+        assert_int_equal(shell("$R results set --table devices -o csv"), 0);
+        if (lines(rb_text_string(&out)) != 3) fail_msg("%s: %s", ways[i].change, rb_text_string(&out));
+        assert_has(out, "\"2,6\"");
+        assert_int_equal(shell("$R results set --table devices -o md"), 0);
+        snprintf(part, sizeof part, " | %s | 512 | 103,000 |", ways[i].shown);
+        assert_has(out, part);
+        assert_int_equal(shell("$R results set --table machines -o md"), 0);
+        assert_has(out, "size/mlp 100,600 | 50 %"); /* what it does unasked, of more processes */
+        assert_int_equal(shell("$R results set --table speeds -o md"), 0);
+        snprintf(part, sizeof part, ", %s | ", ways[i].shown);
+        assert_has(out, part);
+    }
+    /* Asked for what it would do anyway: the same. */
+    assert_int_equal(shell("sed '5s/$/threads=2 provider=auto/' kept.csv >set/speeds/runs.csv; $R results set --table "
+                           "devices -o csv"),
+                     0);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
+    assert_true(cell_of("n") == 3);
+}
+
+/* Another version of the peer is another program, and another sitting another time. */
+static void ratios_are_of_turns(void **state) {
+    (void)state;
+    make_set();
+    assert_int_equal(
+        shell("cd set/speeds && cp runs.csv ../../kept.csv && sed -i '3,4s/,own,/,torch 2.15,/;7s/,own,/,torch "
+              "2.16,/' runs.csv && cd ../.. && $R results set --table devices -o md"),
+        0);
+    assert_has(out, "| torch-eager (torch 2.15) 51,000 | 1.99 |");
+    assert_has(out, "| torch-eager (torch 2.16) 51,000 | 1.98 |");
+    assert_has(out, "[2,5-6; 3-4]");
+    assert_int_equal(shell("$R results set --table speeds -o md"), 0);
+    assert_has(out, "| torch-eager (torch 2.15) 51,000 |");
+    assert_int_equal(shell("mkdir set/later; (sed -n 1p kept.csv; grep torch-eager kept.csv) >set/later/runs.csv; grep "
+                           "-v torch-eager kept.csv >set/speeds/runs.csv; $R results set --table devices -o csv"),
+                     0);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
+    assert_true(cell_of("n") == 3 && isnan(cell_of("ratio")));
 }
 
 static void the_newest_set_counts(void **state) {
@@ -403,11 +479,18 @@ static void usage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_set_is_sealed_and_holds),     cmocka_unit_test(every_defect_is_found),
-        cmocka_unit_test(another_precision_has_another_peak), cmocka_unit_test(what_is_bad_is_not_sealed),
-        cmocka_unit_test(what_readme_admits_is_not_bad),      cmocka_unit_test(a_busy_machine_may_be_admitted),
-        cmocka_unit_test(tables_are_medians_of_rows),         cmocka_unit_test(the_newest_set_counts),
-        cmocka_unit_test(documents_are_made_anew_in_place),   cmocka_unit_test(usage),
+        cmocka_unit_test(a_good_set_is_sealed_and_holds),
+        cmocka_unit_test(every_defect_is_found),
+        cmocka_unit_test(another_precision_has_another_peak),
+        cmocka_unit_test(what_is_bad_is_not_sealed),
+        cmocka_unit_test(what_readme_admits_is_not_bad),
+        cmocka_unit_test(a_busy_machine_may_be_admitted),
+        cmocka_unit_test(tables_are_medians_of_rows),
+        cmocka_unit_test(different_ways_are_no_median),
+        cmocka_unit_test(ratios_are_of_turns),
+        cmocka_unit_test(the_newest_set_counts),
+        cmocka_unit_test(documents_are_made_anew_in_place),
+        cmocka_unit_test(usage),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -51,9 +51,10 @@ static const struct {
     {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
     {RB_TABLE_peaks,
      "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
-     "session_id,moment,utc,drift_pct,drifted\n"},
+     "session_id,moment,utc,drift_pct,drifted,precision\n"},
     {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
-                   "tta_train_s,tta_total_s\n"},
+                   "tta_train_s,tta_total_s,machine,dataset,precision,provider,submit,threads,quirks,settings,commit,"
+                   "dirty\n"},
     {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
     {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
     {RB_TABLE_trials,
@@ -71,7 +72,8 @@ static const struct {
     {RB_TABLE_result_devices,
      "schema_version,case,machine,device_key,device,batch_size,threads,precision,provider,overrides,commit,started_"
      "utc,n,samples_per_s,samples_per_s_low,samples_per_s_high,pct_peak_flops,peer,peer_n,peer_samples_per_s,ratio,"
-     "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines\n"},
+     "ratio_low,ratio_high,others_cores_max,set_name,file,lines,peer_file,peer_lines,submit,quirks,settings,peer_"
+     "version\n"},
     {RB_TABLE_result_regularizers, "schema_version,arm,base,reg,machine,device_key,figure,pairs,base_mean,arm_mean,"
                                    "change,low,high,verdict,note,set_name,file,lines,base_lines\n"},
     {RB_TABLE_result_machines, "schema_version,machine,device_key,device,driver,threads,commit,started_utc,cases,n,"
@@ -223,6 +225,57 @@ static void floats(void **state) {
     }
 }
 
+static void cells_go_to_another_table(void **state) {
+    static const rb_cell_copy copies[] = {RB_COPY(history, runs, case),
+                                          RB_COPY(history, runs, batch_size),
+                                          {RB_COL(history, samples_per_s), RB_COL(runs, lr)},
+                                          {RB_COL(history, step_p), RB_COL(runs, seed)},
+                                          RB_COPY(history, runs, precision)};
+    rb_row run, row;
+    rb_text line = {0};
+    (void)state;
+    rb_row_begin(&run, RB_TABLE_runs);
+    rb_row_begin(&row, RB_TABLE_history);
+    rb_row_text(&run, RB_COL(runs, case), "size/mlp");
+    rb_row_int(&run, RB_COL(runs, batch_size), 512);
+    rb_row_real(&run, RB_COL(runs, lr), 0.1);
+    rb_row_int(&run, RB_COL(runs, seed), 7);                    /* an integer into a column of reals */
+    rb_row_text(&row, RB_COL(history, precision), "forgotten"); /* the run's cell is empty */
+    rb_row_copy_cells(&run, &row, copies, sizeof copies / sizeof *copies);
+    rb_row_end(&run); /* the copy owns its texts */
+    rb_csv_row(&row, &line);
+    assert_string_equal(line.data, "1,size/mlp,,,,512,,,,,,,,,,,,0.1,,,,7,,,,,,,\n");
+    rb_row_end(&row);
+    rb_text_free(&line);
+}
+
+static void rows_agree_in_some_columns(void **state) {
+    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, seed), RB_COL(runs, lr), RB_COL(runs, isa)};
+    rb_row a, b;
+    (void)state;
+    rb_row_begin(&a, RB_TABLE_runs);
+    rb_row_begin(&b, RB_TABLE_runs);
+    assert_true(rb_row_same(&a, &b, columns, 4)); /* empty, both */
+    rb_row_text(&a, RB_COL(runs, case), "size/mlp");
+    rb_row_int(&a, RB_COL(runs, seed), 0);
+    rb_row_real(&a, RB_COL(runs, lr), 0.1);
+    rb_row_copy(&a, &b);
+    rb_row_text(&b, RB_COL(runs, machine), "another"); /* nobody asked */
+    assert_true(rb_row_same(&a, &b, columns, 4));
+    rb_row_text(&b, RB_COL(runs, case), "size/lenet");
+    assert_false(rb_row_same(&a, &b, columns, 4));
+    assert_true(rb_row_same(&a, &b, columns + 1, 3));
+    rb_row_real(&b, RB_COL(runs, lr), 0.2);
+    assert_false(rb_row_same(&a, &b, columns + 1, 3));
+    rb_row_real(&b, RB_COL(runs, lr), 0.1);
+    rb_row_int(&b, RB_COL(runs, seed), 1);
+    assert_false(rb_row_same(&a, &b, columns + 1, 3));
+    rb_row_real(&b, RB_COL(runs, seed), NAN); /* empty is not 0 */
+    assert_false(rb_row_same(&a, &b, columns + 1, 3));
+    rb_row_end(&a);
+    rb_row_end(&b);
+}
+
 static void json_round_trip(void **state) {
     rb_row row, back;
     rb_text line = {0}, a = {0}, b = {0};
@@ -309,9 +362,17 @@ static void tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headers),     cmocka_unit_test(lookups), cmocka_unit_test(csv_round_trip),
-        cmocka_unit_test(csv_broken),  cmocka_unit_test(cells),   cmocka_unit_test(json_round_trip),
-        cmocka_unit_test(json_broken), cmocka_unit_test(tables),  cmocka_unit_test(floats),
+        cmocka_unit_test(headers),
+        cmocka_unit_test(lookups),
+        cmocka_unit_test(csv_round_trip),
+        cmocka_unit_test(csv_broken),
+        cmocka_unit_test(cells),
+        cmocka_unit_test(json_round_trip),
+        cmocka_unit_test(json_broken),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(floats),
+        cmocka_unit_test(cells_go_to_another_table),
+        cmocka_unit_test(rows_agree_in_some_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 # usage: tests/test_results.py BUILD_FOLDER. Shares no code with regbench: the CSV files are read and the statistics written
 # here once more. At the end tables with one wrong digit must fail, and regbench itself must call files and sets current.
 import csv
+import functools
 import itertools
 import math
 import pathlib
@@ -121,24 +122,63 @@ def with_interval(show, x, interval):
 
 
 # --- the tables -----------------------------------------------------------------------------------------------------------
+SAME = ("case", "device", "device_key", "backend", "batch_size", "threads", "provider", "precision", "overrides", "machine",
+        "workload_hash", "commit", "dirty", "submit", "quirks", "isa", "ranks")
+
+
+def asked(row):
+    """Of what was asked of the device the words that no other column tells."""
+    several = " " in row["provider"]
+    told = ("threads=", "submit=", "quirk=", "provider=auto") + (() if several else ("provider=",))
+    return [word for word in (row.get("settings") or "").split() if not word.startswith(told)]
+
+
 def whole(path, rows, own):
-    """All that the file has of this measurement, not a choice of it."""
+    """All that the file has of this measurement, not a choice of it, and nothing that was measured in another way."""
     first = rows[0]
-    same = ("case", "device_key", "backend", "batch_size", "threads", "provider", "precision", "overrides", "machine")
-    found = [row for row in read(path) if row["phase"] == "bench" and row["status"] == "ok" and row["samples_per_s"] and
-             bool(row["workload_hash"]) == own and all(row[column] == first[column] for column in same)]
+
+    def alike(row):
+        return bool(row["workload_hash"]) == own and asked(row) == asked(first) and all(row[c] == first[c] for c in SAME)
+    for row in rows:
+        demand("ways of one median", alike(row), True)
+    found = [row for row in read(path) if row["phase"] == "bench" and row["status"] == "ok" and row["samples_per_s"] and alike(row)]
     demand("lines", len(rows), len(found))
+
+
+def way(line, fellows):
+    """How the device worked, as far as it is not the usual, or not what other rows of the same case and device did."""
+    usual = {"opencl": "eager", "cuda": "graph"}.get(line["device_key"].partition(":")[0], "direct")
+    said = [line["provider"]] if len({fellow["provider"] for fellow in fellows}) > 1 else []
+    if len({fellow["threads"] for fellow in fellows}) > 1:
+        said.append(f"{line['threads']} thread" + "s" * (line["threads"] != "1"))
+    said += [f"submit {line['submit']}"] if line["submit"] not in ("", usual) else []
+    said += [f"quirk {line['quirks']}"] if line["quirks"] else []
+    return ", ".join(said + ([" ".join(asked(line))] if asked(line) else []))
+
+
+def marked(path, line):
+    """The mark that a speed bears: others used more than 0.15 cores meanwhile, as ratios.csv beside says."""
+    ratios = path.with_name("ratios.csv")
+    used = [float(r["others_cores_max"]) for r in (read(ratios) if ratios.exists() else []) if r["others_cores_max"] and
+            (r["case"], float(r["batch"])) == (line["case"], float(line["batch_size"])) and
+            (r.get("device") or "").partition(":")[0] in ("", line["device_key"].partition(":")[0])]
+    return " \\*" if max(used, default=0) > 0.15 else ""
 
 
 def check_devices(row, folder):
     (path, ours), *beside = sources(row["lines"], folder)
-    shown_speed = row["samples/s"].replace(" \\*", "")
     for column, cell in (("case", "case"), ("device_key", "device"), ("batch_size", "batch")):
         demand(cell, {row[cell]}, {line[column] for line in ours})
     whole(path, ours, True)
+    fellows = [line for line in read(path) if line["workload_hash"] and line["status"] == "ok" and line["phase"] == "bench" and
+               all(line[c] == ours[0][c] for c in ("machine", "device_key", "case", "batch_size", "overrides"))]
+    demand("how it worked", row.get("set to", ""), way(ours[0], fellows))
+    demand("precision", row.get("precision", "fp32"), ours[0]["precision"] or "fp32")
     speeds = values(ours, "samples_per_s")
     demand("n", row["n"], str(len(speeds)))
-    demand("samples/s", shown_speed, with_interval(count, statistics.median(speeds), median_interval(speeds)))
+    speed, interval = count(statistics.median(speeds)), median_interval(speeds)
+    wanted = with_interval(count, statistics.median(speeds), interval).replace(speed, speed + marked(path, ours[0]), 1)
+    demand("samples/s", row["samples/s"], wanted)
     shares = values(ours, "pct_peak_flops")
     demand("share of peak", row["share of peak"], f"{statistics.median(shares):.0f} %" if shares else "")
     if not row.get("ratio"):
@@ -146,7 +186,11 @@ def check_devices(row, folder):
         return
     (peer_path, theirs), = beside
     whole(peer_path, theirs, False)
+    demand("file of the peer, which took turns", peer_path, path)
     name, _, speed = row["beside it, samples/s"].partition(" ")
+    if speed.startswith("("):
+        version, _, speed = speed[1:].partition(") ")
+        demand("version of the peer", {version}, {line["provider"] for line in theirs})
     demand("peer", {name}, {line["backend"] for line in theirs})
     demand("case of the peer", {row["case"]}, {line["case"] for line in theirs})
     demand("batch of the peer", {row["batch"]}, {line["batch_size"] for line in theirs})
@@ -161,23 +205,31 @@ def check_speeds(row, folder):
         demand("ends of the link", (first, last), (low, high))
         path = (folder / name).resolve()
         rows += [(path, line) for line in read(path)[int(low) - 2:int(high) - 1]]
-    mine = [(path, line) for path, line in rows if (line["case"], line["batch_size"]) == (row["case"], row["batch"]) and
-            line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
+    demand("files", 1, len({path for path, _ in rows}))
+    case, _, precision = row["case"].partition(", ")
+    mine = [(path, line) for path, line in rows if (line["case"], line["batch_size"]) == (case, row["batch"]) and
+            (line["precision"] or "fp32") == (precision or "fp32") and line["phase"] == "bench" and line["status"] == "ok" and line["samples_per_s"]]
     peer, *devices = list(row)[2:-2]
 
-    def speeds(own, column, name):
+    def speeds(own, column, name, worked=""):
         found = [(path, line) for path, line in mine if bool(line["workload_hash"]) == own and line[column] == name]
+        found = [(path, line) for path, line in found if not own or way(line, [fellow for _, fellow in found]) == worked]
+        marks.update(marked(path, line) for path, line in found[:own])
         for path in {path for path, _ in found}:
             whole(path, [line for other, line in found if other == path], own)
         return values([line for _, line in found], "samples_per_s")
 
+    marks = set()
     theirs = speeds(False, "backend", peer)
+    demand(f"values of {peer}", bool(theirs), True)
     demand(peer, row[peer], count(statistics.median(theirs)))
     numbers = {len(theirs)}
     for device, times_column in zip(devices[::2], devices[1::2]):
         demand("column", times_column, f"{device} / {peer}")
-        ours = speeds(True, "device_key", device)
-        demand(device, row[device].replace(" \\*", ""), count(statistics.median(ours)) if ours else "")
+        key, _, worked = device.partition(", ")
+        marks.clear()
+        ours = speeds(True, "device_key", key, worked)
+        demand(device, row[device], count(statistics.median(ours)) + marks.pop() if ours else "")
         if ours:
             numbers.add(len(ours))
             estimate, interval = ratio(ours, theirs)
@@ -286,16 +338,25 @@ def rows_of(text):
     return [dict(zip(cells[0], row)) for row in cells[2:]] if cells else []
 
 
+@functools.lru_cache(maxsize=None)  # of a document with one wrong digit all rows but one are known
+def trouble(name, cells, folder):
+    """What is wrong with a row of the table; None: nothing."""
+    try:
+        CHECKS[name](dict(cells), folder)
+    except (Wrong, KeyError, ValueError, IndexError, OSError) as error:
+        return repr(error)
+    return None
+
+
 def check_document(text, folder):
     """(rows that were looked at, what is wrong)"""
     looked, wrong = {}, []
     for name, block in BLOCK.findall(text):
         for row in rows_of(block):
             looked[name] = looked.get(name, 0) + 1
-            try:
-                CHECKS[name](row, folder)
-            except (Wrong, KeyError, ValueError, IndexError, OSError) as error:
-                wrong.append(f"{name}: {next(iter(row.values()))}: {error!r}")
+            found = trouble(name, tuple(row.items()), folder)
+            if found:
+                wrong.append(f"{name}: {next(iter(row.values()))}: {found}")
     return looked, wrong
 
 

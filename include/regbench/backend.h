@@ -9,7 +9,7 @@
 
 #include "regbench/program.h"
 
-enum { RB_BACKEND_ABI = 7, RB_MAX_DEVICES = 64 };
+enum { RB_BACKEND_ABI = 8, RB_MAX_DEVICES = 64 };
 
 /* Opaque to everything but the backend that made them. */
 typedef struct rb_device rb_device;
@@ -31,18 +31,21 @@ typedef struct rb_device_info {
     size_t max_alloc;        /* largest segment in bytes; 0 = no limit below memory */
     char pci_bus[32];        /* "0000:01:00.0": where the machine tells of its power and clocks */
     double product_roundoff; /* relative rounding of an operand of a product, beyond fp32's; 0 in fp32 */
+    double result_roundoff;  /* the same of what a product gives back; 0 where that is fp32 */
     char details[8192];      /* limits and settings for `devices -v`: "name=value; name=value" */
 } rb_device_info;
 
 /* TF32 keeps 10 bits of a mantissa; whether hardware rounds or cuts the rest off is not said. */
 #define RB_ROUNDOFF_TF32 0x1p-10
+/* bf16 keeps 7 bits, rounded to the nearest. */
+#define RB_ROUNDOFF_BF16 0x1p-8
 
 /* A zeroed struct is the default in everything. */
 typedef struct rb_open_options {
     int threads;           /* 0 = all cores the process may use */
     const char *provider;  /* "auto", "own", "onednn" ... */
     const char *quirks;    /* "max_wg=64,local_mem=0": settles what the device's driver cannot be asked; NULL = none */
-    const char *precision; /* of products: "fp32" (NULL: the same), "tf32" */
+    const char *precision; /* of products: "fp32" (NULL: the same), "tf32", "bf16" */
     bool fastest;          /* libraries may take algorithms whose bits differ from run to run */
     const char *submit;    /* how steps are enqueued, a word of `submission`; NULL = the backend's first */
 } rb_open_options;

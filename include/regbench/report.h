@@ -68,6 +68,17 @@ const char *rb_row_get_text(const rb_row *row, int column); /* "" where the cell
 double rb_row_number(const rb_row *row, int column);        /* NaN where the cell is empty or text */
 /* A copy that owns its texts; what stood in `to` is not freed. */
 void rb_row_copy(const rb_row *from, rb_row *to);
+/* A column that takes over another table's value. The types are the same, or both are numbers. */
+typedef struct rb_cell_copy {
+    int to, from;
+} rb_cell_copy;
+/* Of the same name in both: RB_COPY(history, runs, case). */
+#define RB_COPY(to, from, column)                                                                                      \
+    { RB_COL(to, column), RB_COL(from, column) }
+/* What stood there is replaced; an empty cell empties it. */
+void rb_row_copy_cells(const rb_row *from, rb_row *to, const rb_cell_copy *copies /* (n) */, int n);
+/* Whether these columns of two rows of one table hold the same; two empty cells do. */
+bool rb_row_same(const rb_row *a, const rb_row *b, const int *columns /* (n) */, int n);
 
 const char *rb_table_name(rb_table table);
 const char *rb_table_doc(rb_table table);

@@ -32,6 +32,7 @@ typedef struct check {
     tally *tally;
     const char *provider; /* of the op at hand */
     double roundoff;      /* of operands of products */
+    double of_result;     /* of what they give back */
     FILE *to;
 } check;
 
@@ -175,7 +176,7 @@ static void check_output(check *c, rb_variant_kind kind, int i, const rb_tensor 
     double length =
         t->segment == RB_SEG_METRIC ? (double)c->here.program->n_weights : rb_op_flops(v, op) / (2 * outputs);
     double tolerance = 1.2e-7 * (32 + 4 * sqrt(length)), error = rb_max_relative_error(got, expected, n, &where);
-    if (has_product(v, t)) tolerance += 8 * c->roundoff;
+    if (has_product(v, t)) tolerance += 8 * c->roundoff + 2 * c->of_result;
     if (t->dtype == RB_I32 || t->dtype == RB_U8) tolerance = 0;
     /* x/255 rounded to float is the same from double; then so must be which pixel it was */
     if (op->kind == RB_OP_GATHER && op->u.normalize.mean == 0 && op->u.normalize.stddev == 1) tolerance = 0;
@@ -282,6 +283,7 @@ static rb_status check_shape(check *c) {
     rb_device_info info;
     c->here.backend->info(c->here.device, &info);
     c->roundoff = info.product_roundoff;
+    c->of_result = info.result_roundoff;
     RB_TRY(rb__side_new(&c->here, c->shape));
     RB_TRY(rb__side_new(&c->there, c->shape));
     if (rb_backend_supports(c->here.backend, c->here.device, c->here.program) != RB_OK) {

@@ -18,8 +18,8 @@ static int products(const rb_program *p) {
     return n;
 }
 
-double rb_verify_tolerance(double product_roundoff, const rb_program *program) {
-    return RB_VERIFY_TOLERANCE + 2 * product_roundoff * products(program);
+double rb_verify_tolerance(const rb_device_info *device, const rb_program *program) {
+    return RB_VERIFY_TOLERANCE + (2 * device->product_roundoff + device->result_roundoff) * products(program);
 }
 
 /* One batch, one epoch. */
@@ -109,7 +109,7 @@ typedef struct pair {
     rb_bound *update;
     char *param, *state;         /* the reference's, before the step */
     size_t state_at, state_size; /* bytes of STATE that are the optimizer's */
-    double roundoff;             /* of operands of products here */
+    rb_device_info info;         /* of the device here */
 } pair;
 
 /* *worst becomes the relative error of tensor s here against t of the reference, if that is larger. */
@@ -123,7 +123,7 @@ static rb_status compare(const pair *v, const rb_tensor *s, const rb_tensor *t, 
     }
     RB_TRY(get(&v->here, s, a));
     RB_TRY(get(&v->there, t, b));
-    bool whole = v->roundoff > 0 && s->segment == RB_SEG_GRAD;
+    bool whole = v->info.product_roundoff > 0 && s->segment == RB_SEG_GRAD;
     double error = whole ? apart(a, b, n, scale) : worst_of(a, b, n, scale);
     if (error > *worst) *worst = error;
 cleanup:
@@ -214,9 +214,7 @@ cleanup:
 static rb_status pair_open(pair *v, const rb_backend *backend, rb_device *device, rb_device *reference,
                            const rb_case *c, const rb_dataset *data, uint64_t seed) {
     rb_status status = RB_OK;
-    rb_device_info info;
-    backend->info(device, &info);
-    v->roundoff = info.product_roundoff;
+    backend->info(device, &v->info);
     v->here.backend = backend;
     v->there.backend = &rb_backend_reference64;
     RB_TRY(rb_trainer_new(backend, device, c, data, seed, &v->here.trainer));
@@ -268,8 +266,8 @@ rb_status rb_verify(const rb_backend *backend, rb_device *device, const rb_case 
     small.adversary.eps = small.adversary.step = 0;
     RB_TRY(rb_backend_reference64.open(0, NULL, &reference));
     RB_TRY(pair_open(&v, backend, device, reference, &small, &few, seed));
-    const double tolerance = rb_verify_tolerance(v.roundoff, rb_trainer_program(v.here.trainer));
-    const double of_gradients = v.roundoff > 0 ? sqrt(tolerance) : tolerance;
+    const double tolerance = rb_verify_tolerance(&v.info, rb_trainer_program(v.here.trainer));
+    const double of_gradients = v.info.product_roundoff > 0 ? sqrt(tolerance) : tolerance;
     for (int s = 0, ties = 0; s < steps + ties; s++) {
         rb_step_metrics mine, exact;
         RB_TRY(keep(&v, false));

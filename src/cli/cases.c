@@ -1,10 +1,11 @@
 /* cases.c: names and globs on the command line become cases, studies and runs of studies. */
+#include "cli/cases.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/matrix.h"
-#include "cli/study.h"
+#include "cli/study_runs.h"
 
 static rb_status add_entry(rb_case_list *list, const rb_case *c, const rb_study *study, int run) {
     size_t n = (size_t)list->n + 1;

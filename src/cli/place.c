@@ -120,8 +120,9 @@ static void add_word(char *list, size_t size, const char *word) {
     if (used + length + 2 < size) snprintf(list + used, size - used, "%s%s", used ? " " : "", word);
 }
 
-/* Whose code runs the ops of a training step, and by which algorithms, each name once: "own onednn". */
-static void note_providers(const rb_place *p, rb_row *row) {
+/* Whose code runs the ops of a training step, and by which algorithms, each name once: "own onednn". Own kernels
+ * compute in fp32: RB_UNSUPPORTED where they do all of a step that is to be in another precision. */
+static rb_status note_providers(const rb_place *p, const rb_case *c, rb_row *row) {
     const rb_backend *backend = p->id.backend;
     const rb_bound *bound = rb_trainer_bound(p->trainer, RB_VARIANT_TRAIN);
     char providers[128] = "", algos[256] = "";
@@ -133,6 +134,12 @@ static void note_providers(const rb_place *p, rb_row *row) {
     }
     rb_row_text(row, RB_COL(runs, provider), providers[0] ? providers : NULL);
     if (algos[0]) rb_row_text(row, RB_COL(runs, algo), algos);
+    if (p->info.product_roundoff > 0 && strcmp(providers, "own") == 0)
+        return rb_fail(
+            RB_UNSUPPORTED,
+            "no product of %s would be in %s: the libraries take none of them, and own kernels compute in fp32",
+            c->name, c->precision);
+    return RB_OK;
 }
 
 rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
@@ -154,7 +161,7 @@ rb_status rb_place_trainer(rb_place *p, const rb_item *item, rb_row *row) {
     rb_row_real(row, RB_COL(runs, init_s), times.init);
     rb_row_real(row, RB_COL(runs, kernel_compile_s), times.compile);
     rb_row_real(row, RB_COL(runs, model_mflop_per_sample), rb_program_mflop_per_sample(program));
-    note_providers(p, row);
+    RB_TRY(note_providers(p, c, row));
     RB_TRY(note_workload(p, c, n_train, row));
 cleanup:
     return status;

@@ -2,7 +2,7 @@
 #ifndef RB_CLI_PLACE_H
 #define RB_CLI_PLACE_H
 
-#include "cli/matrix.h"
+#include "cli/item.h"
 #include "cli/options.h"
 #include "regbench/train.h"
 

@@ -1,14 +1,13 @@
 /* run.c: the verb `run`: convergence: train, validate, report. */
-#include "cli/run.h"
-
 #include <string.h>
 
 #include "cli/checkpoints.h"
 #include "cli/matrix.h"
 #include "cli/pictures.h"
-#include "cli/run_work.h"
+#include "cli/run_item.h"
 #include "cli/share.h"
 #include "cli/study.h"
+#include "cli/study_runs.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "core/log.h"
@@ -41,47 +40,6 @@ static void print_how_to_resume(const rb_recorder *r) {
     rb_text_free(&command);
 }
 
-/* The recorder's row of this run_id, -1 where it has none. */
-static int find_row(const rb_recorder *r, const char *run_id) {
-    for (int i = 0; i < r->n; i++)
-        if (strcmp(rb_row_get_text(&r->rows[i], RB_COL(runs, run_id)), run_id) == 0) return i;
-    return -1;
-}
-
-rb_status rb_run_item(rb_recorder *r, const rb_item *item, rb_verified *verified, int index, int total, int *at) {
-    rb_status status = RB_OK;
-    rb_row row;
-    char label[1300];
-    rb_item_row(item, "run", &row);
-    rb_note_settings(r->o, false, &row);
-    const rb_row *earlier = rb_session_find_run(r->session, &row);
-    if (earlier) {
-        *at = find_row(r, rb_row_get_text(earlier, RB_COL(runs, run_id)));
-        if (*at >= 0) goto cleanup;
-        RB_TRY(rb_recorder_earlier(r, earlier));
-        r->earlier++;
-        r->foreign += !rb_recorder_this_build(earlier);
-        double target = rb_value_real(r->o, RB_FLAG_TARGET, 0);
-        r->untargeted += target > 0 && rb_row_number(earlier, RB_COL(runs, target_value)) != target;
-        *at = r->n - 1;
-        goto cleanup;
-    }
-    rb_recorder_stamp(r, &row);
-    rb_item_label(item, label, sizeof label);
-    rb_run_work w = {.o = r->o,
-                     .item = item,
-                     .row = &row,
-                     .run_id = rb_row_get_text(&row, RB_COL(runs, run_id)),
-                     .session_dir = rb_session_dir(r->session),
-                     .verified = *verified};
-    RB_TRY(rb_recorder_item(r, rb_run_process, &w, &row, label, index, total));
-    *at = r->n - 1;
-    *verified = rb_verified_by(&r->rows[*at]);
-cleanup:
-    rb_row_end(&row);
-    return status;
-}
-
 static rb_status run_all(rb_recorder *r, const rb_matrix *m, rb_study_results *studies) {
     rb_status status = RB_OK;
     rb_verified verified = {0};
@@ -110,6 +68,14 @@ cleanup:
     return status;
 }
 
+/* A budget where nothing takes one is a mistake. */
+static rb_status check_budget(const rb_options *o, const rb_matrix *m) {
+    bool any = false;
+    for (int i = 0; i < m->n; i++) any |= m->items[i].study != NULL;
+    if (any || !rb_given(o, RB_FLAG_BUDGET)) return RB_OK;
+    return rb_fail(RB_USAGE, "--budget: there is no study here whose runs it could limit");
+}
+
 rb_status rb_verb_run(const rb_options *o) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
@@ -118,7 +84,7 @@ rb_status rb_verb_run(const rb_options *o) {
     if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
     RB_TRY(rb_matrix_build(o, &matrix));
-    RB_TRY(rb_budget_check(o, &matrix));
+    RB_TRY(check_budget(o, &matrix));
     if (rb_given(o, RB_FLAG_DRY_RUN)) {
         RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
         goto cleanup;

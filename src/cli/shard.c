@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "cli/study.h"
-
 static bool read_shard(const rb_options *o, int *i, int *n) {
     const char *text = rb_value(o, RB_FLAG_SHARD);
     int end = 0;
@@ -23,13 +21,13 @@ bool rb_shard_mine(const rb_options *o, const rb_item *item, int trial) {
     return read_shard(o, &i, &n) && (item->card + (divided ? trial : 0)) % n == i - 1;
 }
 
-rb_status rb_shard_keep(const rb_options *o, rb_matrix *m) {
+rb_status rb_shard_keep(const rb_options *o, rb_item *items, int *n_items) {
     int i, n, kept = 0, cards = 0;
     const rb_study *whole = NULL;
     if (!read_shard(o, &i, &n))
         return rb_fail(RB_USAGE, "--shard \"%s\": must be I/N with I from 1 to N, as 3/8", rb_value(o, RB_FLAG_SHARD));
-    for (int k = 0; k < m->n; k++) {
-        rb_item *item = &m->items[k];
+    for (int k = 0; k < *n_items; k++) {
+        rb_item *item = &items[k];
         item->card = cards;
         cards += cards_of(o, item);
         if (item->study && !rb_study_independent(item->study)) whole = item->study;
@@ -40,11 +38,11 @@ rb_status rb_shard_keep(const rb_options *o, rb_matrix *m) {
             "--shard %d/%d: %s decides each run from what came of those before, so only whole studies (case, "
             "device, seed) can be dealt out, and there are %d: take more seeds, or fewer shards",
             i, n, whole->name, cards);
-    for (int k = 0; k < m->n; k++) {
+    for (int k = 0; k < *n_items; k++) {
         bool mine = false;
-        for (int c = 0; c < cards_of(o, &m->items[k]) && !mine; c++) mine = rb_shard_mine(o, &m->items[k], c);
-        if (mine) m->items[kept++] = m->items[k];
+        for (int c = 0; c < cards_of(o, &items[k]) && !mine; c++) mine = rb_shard_mine(o, &items[k], c);
+        if (mine) items[kept++] = items[k];
     }
-    m->n = kept;
+    *n_items = kept;
     return RB_OK;
 }

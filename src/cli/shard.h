@@ -6,11 +6,11 @@
 #ifndef RB_CLI_SHARD_H
 #define RB_CLI_SHARD_H
 
-#include "cli/matrix.h"
+#include "cli/item.h"
 
 /* Numbers the cards and keeps the items of which this process has any. RB_USAGE: no I/N, or fewer cards than processes
  * where studies cannot be divided. */
-rb_status rb_shard_keep(const rb_options *o, rb_matrix *m);
+rb_status rb_shard_keep(const rb_options *o, rb_item *items, int *n);
 /* Whether run `trial` (0 where the item is no study) is one of this process's. */
 bool rb_shard_mine(const rb_options *o, const rb_item *item, int trial);
 

@@ -37,10 +37,21 @@ void rb_target_note(const rb_target *t, rb_row *row) {
 /* --- in the parent --------------------------------------------------------------------------------------------------
  */
 
+/* The columns that people read: how the devices worked only as far as two rows differ in it. */
+static int choose_columns(const rb_row *rows, int n, int *columns) {
+    int chosen = 0;
+    for (int c = 1; c < rb_table_columns(RB_TABLE_tta); c++) {
+        bool wanted = c <= RB_COL(tta, tta_total_s);
+        for (int i = 1; i < n && !wanted; i++) wanted = !rb_row_same(&rows[0], &rows[i], &c, 1);
+        if (wanted) columns[chosen++] = c;
+    }
+    return chosen;
+}
+
 rb_status rb_target_print(const rb_recorder *r) {
     rb_status status = RB_OK;
     rb_row *rows = NULL;
-    int n = 0;
+    int n = 0, columns[RB_MAX_COLUMNS];
     const rb_row **runs = calloc((size_t)r->n + 1, sizeof *runs);
     if (!runs) return rb_fail(RB_MEMORY, "out of memory for a summary of %d runs", r->n);
     for (int i = 0; i < r->n; i++) runs[i] = &r->rows[i];
@@ -49,7 +60,7 @@ rb_status rb_target_print(const rb_recorder *r) {
     RB_TRY(
         rb_print_text("\nTime to accuracy: medians over runs by Kaplan and Meier, those that did not reach the target"
                       " censored\n\n"));
-    RB_TRY(rb_print_table(RB_TABLE_tta, RB_FORMAT_MD, rows, n, NULL, 0));
+    RB_TRY(rb_print_table(RB_TABLE_tta, RB_FORMAT_MD, rows, n, columns, choose_columns(rows, n, columns)));
 cleanup:
     for (int i = 0; i < n; i++) rb_row_end(&rows[i]);
     free(rows);

@@ -17,8 +17,9 @@ typedef struct rb_compared {
     int apart;   /* rows that were not compared */
 } rb_compared;
 
-/* RB_MISMATCH where there are fewer than two arms. Rows that have no partner, or only one with another workload_hash or
- * schema_version, or only failures, say so in `reason` and have no verdict. */
+/* Other libraries' rows (rb_run_is_peer) are left out. RB_MISMATCH where there are fewer than two arms. Rows that have
+ * no partner, or only one with another workload_hash or schema_version, or only failures, say so in `reason` and have
+ * no verdict. */
 rb_status rb_compare_runs(const rb_runs *const *sessions, int n, rb_across across, rb_gate gate, rb_compared *out);
 void rb_compared_free(rb_compared *compared);
 /* RB_REGRESSION where the gate closes: a row is slower, or runs no more in arm B; with RB_GATE_UNCLEAR also a row that

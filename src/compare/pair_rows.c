@@ -49,6 +49,7 @@ static void put_reason(rb_row *row, const rb_pair *p, const rb_arms *arms) {
         rb_text_append(&reason, arms->across == RB_ACROSS_REG ? "other work: the price of the regularizer, no verdict"
                                                               : "another machine: no verdict");
     if (p->mixed[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->mixed);
+    if (p->doubt[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->doubt);
     if (p->apart[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->apart);
     rb_row_text(row, RB_COL(compare, reason), rb_text_string(&reason));
     rb_text_free(&reason);
@@ -71,19 +72,11 @@ static void put_contrast(rb_row *row, const rb_contrast *c) {
 }
 
 static void put_pair(const rb_pair *p, const rb_arms *arms, rb_row *row) {
-    static const struct {
-        int to, from;
-    } same[] = {{RB_COL(compare, machine), RB_COL(runs, machine)},
-                {RB_COL(compare, device_key), RB_COL(runs, device_key)},
-                {RB_COL(compare, device), RB_COL(runs, device)},
-                {RB_COL(compare, precision), RB_COL(runs, precision)},
-                {RB_COL(compare, provider), RB_COL(runs, provider)},
-                {RB_COL(compare, submit), RB_COL(runs, submit)},
-                {RB_COL(compare, threads), RB_COL(runs, threads)},
-                {RB_COL(compare, overrides), RB_COL(runs, overrides)},
-                {RB_COL(compare, phase), RB_COL(runs, phase)},
-                {RB_COL(compare, workload_hash), RB_COL(runs, workload_hash)},
-                {RB_COL(compare, commit), RB_COL(runs, commit)}};
+    static const rb_cell_copy same[] = {
+        RB_COPY(compare, runs, machine),       RB_COPY(compare, runs, device_key), RB_COPY(compare, runs, device),
+        RB_COPY(compare, runs, precision),     RB_COPY(compare, runs, provider),   RB_COPY(compare, runs, submit),
+        RB_COPY(compare, runs, threads),       RB_COPY(compare, runs, overrides),  RB_COPY(compare, runs, phase),
+        RB_COPY(compare, runs, workload_hash), RB_COPY(compare, runs, commit)};
     const rb_row *any = p->a ? p->a->row : p->b->row;
     rb_text more = {0};
     rb_row_begin(row, RB_TABLE_compare);

@@ -11,17 +11,11 @@
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
 
-void rb_run_choices(const rb_row *row, rb_text *out) {
-    static const char *const told[] = {"threads=", "submit=", "quirk=", "provider=auto"};
-    bool alone = !strchr(rb_row_get_text(row, RB_COL(runs, provider)), ' ');
-    size_t begin = out->length;
-    for (const char *at = rb_row_get_text(row, RB_COL(runs, settings)); *at;) {
-        size_t n = strcspn(at, " ");
-        bool known = alone && !strncmp(at, "provider=", 9);
-        for (size_t i = 0; i < sizeof told / sizeof *told; i++) known |= !strncmp(at, told[i], strlen(told[i]));
-        if (!known) rb_text_printf(out, "%s%.*s", out->length > begin ? " " : "", (int)n, at);
-        at += n + (at[n] == ' ');
-    }
+bool rb_run_is_peer(const rb_row *row) {
+    return !*rb_row_get_text(row, RB_COL(runs, workload_hash)) &&
+           strcmp(rb_row_get_text(row, RB_COL(runs, phase)), "gbench") != 0 &&
+           (rb_run_ok(row) ||
+            !*rb_row_get_text(row, RB_COL(runs, commit))); /* ours may fail before its work is known */
 }
 
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row) {
@@ -41,6 +35,7 @@ void rb_runs_free(rb_runs *runs) {
     free(runs->rows);
     free(runs->path);
     rb_csv_free(&runs->env);
+    rb_csv_free(&runs->ratios);
     memset(runs, 0, sizeof *runs);
 }
 
@@ -194,6 +189,7 @@ static rb_status read_folder(const char *dir, rb_runs *out) {
         RB_TRY(rb_runs_read_csv(path, out));
         RB_TRY(check_events(dir, out->n));
         RB_TRY(read_env(dir, out));
+        if (exists(dir, "ratios.csv", path, sizeof path)) RB_TRY(rb_csv_read(path, &out->ratios));
         return RB_OK;
     }
     if (exists(dir, "events.jsonl", path, sizeof path) || exists(dir, "session.json", path, sizeof path))

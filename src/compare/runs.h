@@ -3,6 +3,7 @@
 #define RB_COMPARE_RUNS_H
 
 #include "regbench/report.h"
+#include "report/choices.h"
 #include "report/csv_read.h"
 
 typedef struct rb_runs {
@@ -10,6 +11,7 @@ typedef struct rb_runs {
     rb_row *rows; /* (n) of `runs` */
     int n, capacity;
     rb_csv env;       /* env.csv beside them; no rows where there is none */
+    rb_csv ratios;    /* ratios.csv of bench/peers/alternate beside them: who else used the cores */
     double aa_noise;  /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
     bool no_settings; /* a runs.csv from before that column: what was asked of the device is not known */
 } rb_runs;
@@ -36,10 +38,8 @@ rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
 
 bool rb_run_ok(const rb_row *row); /* its status is ok */
 
-struct rb_text;
-/* What was asked of the device (column settings) and no other column tells, "provider=onednn fastest": runs that differ
- * in it do not compare. Threads, submission and quirks have columns that say what became of them; so has a provider
- * that ran every op, but one of several may have run more or fewer of them. Rows from before the column say nothing. */
-void rb_run_choices(const rb_row *row, struct rb_text *out);
+/* Another library's, timed beside ours by bench/peers/alternate: it did no work of ours, so it has no hash of it, and
+ * no commit. It takes part in no comparison of builds, devices or commits. */
+bool rb_run_is_peer(const rb_row *row);
 
 #endif

@@ -4,9 +4,13 @@
  * our columns, which is where its epilogues want bias and db. Pad columns are multiplied along: they are zero.
  *
  * Algorithms are chosen when a plan is made, for the pointers' alignment that every tensor has; their workspace is the
- * plan's. Parts of a split depth are added in a pass of their own, in fp32 and in order, unless --fastest allows more.
- * In fp32 an algorithm that rounds its operands is refused. The library's ReLU may take a NaN for 0: behind the last
+ * plan's. The first of the library's choices that computes on scratch is taken, with its epilogue or, where none does,
+ * without; a product that it has no choice for is done by own kernels, as the provider column says. Parts of a split
+ * depth are added in a pass of their own, in fp32 and in order, unless --fastest allows more. In fp32 an algorithm that
+ * rounds its operands is refused; in bf16 (bf16.c) one that takes them for anything else, and db, which the library
+ * would sum from what is rounded, is summed by own kernels. The library's ReLU may take a NaN for 0: behind the last
  * layer, which has none, it shows. */
+#include "core/log.h"
 #include "cuda/providers.h"
 
 #ifdef REGBENCH_HAVE_CUBLAS
@@ -94,9 +98,9 @@ void rb__cublas_close(rb__cuda_device *device) {
 
 /* --- choosing ----------------------------------------------------------------------------------------------------- */
 
-static rb_status set_layout(const rb_device *device, cublasLtMatrixLayoutOpaque_t *to, int rows, int columns, int ld) {
-    return check(device, lt.layout(to, sizeof *to, CUDA_R_32F, (uint64_t)rows, (uint64_t)columns, ld),
-                 "describe a matrix");
+static rb_status set_layout(const rb_device *device, cublasLtMatrixLayoutOpaque_t *to, cudaDataType type, int rows,
+                            int columns, int ld) {
+    return check(device, lt.layout(to, sizeof *to, type, (uint64_t)rows, (uint64_t)columns, ld), "describe a matrix");
 }
 
 static rb_status set_desc(const rb_device *device, product *p, cublasLtMatmulDescAttributes_t which, const void *value,
@@ -115,6 +119,7 @@ static bool is_fine(const rb__cuda_device *device, const cublasLtMatmulHeuristic
     inputs = flags & CUBLASLT_NUMERICAL_IMPL_FLAGS_OP_INPUT_TYPE_MASK;
     uint64_t allowed = CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_32F;
     if (device->precision == RB__CUDA_TF32) allowed |= CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_TF32;
+    if (device->precision == RB__CUDA_BF16) allowed = CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_16BF;
     return !(inputs & ~allowed) && (device->fastest || !(scheme & ~in_order));
 }
 
@@ -127,17 +132,16 @@ static void describe_algo(const rb__cuda_device *device, const cublasLtMatmulAlg
     if (pieces > 1) snprintf(text, size, "%slt%d/%d", device->fastest ? "any:" : "", (int)id, (int)pieces);
 }
 
-/* *found: the library has an algorithm for this product with this epilogue. */
-static rb_status choose(const rb__cuda_device *device, product *p, cublasLtEpilogue_t epilogue, bool *found) {
+/* What the library offers for this product with this epilogue, the best first; *n = 0: nothing. */
+static rb_status ask(const rb__cuda_device *device, product *p, cublasLtEpilogue_t epilogue,
+                     cublasLtMatmulHeuristicResult_t results[CHOICES], int *n) {
     rb_status status = RB_OK;
     const rb_device *base = &device->base;
     cublasLtMatmulPreferenceOpaque_t preference;
-    cublasLtMatmulHeuristicResult_t results[CHOICES];
     const uint64_t workspace = WORKSPACE;
     const uint32_t schemes = device->fastest ? CUBLASLT_REDUCTION_SCHEME_MASK : in_order;
     const void *aligned = (void *)(uintptr_t)ALIGNMENT; /* not read: its alignment counts */
-    int n = 0;
-    *found = false;
+    *n = 0;
     p->vector = epilogue != CUBLASLT_EPILOGUE_DEFAULT && epilogue != CUBLASLT_EPILOGUE_RELU;
     RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue));
     if (p->vector) RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &aligned, sizeof aligned));
@@ -149,78 +153,111 @@ static rb_status choose(const rb__cuda_device *device, product *p, cublasLtEpilo
                  lt.preference_set(&preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes),
                  "state preferences"));
     cublasStatus_t code =
-        lt.heuristic(device->cublas, &p->desc, &p->a, &p->b, &p->c, &p->c, &preference, CHOICES, results, &n);
+        lt.heuristic(device->cublas, &p->desc, &p->a, &p->b, &p->c, &p->c, &preference, CHOICES, results, n);
     /* an epilogue that it does not know, as it does not with these types: without it, what is wrong shows again */
     bool without = code == CUBLAS_STATUS_NOT_SUPPORTED ||
                    (code == CUBLAS_STATUS_INVALID_VALUE && epilogue != CUBLASLT_EPILOGUE_DEFAULT);
     if (!without) RB_TRY(check(base, code, "choose an algorithm"));
-    if (without) n = 0;
+    if (without) *n = 0;
+cleanup:
+    return status;
+}
+
+/* a, b, c, bias or db, workspace. */
+static rb_status call(rb__cuda_device *device, product *p, const CUdeviceptr at[5]) {
+    rb_status status = RB_OK;
+    const float one = 1.0f;
+    if (p->vector) RB_TRY(set_desc(&device->base, p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &at[3], sizeof at[3]));
+    status = check(&device->base,
+                   lt.multiply(device->cublas, &p->desc, &one, (void *)at[0], &p->a, (void *)at[1], &p->b, &p->beta,
+                               (void *)at[2], &p->c, (void *)at[2], &p->c, &p->algo,
+                               p->workspace ? (void *)at[4] : NULL, p->workspace, (cudaStream_t)device->stream),
+                   "multiply");
+cleanup:
+    return status;
+}
+
+/* On scratch, which also loads the kernels that a capture may not. *computes: the library did not refuse what it had
+ * offered. A failure: one that the device does not survive. */
+static rb_status try_out(rb__cuda_device *device, product *p, const CUdeviceptr at[5], bool *computes) {
+    *computes = call(device, p, at) == RB_OK;
+    if (!*computes) {
+        rb_log(RB_LOG_DEBUG, "%s: %s is not taken: %s", device->base.key, p->text, rb_error_last()->text);
+        rb_error_clear();
+    }
+    return device->base.runtime->wait(&device->base, "try cuBLAS out");
+}
+
+/* *found: p has the first algorithm that is fine and computes. */
+static rb_status choose(rb__cuda_device *device, const rb__kn_item *it, product *p, cublasLtEpilogue_t epilogue,
+                        bool *found) {
+    rb_status status = RB_OK;
+    rb_device *base = &device->base;
+    cublasLtMatmulHeuristicResult_t results[CHOICES];
+    /* as many floats as a, b, c and a vector have at most */
+    const size_t x = (size_t)it->N * (size_t)(it->D > it->ldx ? it->D : it->ldx), y = (size_t)it->N * (size_t)it->ldy;
+    const size_t w = (size_t)it->D * (size_t)it->ldw,
+                 most = sizeof(float) * (x > y ? (x > w ? x : w) : (y > w ? y : w));
+    const size_t step = (most + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    rb__kn_memory *scratch = NULL;
+    size_t workspace = 0;
+    int n;
+    *found = false;
+    RB_TRY(ask(device, p, epilogue, results, &n));
+    for (int i = 0; i < n; i++)
+        if (is_fine(device, &results[i]) && results[i].workspaceSize > workspace) workspace = results[i].workspaceSize;
+    if (n) RB_TRY(base->runtime->allocate(base, 4 * step + workspace, "allocate what tries cuBLAS out", &scratch));
+    CUdeviceptr at[5];
+    for (size_t k = 0; k < 5; k++) at[k] = (CUdeviceptr)scratch + k * step;
     for (int i = 0; i < n && !*found; i++) {
         if (!is_fine(device, &results[i])) continue;
-        *found = true;
         p->algo = results[i].algo;
         p->workspace = results[i].workspaceSize;
         describe_algo(device, &p->algo, p->text, sizeof p->text);
+        RB_TRY(try_out(device, p, at, found));
     }
 cleanup:
+    if (scratch) base->runtime->release(scratch);
     return status;
 }
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
 
-/* nowhere: instead of its outputs. */
-static rb_status run(rb__kn_plan *plan, const rb__kn_part *part, CUdeviceptr nowhere, CUdeviceptr nowhere_vector) {
+static rb_status multiply(rb__kn_plan *plan, const rb__kn_part *part) {
     rb_status status = RB_OK;
     rb__cuda_device *device = rb__cuda_of(plan->device);
     product *p = part->state;
     CUdeviceptr at[5] = {0};
-    const float one = 1.0f;
     for (int i = 0; i < part->n_args; i++) RB_TRY(rb__cuda_address(plan, part, i, &at[i]));
-    if (nowhere) at[2] = nowhere;
-    if (nowhere && p->vector && part->args[3].writes) at[3] = nowhere_vector;
-    if (p->vector) RB_TRY(set_desc(&device->base, p, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &at[3], sizeof at[3]));
-    cublasStatus_t code =
-        lt.multiply(device->cublas, &p->desc, &one, (void *)at[0], &p->a, (void *)at[1], &p->b, &p->beta, (void *)at[2],
-                    &p->c, (void *)at[2], &p->c, &p->algo, p->workspace ? (void *)at[part->n_args - 1] : NULL,
-                    p->workspace, (cudaStream_t)device->stream);
-    if (code == CUBLAS_STATUS_EXECUTION_FAILED) device->lost = true;
-    status = check(&device->base, code, "multiply");
+    at[4] = at[part->n_args - 1];
+    status = call(device, p, at);
+    if (status != RB_OK && rb_error_last()->native == CUBLAS_STATUS_EXECUTION_FAILED) device->lost = true;
 cleanup:
     return status;
 }
 
-static rb_status multiply(rb__kn_plan *plan, const rb__kn_part *part) { return run(plan, part, 0, 0); }
-
-/* A first call loads kernels, which a capture may not: its results go nowhere. */
-static rb_status prepare(rb__kn_plan *plan, const rb__kn_part *part) {
-    rb_status status = RB_OK;
-    rb_device *device = plan->device;
-    const product *p = part->state;
-    const rb_tensor *c = &plan->variant->tensors[part->args[2].tensor];
-    size_t vector = p->vector ? plan->variant->tensors[part->args[3].tensor].bytes : 0, at = (c->bytes + 255) & ~255ul;
-    rb__kn_memory *nowhere = NULL;
-    RB_TRY(device->runtime->allocate(device, at + vector, "allocate a product that tries cuBLAS out", &nowhere));
-    RB_TRY(run(plan, part, (CUdeviceptr)nowhere, (CUdeviceptr)nowhere + at));
-    RB_TRY(device->runtime->wait(device, "try cuBLAS out"));
-cleanup:
-    if (nowhere) device->runtime->release(nowhere);
-    return status;
-}
+static const char any[] = "__global void *"; /* no kernel takes a call's arguments */
 
 /* Takes p over. a, b, c, bias or db: tensors. */
 static void add_part(rb__kn_plan *plan, const rb__kn_item *it, product *p, int vector) {
-    const bool db = it->op->kind == RB_OP_LINEAR_DW;
+    const bool db = it->op->kind == RB_OP_LINEAR_DW, narrow = rb__cuda_narrow(plan);
+    const int a = narrow ? rb__cuda_rounded(plan, it, it->in[1]) : -1;
+    const int b = narrow ? rb__cuda_rounded(plan, it, it->in[0]) : -1;
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "product");
-    part->call = multiply;
-    part->prepare = prepare;
+    part->call = multiply; /* tried out by lowering: nothing to prepare */
     part->alone = true;
     part->state = p;
-    rb__kn_in(plan, part, it->in[1]); /* w or dy */
-    rb__kn_in(plan, part, it->in[0]);
+    if (narrow) {
+        rb__kn_work_in(part, a, any);
+        rb__kn_work_in(part, b, any);
+    } else {
+        rb__kn_in(plan, part, it->in[1]); /* w or dy */
+        rb__kn_in(plan, part, it->in[0]);
+    }
     rb__kn_inout(plan, part, it->out[0]);
     if (p->vector && db) rb__kn_out(plan, part, vector);
     if (p->vector && !db) rb__kn_in(plan, part, vector);
-    if (p->workspace) rb__kn_work_out(part, rb__kn_library_work(plan, p->workspace), "__global float *");
+    if (p->workspace) rb__kn_work_out(part, rb__kn_library_work(plan, p->workspace), any);
     plan->providers[it->number] = "cublas";
     plan->algos[it->number] = p->text;
 }
@@ -231,35 +268,37 @@ static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, 
     const rb_device *base = &device->base;
     const cublasOperation_t turned = CUBLAS_OP_T;
     const bool tf32 = device->precision == RB__CUDA_TF32;
+    const cudaDataType type = device->precision == RB__CUDA_BF16 ? CUDA_R_16BF : CUDA_R_32F;
     p->beta = it->op->flags & RB_OPF_ACCUMULATE ? 1.0f : 0.0f;
     RB_TRY(check(
         base, lt.desc(&p->desc, sizeof p->desc, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
         "describe a product"));
     switch (it->op->kind) {
     case RB_OP_LINEAR: /* y^T = w^T x^T */
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->D, it->ldw));
-        RB_TRY(set_layout(base, &p->b, it->D, it->N, it->ldx));
-        RB_TRY(set_layout(base, &p->c, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->b, type, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->ldw, it->N, it->ldy));
         break;
     case RB_OP_LINEAR_DX: /* dx^T = w dy^T */
         RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned));
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->D, it->ldw));
-        RB_TRY(set_layout(base, &p->b, it->ldw, it->N, it->ldy));
-        RB_TRY(set_layout(base, &p->c, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->b, type, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->D, it->N, it->ldx));
         break;
     default: /* dw^T = dy^T x */
         RB_TRY(set_desc(base, p, CUBLASLT_MATMUL_DESC_TRANSB, &turned, sizeof turned));
-        RB_TRY(set_layout(base, &p->a, it->ldw, it->N, it->ldy));
-        RB_TRY(set_layout(base, &p->b, it->D, it->N, it->ldx));
-        RB_TRY(set_layout(base, &p->c, it->ldw, it->D, it->ldw));
+        RB_TRY(set_layout(base, &p->a, type, it->ldw, it->N, it->ldy));
+        RB_TRY(set_layout(base, &p->b, type, it->D, it->N, it->ldx));
+        RB_TRY(set_layout(base, &p->c, CUDA_R_32F, it->ldw, it->D, it->ldw));
     }
 cleanup:
     return status;
 }
 
 /* What the product can take along of this op. */
-static cublasLtEpilogue_t wanted(const rb__kn_item *it) {
-    if (it->op->kind == RB_OP_LINEAR_DW) return it->out[1] >= 0 ? CUBLASLT_EPILOGUE_BGRADA : CUBLASLT_EPILOGUE_DEFAULT;
+static cublasLtEpilogue_t wanted(const rb__kn_item *it, bool narrow) {
+    const bool sums = it->op->kind == RB_OP_LINEAR_DW && it->out[1] >= 0 && !narrow;
+    if (it->op->kind == RB_OP_LINEAR_DW) return sums ? CUBLASLT_EPILOGUE_BGRADA : CUBLASLT_EPILOGUE_DEFAULT;
     if (it->op->kind == RB_OP_LINEAR_DX) return CUBLASLT_EPILOGUE_DEFAULT;
     const bool bias = it->in[2] >= 0;
     if (it->op->act == RB_ACT_RELU) return bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
@@ -276,15 +315,15 @@ static void add_rest(rb__kn_plan *plan, const rb__kn_item *it, cublasLtEpilogue_
     const bool sums = it->op->kind == RB_OP_LINEAR_DW && it->out[1] >= 0;
     const bool bias = it->op->kind == RB_OP_LINEAR && it->in[2] >= 0;
     if (it->op->kind == RB_OP_LINEAR && !(done & CUBLASLT_EPILOGUE_RELU))
-        rb__cuda_add_bias_act(plan, it, it->N, bias && !(done & CUBLASLT_EPILOGUE_BIAS));
-    if (it->op->kind == RB_OP_LINEAR_DX) rb__cuda_add_derive(plan, it, it->N, it->D);
+        rb__cuda_add_bias_act(plan, it, it->N, bias && !(done & CUBLASLT_EPILOGUE_BIAS), -1);
+    if (it->op->kind == RB_OP_LINEAR_DX) rb__cuda_add_derive(plan, it, it->N, it->D, -1);
     if (sums && done != CUBLASLT_EPILOGUE_BGRADA) rb__cuda_add_column_sums(plan, it, it->N);
 }
 
 void rb__cublas_lower(rb__kn_plan *plan, rb__kn_item *it) {
     rb_status status = RB_OK;
-    const rb__cuda_device *device = rb__cuda_of(plan->device);
-    cublasLtEpilogue_t epilogue = wanted(it);
+    rb__cuda_device *device = rb__cuda_of(plan->device);
+    cublasLtEpilogue_t epilogue = wanted(it, rb__cuda_narrow(plan));
     product *p = calloc(1, sizeof *p);
     bool found = false;
     if (!p) {
@@ -292,10 +331,10 @@ void rb__cublas_lower(rb__kn_plan *plan, rb__kn_item *it) {
         return;
     }
     RB_TRY(describe(device, it, p));
-    RB_TRY(choose(device, p, epilogue, &found));
+    RB_TRY(choose(device, it, p, epilogue, &found));
     if (!found && epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
         epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-        RB_TRY(choose(device, p, epilogue, &found));
+        RB_TRY(choose(device, it, p, epilogue, &found));
     }
     if (!found) { /* provider "own" says so */
         rb__kn_lower_gemm(plan, it);

@@ -15,7 +15,7 @@ enum { RB__CUDA_OLDEST = 12, RB__CUDA_TARGETS = 64 };
 /* How steps are enqueued: several in one graph, one, launch by launch. */
 enum { RB__CUDA_GRAPH, RB__CUDA_GRAPH_STEP, RB__CUDA_EAGER };
 enum { RB__CUDA_AUTO, RB__CUDA_OWN, RB__CUDA_CUBLAS, RB__CUDA_CUDNN, RB__CUDA_NVIDIA }; /* the last: both libraries */
-enum { RB__CUDA_FP32, RB__CUDA_TF32 };
+enum { RB__CUDA_FP32, RB__CUDA_TF32, RB__CUDA_BF16 };
 
 typedef struct rb__cuda_driver {
 #define RB_CUDA(name, symbol, parameters) CUresult(*name) parameters;

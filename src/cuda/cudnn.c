@@ -1,48 +1,23 @@
-/* cudnn.c: convolutions by cuDNN 9: y = act(x * w + b), dx, dw, db.
- *
- * Tensors are NHWC as they lie, pad channels counted as channels: they are zero. Filters are (K,R,S,C) there and
- * (R,S,C,K) here: they are turned on every step. A layer of few channels (pictures) stays with own kernels, because the
- * library would multiply mostly padding.
+/* cudnn.c: cuDNN 9: the library, descriptors of a convolution, its algorithm, its calls.
  *
  * Algorithms are chosen when a plan is made, deterministic ones unless --fastest; never by Winograd or Fourier, whose
- * rounding is another. fp32 allows no tensor cores (CUDNN_FMA_MATH). A first call, on scratch, says whether the library
- * has the case and loads what it needs, so that a step may be captured; a case that it has not is done by own kernels,
- * as the provider column says. Pooling stays own: which of equal values CUDNN_POOLING_MAX_DETERMINISTIC takes is not
- * documented. So does batch norm, whose op here includes sums and activations that the library's has not. */
-#include "cuda/providers.h"
+ * rounding is another. fp32 allows no tensor cores (CUDNN_FMA_MATH); bf16 (bf16.c) is the library's
+ * PSEUDO_BFLOAT16_CONFIG: x, w and y of bf16, sums in fp32. */
+#include "cuda/cudnn_calls.h"
 
 #ifdef REGBENCH_HAVE_CUDNN
-#include <cudnn.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKSPACE = 256 << 20, CHOICES = 16, LEAST_CHANNELS = 4, LEAST_VERSION = 90000 };
+enum { WORKSPACE = 256 << 20, CHOICES = 16, LEAST_VERSION = 90000 };
 
 static struct {
 #define RB_CUDNN(name, symbol) __typeof__(symbol) *name;
 #include "cuda/cudnn.def"
 #undef RB_CUDNN
 } nn;
-
-typedef struct conv {
-    rb_op_kind kind;
-    cudnnTensorDescriptor_t x, y, bias;
-    cudnnFilterDescriptor_t w;
-    cudnnConvolutionDescriptor_t conv;
-    cudnnActivationDescriptor_t act;
-    int algo;
-    size_t workspace; /* bytes */
-    float beta;
-    bool fused; /* bias and ReLU */
-    char text[64];
-} conv;
-
-/* What a call reads and writes: of the input side, filters, of the output side, bias. */
-typedef struct places {
-    CUdeviceptr x, w, y, bias, workspace;
-} places;
 
 /* --- the library -------------------------------------------------------------------------------------------------- */
 
@@ -102,8 +77,8 @@ void rb__cudnn_close(rb__cuda_device *device) {
 
 /* --- descriptors -------------------------------------------------------------------------------------------------- */
 
-static void release(void *state) {
-    conv *c = state;
+void rb__cudnn_conv_free(void *state) {
+    rb__cudnn_conv *c = state;
     if (!c) return;
     if (c->x) nn.tensor_free(c->x);
     if (c->y) nn.tensor_free(c->y);
@@ -114,27 +89,32 @@ static void release(void *state) {
     free(c);
 }
 
-static rb_status describe_tensor(const rb_device *device, cudnnTensorDescriptor_t *out, int n, int c, int h, int w) {
+static rb_status describe_tensor(const rb_device *device, cudnnTensorDescriptor_t *out, cudnnDataType_t type, int n,
+                                 int c, int h, int w) {
     rb_status status = RB_OK;
     RB_TRY(check(device, nn.tensor_new(out), "describe a tensor"));
-    RB_TRY(check(device, nn.tensor_set(*out, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, n, c, h, w), "describe a tensor"));
+    RB_TRY(check(device, nn.tensor_set(*out, CUDNN_TENSOR_NHWC, type, n, c, h, w), "describe a tensor"));
 cleanup:
     return status;
 }
 
-static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, conv *c) {
+static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, rb__cudnn_conv *c) {
     rb_status status = RB_OK;
     const rb_device *base = &device->base;
-    const cudnnMathType_t math = device->precision == RB__CUDA_TF32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
+    static const cudnnMathType_t maths[] = {
+        [RB__CUDA_FP32] = CUDNN_FMA_MATH, [RB__CUDA_TF32] = CUDNN_DEFAULT_MATH, [RB__CUDA_BF16] = CUDNN_TENSOR_OP_MATH};
+    const cudnnMathType_t math = maths[device->precision];
+    const bool narrow = device->precision == RB__CUDA_BF16;
+    const cudnnDataType_t type = narrow ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     c->kind = it->op->kind;
-    c->beta = it->op->flags & RB_OPF_ACCUMULATE ? 1.0f : 0.0f;
-    c->fused = c->kind == RB_OP_CONV && it->in[2] >= 0 && it->op->act == RB_ACT_RELU;
-    RB_TRY(describe_tensor(base, &c->x, it->N, it->ldx, it->H, it->W));
-    RB_TRY(describe_tensor(base, &c->y, it->N, it->ldy, it->P, it->Q));
-    RB_TRY(describe_tensor(base, &c->bias, 1, it->ldy, 1, 1));
+    c->beta = it->op->flags & RB_OPF_ACCUMULATE && !narrow ? 1.0f : 0.0f;
+    c->fused = c->kind == RB_OP_CONV && it->in[2] >= 0 && it->op->act == RB_ACT_RELU && !narrow;
+    RB_TRY(describe_tensor(base, &c->x, type, it->N, it->ldx, it->H, it->W));
+    RB_TRY(describe_tensor(base, &c->y, type, it->N, it->ldy, it->P, it->Q));
+    RB_TRY(describe_tensor(base, &c->bias, CUDNN_DATA_FLOAT, 1, it->ldy, 1, 1));
     RB_TRY(check(base, nn.filter_new(&c->w), "describe filters"));
-    RB_TRY(check(base, nn.filter_set(c->w, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NHWC, it->ldw, it->ldx, it->R, it->R),
-                 "describe filters"));
+    RB_TRY(
+        check(base, nn.filter_set(c->w, type, CUDNN_TENSOR_NHWC, it->ldw, it->ldx, it->R, it->R), "describe filters"));
     RB_TRY(check(base, nn.conv_new(&c->conv), "describe a convolution"));
     RB_TRY(check(
         base,
@@ -142,7 +122,8 @@ static rb_status describe(const rb__cuda_device *device, const rb__kn_item *it, 
         "describe a convolution"));
     RB_TRY(check(base, nn.conv_math(c->conv, math), "choose the arithmetic"));
     RB_TRY(check(base, nn.act_new(&c->act), "describe an activation"));
-    RB_TRY(check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0.0), "describe an activation"));
+    RB_TRY(
+        check(base, nn.act_set(c->act, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0.0), "describe an activation"));
 cleanup:
     return status;
 }
@@ -175,7 +156,7 @@ static const char *const dw_names[CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT] = {
     }
 
 /* RB_UNSUPPORTED: the library has nothing for it. */
-static rb_status choose(const rb__cuda_device *device, conv *c) {
+static rb_status choose(const rb__cuda_device *device, rb__cudnn_conv *c) {
     rb_status status = RB_OK;
     const rb_device *base = &device->base;
     cudnnConvolutionFwdAlgoPerf_t forward[CHOICES];
@@ -207,9 +188,38 @@ cleanup:
     return status;
 }
 
+rb_status rb__cudnn_conv_new(const rb__cuda_device *device, const rb__kn_item *it, rb__cudnn_conv **out) {
+    rb_status status = RB_OK;
+    rb__cudnn_conv *c = calloc(1, sizeof *c);
+    *out = NULL;
+    if (!c) return rb_fail(RB_MEMORY, "out of memory while binding");
+    RB_TRY(describe(device, it, c));
+    RB_TRY(choose(device, c));
+    *out = c;
+    c = NULL;
+cleanup:
+    rb__cudnn_conv_free(c);
+    return status;
+}
+
+rb_status rb__cudnn_rows_new(const rb__cuda_device *device, const rb__kn_item *it, rb__cudnn_conv **out) {
+    rb_status status = RB_OK;
+    const rb_device *base = &device->base;
+    rb__cudnn_conv *c = calloc(1, sizeof *c);
+    *out = NULL;
+    if (!c) return rb_fail(RB_MEMORY, "out of memory while binding");
+    RB_TRY(describe_tensor(base, &c->y, CUDNN_DATA_FLOAT, it->N, it->ldy, it->P, it->Q));
+    RB_TRY(describe_tensor(base, &c->bias, CUDNN_DATA_FLOAT, 1, it->ldy, 1, 1));
+    *out = c;
+    c = NULL;
+cleanup:
+    rb__cudnn_conv_free(c);
+    return status;
+}
+
 /* --- calls -------------------------------------------------------------------------------------------------------- */
 
-static rb_status run(const rb__cuda_device *device, const conv *c, const places *at) {
+rb_status rb__cudnn_convolve(const rb__cuda_device *device, const rb__cudnn_conv *c, const rb__cudnn_places *at) {
     const float one = 1.0f, zero = 0.0f;
     cudnnHandle_t handle = device->cudnn;
     void *x = (void *)at->x, *w = (void *)at->w, *y = (void *)at->y, *bias = (void *)at->bias;
@@ -230,163 +240,8 @@ static rb_status run(const rb__cuda_device *device, const conv *c, const places 
     return check(&device->base, code, "convolve");
 }
 
-/* On scratch. */
-static rb_status try_out(rb_device *base, const rb__kn_item *it, const conv *c) {
-    rb_status status = RB_OK;
-    const size_t pixels[] = {(size_t)it->N * (size_t)it->H * (size_t)it->W, (size_t)(it->R * it->R) * (size_t)it->ldw,
-                             (size_t)it->N * (size_t)it->P * (size_t)it->Q, 1};
-    const int widths[] = {it->ldx, it->ldx, it->ldy, it->ldy};
-    size_t starts[5] = {0};
-    rb__kn_memory *scratch = NULL;
-    for (int i = 0; i < 4; i++)
-        starts[i + 1] = (starts[i] + sizeof(float) * pixels[i] * (size_t)widths[i] + 255) & ~(size_t)255;
-    RB_TRY(base->runtime->allocate(base, starts[4] + c->workspace, "allocate what tries cuDNN out", &scratch));
-    CUdeviceptr at = (CUdeviceptr)scratch;
-    const places p = {at, at + starts[1], at + starts[2], at + starts[3], at + starts[4]};
-    RB_TRY(run(rb__cuda_of(base), c, &p));
-    RB_TRY(base->runtime->wait(base, "try cuDNN out"));
-cleanup:
-    if (scratch) base->runtime->release(scratch);
-    return status;
-}
-
-/* Arguments: x, w, y in the order of the pass, then bias, then workspace. */
-static rb_status convolve(rb__kn_plan *plan, const rb__kn_part *part) {
-    rb_status status = RB_OK;
-    const conv *c = part->state;
-    CUdeviceptr at[5] = {0};
-    for (int i = 0; i < part->n_args; i++) RB_TRY(rb__cuda_address(plan, part, i, &at[i]));
-    const places p = {at[0], at[1], at[2], c->fused ? at[3] : 0, at[part->n_args - 1]};
-    status = run(rb__cuda_of(plan->device), c, &p);
-cleanup:
-    return status;
-}
-
-static rb_status add_rows(rb__kn_plan *plan, const rb__kn_part *part) {
-    rb_status status = RB_OK;
-    rb__cuda_device *device = rb__cuda_of(plan->device);
-    const conv *c = part->state;
+rb_status rb__cudnn_sum_rows(const rb__cuda_device *device, const rb__cudnn_conv *c, CUdeviceptr dy, CUdeviceptr db) {
     const float one = 1.0f, zero = 0.0f;
-    CUdeviceptr dy, db;
-    RB_TRY(rb__cuda_address(plan, part, 0, &dy));
-    RB_TRY(rb__cuda_address(plan, part, 1, &db));
-    status = check(&device->base, nn.db(device->cudnn, &one, c->y, (void *)dy, &zero, c->bias, (void *)db), "sum rows");
-cleanup:
-    return status;
-}
-
-/* A first call of the sum loads its kernel, too: into scratch. */
-static rb_status prepare_rows(rb__kn_plan *plan, const rb__kn_part *part) {
-    rb_status status = RB_OK;
-    rb__cuda_device *device = rb__cuda_of(plan->device);
-    rb_device *base = plan->device;
-    const conv *c = part->state;
-    const float one = 1.0f, zero = 0.0f;
-    rb__kn_memory *scratch = NULL;
-    CUdeviceptr dy;
-    RB_TRY(rb__cuda_address(plan, part, 0, &dy));
-    RB_TRY(base->runtime->allocate(base, plan->variant->tensors[part->args[1].tensor].bytes,
-                                   "allocate what tries cuDNN out", &scratch));
-    RB_TRY(check(base, nn.db(device->cudnn, &one, c->y, (void *)dy, &zero, c->bias, scratch), "sum rows"));
-    RB_TRY(base->runtime->wait(base, "try cuDNN out"));
-cleanup:
-    if (scratch) base->runtime->release(scratch);
-    return status;
-}
-
-/* --- parts -------------------------------------------------------------------------------------------------------- */
-
-static rb__kn_part *call_new(rb__kn_plan *plan, const rb__kn_item *it, conv *state) {
-    rb__kn_part *part = rb__kn_part_new(plan, it->number, "library.cl", "convolution");
-    part->call = convolve; /* tried out by lowering: nothing to prepare */
-    part->alone = true;
-    part->state = state;
-    part->release = release;
-    return part;
-}
-
-static void add_workspace(rb__kn_plan *plan, rb__kn_part *part, const conv *c) {
-    if (c->workspace) rb__kn_work_out(part, rb__kn_library_work(plan, c->workspace), "__global float *");
-}
-
-static void add_parts(rb__kn_plan *plan, const rb__kn_item *it, conv *c) {
-    const bool forward = c->kind == RB_OP_CONV, dw = c->kind == RB_OP_CONV_DW;
-    const size_t bytes = sizeof(float) * (size_t)(it->R * it->R) * (size_t)it->ldx * (size_t)it->ldw;
-    const int turned = rb__kn_work_new(plan, bytes);
-    if (!dw) rb__cuda_add_turn(plan, it, turned, false);
-    rb__kn_part *part = call_new(plan, it, c);
-    plan->providers[it->number] = "cudnn";
-    plan->algos[it->number] = c->text;
-    if (forward || dw)
-        rb__kn_in(plan, part, it->in[0]);
-    else
-        rb__kn_inout(plan, part, it->out[0]);
-    if (dw)
-        rb__kn_work_out(part, turned, "__global float *");
-    else
-        rb__kn_work_in(part, turned, "__global const float *");
-    if (forward)
-        rb__kn_out(plan, part, it->out[0]);
-    else
-        rb__kn_in(plan, part, it->in[dw ? 1 : 0]);
-    if (c->fused) rb__kn_in(plan, part, it->in[2]);
-    add_workspace(plan, part, c);
-    if (dw) rb__cuda_add_turn(plan, it, turned, true);
-    if (forward && !c->fused) rb__cuda_add_bias_act(plan, it, it->N * it->P * it->Q, it->in[2] >= 0);
-    if (!forward && !dw) rb__cuda_add_derive(plan, it, it->N * it->H * it->W, it->ldx);
-}
-
-/* db: its own descriptors, because a part frees what it has. */
-static rb_status add_bias_gradient(rb__kn_plan *plan, const rb__kn_item *it) {
-    rb_status status = RB_OK;
-    conv *c = calloc(1, sizeof *c);
-    if (!c) return rb_fail(RB_MEMORY, "out of memory while binding");
-    RB_TRY(describe_tensor(plan->device, &c->y, it->N, it->ldy, it->P, it->Q));
-    RB_TRY(describe_tensor(plan->device, &c->bias, 1, it->ldy, 1, 1));
-    rb__kn_part *part = call_new(plan, it, c);
-    c = NULL;
-    part->call = add_rows;
-    part->prepare = prepare_rows;
-    rb__kn_in(plan, part, it->in[1]);
-    rb__kn_out(plan, part, it->out[1]);
-cleanup:
-    release(c);
-    return status;
-}
-
-bool rb__cudnn_takes(const rb__kn_item *it) {
-    if (it->op->kind != RB_OP_CONV && it->op->kind != RB_OP_CONV_DX && it->op->kind != RB_OP_CONV_DW) return false;
-    return it->C >= LEAST_CHANNELS && it->ldy == it->ldw && (it->H + 2 * it->pad - it->R) / it->stride + 1 == it->P &&
-           (it->W + 2 * it->pad - it->R) / it->stride + 1 == it->Q;
-}
-
-void rb__cudnn_lower(rb__kn_plan *plan, rb__kn_item *it) {
-    rb_status status = RB_OK;
-    const rb__cuda_device *device = rb__cuda_of(plan->device);
-    conv *c = calloc(1, sizeof *c);
-    if (!c) {
-        rb__kn_plan_fail(plan, rb_fail(RB_MEMORY, "out of memory while binding"));
-        return;
-    }
-    RB_TRY(describe(device, it, c));
-    RB_TRY(choose(device, c));
-    status = try_out(plan->device, it, c);
-    if (status == RB_UNSUPPORTED && c->fused) { /* without bias and ReLU */
-        rb_error_clear();
-        c->fused = false;
-        status = try_out(plan->device, it, c);
-    }
-    RB_TRY(status);
-    add_parts(plan, it, c);
-    c = NULL;
-    if (it->op->kind == RB_OP_CONV_DW && it->out[1] >= 0) RB_TRY(add_bias_gradient(plan, it));
-cleanup:
-    if (c && status == RB_UNSUPPORTED) { /* provider "own" says so */
-        rb_error_clear();
-        status = RB_OK;
-        rb__kn_lower_gemm(plan, it);
-    }
-    release(c);
-    rb__kn_plan_fail(plan, status);
+    return check(&device->base, nn.db(device->cudnn, &one, c->y, (void *)dy, &zero, c->bias, (void *)db), "sum rows");
 }
 #endif

@@ -1,6 +1,6 @@
 /* providers.c: which of NVIDIA's libraries a device uses, and for which ops.
  *
- *     auto    own in fp32; in tf32, which own kernels do not have, as nvidia
+ *     auto    own in fp32; in tf32 and bf16, which own kernels do not have, as nvidia
  *     own     own kernels
  *     cublas  linear layers by cuBLASLt, the rest own
  *     cudnn   convolutions by cuDNN, the rest own
@@ -50,14 +50,16 @@ static bool uses_cudnn(const rb__cuda_device *d) {
     return d->provider == RB__CUDA_CUDNN || d->provider == RB__CUDA_NVIDIA;
 }
 
-/* TF32 is another arithmetic: asked for by name, and not where the library is told to leave it. */
-static rb_status check_tf32(const rb__cuda_device *device) {
+static const char *const precisions[] = {[RB__CUDA_FP32] = "fp32", [RB__CUDA_TF32] = "tf32", [RB__CUDA_BF16] = "bf16"};
+
+/* Another arithmetic is asked for by name, and not where the library is told to leave it. */
+static rb_status check_precision(const rb__cuda_device *device) {
     const char *override = getenv("NVIDIA_TF32_OVERRIDE");
     if (device->provider == RB__CUDA_OWN)
         return rb_fail(RB_UNSUPPORTED,
-                       "%s: own kernels compute in fp32: precision tf32 wants provider cublas, cudnn or nvidia",
-                       device->base.key);
-    if (override && strcmp(override, "0") == 0)
+                       "%s: own kernels compute in fp32: precision %s wants provider cublas, cudnn or nvidia",
+                       device->base.key, precisions[device->precision]);
+    if (device->precision == RB__CUDA_TF32 && override && strcmp(override, "0") == 0)
         return rb_fail(RB_UNSUPPORTED, "%s: NVIDIA_TF32_OVERRIDE=0 turns tf32 off", device->base.key);
     return RB_OK;
 }
@@ -67,14 +69,14 @@ static const char *const names[] = {[RB__CUDA_AUTO] = "auto",
                                     [RB__CUDA_CUBLAS] = "cublas",
                                     [RB__CUDA_CUDNN] = "cudnn",
                                     [RB__CUDA_NVIDIA] = "nvidia"};
-static const char *const precisions[] = {[RB__CUDA_FP32] = "fp32", [RB__CUDA_TF32] = "tf32"};
 
 static rb_status choose(rb__cuda_device *device, const rb_open_options *options) {
     rb_status status = RB_OK;
     RB_TRY(rb_provider_select("cuda", options ? options->provider : NULL, names, 5, &device->provider));
-    RB_TRY(rb_precision_select("cuda", options, precisions, 2, &device->precision));
-    if (device->precision == RB__CUDA_TF32) RB_TRY(check_tf32(device));
-    if (device->precision == RB__CUDA_TF32 && device->provider == RB__CUDA_AUTO) device->provider = RB__CUDA_NVIDIA;
+    RB_TRY(rb_precision_select("cuda", options, precisions, 3, &device->precision));
+    if (device->precision == RB__CUDA_FP32) goto cleanup;
+    RB_TRY(check_precision(device));
+    if (device->provider == RB__CUDA_AUTO) device->provider = RB__CUDA_NVIDIA;
 cleanup:
     return status;
 }
@@ -82,8 +84,11 @@ cleanup:
 rb_status rb__cuda_providers_open(rb__cuda_device *device, const rb_open_options *options) {
     rb_status status = RB_OK;
     RB_TRY(choose(device, options));
+    RB_TRY(rb__cuda_precision_check(device, precisions[device->precision]));
     device->fastest = options && options->fastest;
     if (device->precision == RB__CUDA_TF32) device->base.info.product_roundoff = RB_ROUNDOFF_TF32;
+    if (device->precision == RB__CUDA_BF16) device->base.info.product_roundoff = RB_ROUNDOFF_BF16;
+    if (device->precision == RB__CUDA_BF16 && uses_cudnn(device)) device->base.info.result_roundoff = RB_ROUNDOFF_BF16;
     rb__cuda_providers_describe(options, &device->base.info);
     if (uses_cublas(device)) RB_TRY(rb__cublas_open(device));
     if (uses_cudnn(device)) RB_TRY(rb__cudnn_open(device));

@@ -76,15 +76,19 @@ static bool fit(const rb_device *device, const rb__kn_tile *tile, product *g) {
     return !g->local_memory || (g->bm * tile->depth % local == 0 && g->bn * tile->depth % local == 0);
 }
 
-/* The time of a product in some unit: of a group, which loads rows + columns for rows x columns, times rounds of
- * groups.
- */
+/* The time of a product in cycles, about. Of every piece of the depth, an item asks for its share; while that is on its
+ * way, it reads the piece before from local memory and multiplies. */
 static double time_of(const rb_device *device, const product *g) {
+    const rb__kn_tile *tile = g->tile;
     double groups =
         (double)rb__kn_divide(g->rows + g->ones, g->bm) * rb__kn_divide(g->columns, g->bn) * g->classes * g->pieces;
     double rounds = groups / ((double)RB__KN_GROUPS_PER_UNIT * device->info.threads);
-    double load = 1 + 1.0 / g->tile->rows + 1.0 / g->tile->columns;
-    return (double)g->bm * g->bn * load * (rounds > 1 ? rounds : 1);
+    if (rounds < 1) rounds = 1;
+    double work = rounds * (tile->rows * tile->columns + tile->rows + tile->columns);
+    if (!g->local_memory) return work;
+    double ask = rounds * RB__KN_FETCH * (g->bm + g->bn) / device->local;
+    double waited = work * tile->depth > RB__KN_LATENCY ? work * tile->depth : RB__KN_LATENCY;
+    return rb__kn_divide(g->pass == DW ? g->piece : g->depth, tile->depth) * (ask * tile->depth + waited);
 }
 
 static void choose(const rb_device *device, product *g) {

@@ -64,7 +64,7 @@ typedef struct rb__kn_part {
     int local_floats; /* of local memory that a group wants (gpu family) */
     double cost;      /* of a group, in multiply-adds of vectors, roughly: cheap parts go first in a launch */
     int level;        /* of the launch it belongs to */
-    int chain;        /* first part of the chain it belongs to, itself if none: see plan.c */
+    int chain;        /* first part of the chain it belongs to, itself if none: see launches.c */
     size_t stack;     /* bytes of a group's private arrays, where they are large (cpu family) */
     bool alone;       /* no other part beside it (library calls, the end of the step) */
     bool full;        /* it was given more arguments than it has room for */
@@ -157,7 +157,7 @@ struct rb_bound {
     rb__kn_plan *apart; /* one op per launch: made by the first profile */
 };
 
-/* --- plan.c: what lowering calls ---------------------------------------------------------------------------------- */
+/* --- part.c: what lowering calls ---------------------------------------------------------------------------------- */
 /* A new part for op `op`. Valid until the next call; a scratch part after a failure. */
 rb__kn_part *rb__kn_part_new(rb__kn_plan *plan, int op, const char *file, const char *body);
 void rb__kn_define(rb__kn_part *part, const char *name, int value);
@@ -183,15 +183,41 @@ void rb__kn_cursor(const rb__kn_plan *plan, rb__kn_part *part);
 int rb__kn_work_new(rb__kn_plan *plan, size_t bytes);
 /* The scratch that the plan's library calls share, of at least so many bytes. */
 int rb__kn_library_work(rb__kn_plan *plan, size_t bytes);
+void rb__kn_plan_fail(rb__kn_plan *plan, rb_status status);
+/* Groups and BLOCK of flat work over `count` elements. */
+void rb__kn_flat(const rb__kn_plan *plan, rb__kn_part *part, int64_t count);
+/* The same over n batch rows of `pixels` x `ld` elements; cpu family: each row is treated by itself. */
+void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pixels, int ld);
+/* LMEM: whether a group adds up pairs of its items in local memory, where there is enough; also returned. */
+bool rb__kn_adds_items(const rb__kn_plan *plan, rb__kn_part *part);
+/* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
+int rb__kn_act(rb_act act);
+/* #define ACT and SLOPE. */
+void rb__kn_define_act(rb__kn_part *part, const rb_op *op);
+/* GATHER and the arguments of an input: x, or where a gather is merged (head, data, order) and how bytes become
+ * numbers. */
+void rb__kn_input(rb__kn_plan *plan, rb__kn_part *part, const struct rb__kn_item *it);
+/* A library of the runtime does this op. */
+bool rb__kn_taken(const rb__kn_plan *plan, const struct rb__kn_item *item);
+
+/* --- launches.c --------------------------------------------------------------------------------------------------- */
+/* Orders the parts and cuts them into launches; RB_MEMORY. */
+rb_status rb__kn_make_launches(rb__kn_plan *plan);
+/* Part k of a launch goes on with the groups of the part before it. */
+bool rb__kn_goes_on(const rb__kn_plan *plan, const rb__kn_launch *launch, int k);
+
+/* --- memory.c ----------------------------------------------------------------------------------------------------- */
+rb_status rb__kn_allocate_works(rb__kn_plan *plan);
+/* Memory for each activation: the smallest of the store's spares that holds it and that this plan has not taken. */
+rb_status rb__kn_take_spares(rb__kn_plan *plan);
+/* The bytes of a tensor as a buffer of the plan's. Layouts align tensors as the device wants its sub-buffers. */
+rb_status rb__kn_view(rb__kn_plan *plan, int tensor, rb__kn_memory **out);
 /* What an argument of a part stands for. */
 rb_status rb__kn_memory_of(rb__kn_plan *plan, const rb__kn_arg *arg, rb__kn_memory **out);
-void rb__kn_plan_fail(rb__kn_plan *plan, rb_status status);
-
-bool rb__kn_goes_on(const rb__kn_plan *plan, const rb__kn_launch *launch, int k);
-/* The bytes of a tensor as a buffer of the plan's. */
-rb_status rb__kn_view(rb__kn_plan *plan, int tensor, rb__kn_memory **out);
 /* idle: no group has anything to do. */
 rb_status rb__kn_set_args(rb__kn_plan *plan, const rb__kn_launch *launch, bool idle);
+
+/* --- plan.c ------------------------------------------------------------------------------------------------------- */
 rb_status rb__kn_plan_new(rb_store *store, const rb_program *program, const rb_variant *variant, bool apart,
                           rb__kn_plan **out);
 void rb__kn_plan_free(rb__kn_plan *plan);
@@ -215,9 +241,6 @@ typedef struct rb__kn_item {
 } rb__kn_item;
 
 void rb__kn_lower(rb__kn_plan *plan); /* all ops; failures in plan->status */
-/* GATHER and the arguments of an input: x, or where a gather is merged (head, data, order) and how bytes become
- * numbers. */
-void rb__kn_input(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *it);
 /* A maximum's index as an argument: scratch where nobody wants it, so that training and evaluation share the kernel. */
 void rb__kn_pool_index(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *pool);
 /* A convolution's private arrays fit a thread's stack; else it goes without a merged pooling, or by gemm.cl. */
@@ -230,8 +253,6 @@ void rb__kn_merge(rb__kn_plan *plan, rb__kn_item *items);
 /* conv_merge.c: the same for convolutions of the cpu family. */
 void rb__kn_merge_conv(const rb__kn_plan *plan, rb__kn_item *items);
 void rb__kn_lower_linear(rb__kn_plan *plan, rb__kn_item *item);
-/* A library of the runtime does this op. */
-bool rb__kn_taken(const rb__kn_plan *plan, const rb__kn_item *item);
 void rb__kn_lower_conv(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_gemm(rb__kn_plan *plan, rb__kn_item *item); /* linear and conv in the gpu family */
 void rb__kn_lower_pool(rb__kn_plan *plan, rb__kn_item *item);
@@ -240,14 +261,6 @@ void rb__kn_lower_batchnorm(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_dropout(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_loss(rb__kn_plan *plan, rb__kn_item *item);
 void rb__kn_lower_update(rb__kn_plan *plan, rb__kn_item *item);
-/* Groups and BLOCK of flat work over `count` elements. */
-void rb__kn_flat(const rb__kn_plan *plan, rb__kn_part *part, int64_t count);
-/* The same over n batch rows of `pixels` x `ld` elements; cpu family: each row is treated by itself. */
-void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pixels, int ld);
-/* An activation's number in kernels: 0 none, 1 sigmoid, 2 relu, 3 leaky. */
-int rb__kn_act(rb_act act);
-/* #define ACT and SLOPE. */
-void rb__kn_define_act(rb__kn_part *part, const rb_op *op);
 
 /* --- program.c ---------------------------------------------------------------------------------------------------- */
 /* Compiles what is not built yet and makes plan->launches[].kernel, arguments set. */

@@ -71,36 +71,6 @@ static void prepare(rb__kn_item *it, const rb_variant *v, const rb_op *op, int n
     }
 }
 
-int rb__kn_act(rb_act act) {
-    static const int codes[] = {[RB_ACT_NONE] = 0, [RB_ACT_SIGMOID] = 1, [RB_ACT_RELU] = 2, [RB_ACT_LEAKY_RELU] = 3};
-    return codes[act];
-}
-
-void rb__kn_define_act(rb__kn_part *part, const rb_op *op) {
-    rb__kn_define(part, "ACT", rb__kn_act(op->act));
-    rb__kn_define_float(part, "SLOPE", op->slope);
-}
-
-void rb__kn_input(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *it) {
-    const rb__kn_item *gather = it->op->kind == RB_OP_GATHER ? it : it->gather;
-    rb__kn_define(part, "GATHER", gather != NULL);
-    if (!gather) {
-        rb__kn_in(plan, part, it->in[0]);
-        return;
-    }
-    rb__kn_define(part, "BYTES", plan->variant->tensors[gather->in[0]].dtype == RB_U8);
-    rb__kn_define_float(part, "MEAN", gather->op->u.normalize.mean);
-    rb__kn_define_float(part, "STDDEV", gather->op->u.normalize.stddev);
-    rb__kn_cursor(plan, part);
-    rb__kn_in(plan, part, gather->in[0]);
-    rb__kn_in(plan, part, gather->in[1]);
-}
-
-bool rb__kn_taken(const rb__kn_plan *plan, const rb__kn_item *it) {
-    const rb__kn_runtime *runtime = plan->device->runtime;
-    return runtime->takes && runtime->takes(plan, it);
-}
-
 /* The end of the step: sums of what loss and update left, and the cursor. */
 static void finish(rb__kn_plan *plan) {
     const rb_variant *v = plan->variant;
@@ -113,6 +83,7 @@ static void finish(rb__kn_plan *plan) {
     part->alone = true;
     rb__kn_define(part, "LOSS", loss);
     rb__kn_define(part, "NORM", norm + step);
+    rb__kn_adds_items(plan, part);
     rb__kn_cursor(plan, part);
     part->args[0].type = "__global int *";
     rb__kn_inout(plan, part, metric);

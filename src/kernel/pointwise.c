@@ -5,25 +5,6 @@
 #include "kernel/kernel.h"
 #include "kernel/tuning.h"
 
-void rb__kn_flat(const rb__kn_plan *plan, rb__kn_part *part, int64_t count) {
-    int block = plan->device->gpu ? RB__KN_GPU_FLAT * plan->device->local : RB__KN_CPU_FLAT;
-    part->groups = (int)((count + block - 1) / block);
-    part->cost = (double)block / RB__KN_LANES;
-    rb__kn_define(part, "BLOCK", block);
-}
-
-void rb__kn_flat_rows(const rb__kn_plan *plan, rb__kn_part *part, int n, int pixels, int ld) {
-    if (plan->device->gpu) {
-        rb__kn_flat(plan, part, (int64_t)n * pixels * ld);
-        return;
-    }
-    int rows = rb__kn_batch_rows(plan, pixels), block = rows * pixels * ld;
-    part->rows = rows;
-    part->groups = (n + rows - 1) / rows;
-    part->cost = (double)block / RB__KN_LANES;
-    rb__kn_define(part, "BLOCK", block);
-}
-
 static int64_t elements(const rb_tensor *t) { return (int64_t)(t->bytes / rb_dtype_bytes(t->dtype, 4)); }
 
 static void lower_gather(rb__kn_plan *plan, const rb__kn_item *it) {

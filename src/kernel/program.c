@@ -123,8 +123,9 @@ static void write_kernel(rb_text *source, const rb__kn_plan *plan, const rb__kn_
     for (int k = 0; k < launch->count; k++)
         if (!rb__kn_goes_on(plan, launch, k)) rb_text_printf(source, "%sconst int end%d", k ? ", " : "", k);
     rb_text_append(source, ") {\n    const int group = (int)get_group_id(0);\n");
-    if (floats)
-        rb_text_printf(source, "    %s float shared[%d];\n", plan->device->runtime->shared, floats);
+    if (floats) /* aligned, or compilers would not read four values at once */
+        rb_text_printf(source, "    %s float shared[%d] __attribute__((aligned(16)));\n", plan->device->runtime->shared,
+                       floats);
     else
         rb_text_append(source, "    __local float *shared = 0;\n");
     number = 0;

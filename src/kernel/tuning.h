@@ -13,6 +13,9 @@ enum {
     RB__KN_SPLIT_BYTES = 64 << 20,
     RB__KN_SUM_PIECES = 32,     /* added by one item; more of them are added in two rounds */
     RB__KN_GROUPS_PER_UNIT = 4, /* work-groups that keep a compute unit busy */
+    /* cycles of an item: to find and ask for a value of a product's operands, until it is there */
+    RB__KN_FETCH = 16,
+    RB__KN_LATENCY = 700,
     /* cpu family, products: rows and vectors of the register tile, batch rows of a group; weight gradients: input
      * features of a group at most, batch rows that lie in scratch at a time */
     RB__KN_TILE_ROWS = 8,
@@ -58,9 +61,13 @@ typedef struct rb__kn_tile {
     int rows, columns, depth;
 } rb__kn_tile;
 
+/* The deep ones for products of so few groups that a unit waits for memory once per piece of the depth. */
 static const rb__kn_tile rb__kn_tiles[] = {
-    {"8x8", 0, 8, 8, 8},        {"8x4", 0, 8, 4, 8},         {"4x4", 0, 4, 4, 16},        {"2x2", 0, 2, 2, 32},
-    {"8x4 narrow", 4, 8, 4, 8}, {"4x4 narrow", 4, 4, 4, 16}, {"2x4 narrow", 4, 2, 4, 16},
+    {"8x8", 0, 8, 8, 8},         {"8x4", 0, 8, 4, 8},
+    {"4x4", 0, 4, 4, 16},        {"2x2", 0, 2, 2, 32},
+    {"8x4 narrow", 4, 8, 4, 8},  {"4x4 narrow", 4, 4, 4, 16},
+    {"2x4 narrow", 4, 2, 4, 16}, {"4x4 deep", 0, 4, 4, 32},
+    {"2x2 deep", 0, 2, 2, 64},   {"2x4 narrow deep", 4, 2, 4, 32},
 };
 enum { RB__KN_TILES = sizeof rb__kn_tiles / sizeof *rb__kn_tiles };
 

@@ -8,7 +8,7 @@ void rb__kn_lower_update(rb__kn_plan *plan, rb__kn_item *it) {
     int64_t count = (int64_t)(param->bytes / sizeof(float));
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "update.cl", step ? "update" : "norms");
     rb__kn_flat(plan, part, count);
-    plan->n_norm_blocks = part->groups * plan->device->local;
+    plan->n_norm_blocks = part->groups * (rb__kn_adds_items(plan, part) ? 1 : plan->device->local);
     plan->norm_op = it->number;
     plan->norm_blocks = rb__kn_work_new(plan, 2 * sizeof(float) * (size_t)plan->n_norm_blocks);
     if (step) {

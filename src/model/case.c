@@ -159,6 +159,44 @@ static rb_status set_attack_eps(rb_case *c, const char *value) {
     return status;
 }
 
+/* Was `name` set before? */
+static bool was_set(const rb_case_edit *e, const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = e->overrides; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strncmp(at, name, length) == 0 && at[length] == '=') return true;
+    return false;
+}
+
+/* Momentum is SGD's: with Adam it would stand in the row and change nothing. That of the case itself rests meanwhile.
+ */
+static rb_status check_momentum(const rb_case_edit *e, rb_optimizer_kind optimizer, float momentum) {
+    if (optimizer != RB_ADAM || momentum == 0) return RB_OK;
+    return rb_fail(RB_USAGE,
+                   "cannot set momentum=%.9g of case %s: its optimizer is adam, which has none (beta1 = %g stands in "
+                   "for it)",
+                   (double)momentum, e->c.name, (double)RB_ADAM_BETA1);
+}
+
+static rb_status set_momentum(rb_case_edit *e, const char *value) {
+    rb_status status = RB_OK;
+    float momentum = 0;
+    RB_TRY(parse_real("momentum", value, 0, false, 1, &momentum));
+    RB_TRY(check_momentum(e, e->c.optimizer, momentum));
+    e->c.momentum = momentum;
+cleanup:
+    return status;
+}
+
+static rb_status set_optimizer(rb_case_edit *e, const char *value) {
+    rb_status status = RB_OK;
+    bool adam = strcmp(value, "adam") == 0;
+    if (!adam && strcmp(value, "sgd")) return rb_fail(RB_USAGE, "optimizer must be sgd or adam, not \"%s\"", value);
+    if (was_set(e, "momentum")) RB_TRY(check_momentum(e, adam ? RB_ADAM : RB_SGD, e->c.momentum));
+    e->c.optimizer = adam ? RB_ADAM : RB_SGD;
+cleanup:
+    return status;
+}
+
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
     rb_case *c = &e->c;
     if (strcmp(name, "epochs") == 0) return parse_int(name, value, 1, 1000000, &c->epochs);
@@ -166,7 +204,7 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     if (strcmp(name, "train-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_train);
     if (strcmp(name, "valid-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_valid);
     if (strcmp(name, "lr") == 0) return parse_real(name, value, 0, true, 1e6, &c->lr);
-    if (strcmp(name, "momentum") == 0) return parse_real(name, value, 0, false, 1, &c->momentum);
+    if (strcmp(name, "momentum") == 0) return set_momentum(e, value);
     if (strcmp(name, "l1") == 0) return parse_real(name, value, 0, false, 1e6, &c->l1);
     if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
     if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
@@ -180,12 +218,7 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
         c->dataset = e->dataset;
         return RB_OK;
     }
-    if (strcmp(name, "optimizer") == 0) {
-        bool adam = strcmp(value, "adam") == 0;
-        if (!adam && strcmp(value, "sgd")) return rb_fail(RB_USAGE, "optimizer must be sgd or adam, not \"%s\"", value);
-        c->optimizer = adam ? RB_ADAM : RB_SGD;
-        return RB_OK;
-    }
+    if (strcmp(name, "optimizer") == 0) return set_optimizer(e, value);
     if (strcmp(name, "dropout") == 0) {
         int n = 0;
         for (rb_layer *l = e->layers; l->kind != RB_LAYER_END; l++)

@@ -82,11 +82,8 @@ static bool same_series(const rb_row *a, const rb_row *b) {
         RB_COL(history, precision), RB_COL(history, provider),      RB_COL(history, overrides),
         RB_COL(history, device),    RB_COL(history, workload_hash), RB_COL(history, phase),
         RB_COL(history, submit),    RB_COL(history, isa),           RB_COL(history, quirks),
-        RB_COL(history, settings)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return a->cells[RB_COL(history, batch_size)].u.i == b->cells[RB_COL(history, batch_size)].u.i &&
-           a->cells[RB_COL(history, threads)].u.i == b->cells[RB_COL(history, threads)].u.i;
+        RB_COL(history, settings),  RB_COL(history, batch_size),    RB_COL(history, threads)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* What was measured in one session alone has no history yet. */

@@ -102,11 +102,9 @@ static rb_status add_run(points *p, const rb_page_session *s, const rb_row *row,
 }
 
 static bool same_item(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides),
-                                  RB_COL(runs, phase)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return a->cells[RB_COL(runs, seed)].u.i == b->cells[RB_COL(runs, seed)].u.i;
+    static const int columns[] = {RB_COL(runs, case),      RB_COL(runs, device_key), RB_COL(runs, overrides),
+                                  RB_COL(runs, precision), RB_COL(runs, phase),      RB_COL(runs, seed)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* A run with what it went on from: the epochs before its first are those of the interrupted ones. */
@@ -125,16 +123,12 @@ cleanup:
 
 /* Points [from, to) have one epoch. `values` has room for as many. */
 static rb_status put_point(rb_report *r, const rb_row *row, const point *p, int n, double *values) {
-    static const struct {
-        int to, from;
-    } same[] = {{RB_PAGE_COL(curves, case), RB_COL(runs, case)},
-                {RB_PAGE_COL(curves, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(curves, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(curves, overrides), RB_COL(runs, overrides)}};
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(curves, runs, case), RB_PAGE_COPY(curves, runs, machine),
+                                        RB_PAGE_COPY(curves, runs, device_key), RB_PAGE_COPY(curves, runs, overrides),
+                                        RB_PAGE_COPY(curves, runs, precision)};
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_curves);
     if (!cells) return rb__page_status(r);
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        rb__page_set_cell(&cells[same[i].to], &row->cells[same[i].from]);
+    rb__page_copy_cells(row, cells, same, sizeof same / sizeof *same);
     rb__page_set_int(&cells[RB_PAGE_COL(curves, seeds)], n);
     rb__page_set_number(&cells[RB_PAGE_COL(curves, epoch)], p->epoch);
     for (int k = 0; k < PARTS; k++) {

@@ -9,18 +9,12 @@ static bool is_failure(const rb_row *row) { return !rb_run_ok(row) && !rb__page_
 
 rb_status rb__page_failures(rb_report *r) {
     static const int columns[] = {RB_COL(runs, case), RB_COL(runs, machine), RB_COL(runs, device_key)};
-    static const struct {
-        int to, from;
-    } same[] = {{RB_PAGE_COL(failures, case), RB_COL(runs, case)},
-                {RB_PAGE_COL(failures, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(failures, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(failures, status), RB_COL(runs, status)},
-                {RB_PAGE_COL(failures, status_reason), RB_COL(runs, status_reason)},
-                {RB_PAGE_COL(failures, seed), RB_COL(runs, seed)},
-                {RB_PAGE_COL(failures, batch_size), RB_COL(runs, batch_size)},
-                {RB_PAGE_COL(failures, overrides), RB_COL(runs, overrides)},
-                {RB_PAGE_COL(failures, phase), RB_COL(runs, phase)},
-                {RB_PAGE_COL(failures, run_id), RB_COL(runs, run_id)}};
+    static const rb_cell_copy same[] = {
+        RB_PAGE_COPY(failures, runs, case),          RB_PAGE_COPY(failures, runs, machine),
+        RB_PAGE_COPY(failures, runs, device_key),    RB_PAGE_COPY(failures, runs, status),
+        RB_PAGE_COPY(failures, runs, status_reason), RB_PAGE_COPY(failures, runs, seed),
+        RB_PAGE_COPY(failures, runs, batch_size),    RB_PAGE_COPY(failures, runs, overrides),
+        RB_PAGE_COPY(failures, runs, phase),         RB_PAGE_COPY(failures, runs, run_id)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     int n = 0;
@@ -31,8 +25,7 @@ rb_status rb__page_failures(rb_report *r) {
         if (!cells) break;
         rb__page_set_text(&cells[RB_PAGE_COL(failures, lab)],
                           rb__page_lab(r, rb_row_get_text(row, RB_COL(runs, case))));
-        for (size_t k = 0; k < sizeof same / sizeof *same; k++)
-            rb__page_set_cell(&cells[same[k].to], &row->cells[same[k].from]);
+        rb__page_copy_cells(row, cells, same, sizeof same / sizeof *same);
         rb__page_set_text(&cells[RB_PAGE_COL(failures, repeat)], rb__page_repeat(r, &runs[i], 1));
     }
     status = rb__page_status(r);
@@ -44,19 +37,26 @@ cleanup:
 static bool has_target(const rb_row *row) { return isfinite(rb_row_number(row, RB_COL(runs, target_value))); }
 
 static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const rb_row **list) {
-    static const struct {
-        int to, from;
-    } numbers[] = {{RB_PAGE_COL(tta, target_value), RB_COL(tta, target_value)},
-                   {RB_PAGE_COL(tta, n), RB_COL(tta, n)},
-                   {RB_PAGE_COL(tta, reached), RB_COL(tta, reached)},
-                   {RB_PAGE_COL(tta, epochs_to_target), RB_COL(tta, epochs_to_target)},
-                   {RB_PAGE_COL(tta, s_per_epoch), RB_COL(tta, s_per_epoch)},
-                   {RB_PAGE_COL(tta, tta_train_s), RB_COL(tta, tta_train_s)},
-                   {RB_PAGE_COL(tta, tta_total_s), RB_COL(tta, tta_total_s)}},
-      texts[] = {{RB_PAGE_COL(tta, case), RB_COL(runs, case)},
-                 {RB_PAGE_COL(tta, machine), RB_COL(runs, machine)},
-                 {RB_PAGE_COL(tta, device_key), RB_COL(runs, device_key)},
-                 {RB_PAGE_COL(tta, overrides), RB_COL(runs, overrides)}};
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(tta, tta, case),
+                                        RB_PAGE_COPY(tta, tta, machine),
+                                        RB_PAGE_COPY(tta, tta, device_key),
+                                        RB_PAGE_COPY(tta, tta, dataset),
+                                        RB_PAGE_COPY(tta, tta, overrides),
+                                        RB_PAGE_COPY(tta, tta, precision),
+                                        RB_PAGE_COPY(tta, tta, provider),
+                                        RB_PAGE_COPY(tta, tta, submit),
+                                        RB_PAGE_COPY(tta, tta, threads),
+                                        RB_PAGE_COPY(tta, tta, quirks),
+                                        RB_PAGE_COPY(tta, tta, settings),
+                                        RB_PAGE_COPY(tta, tta, commit),
+                                        RB_PAGE_COPY(tta, tta, dirty),
+                                        RB_PAGE_COPY(tta, tta, target_value),
+                                        RB_PAGE_COPY(tta, tta, n),
+                                        RB_PAGE_COPY(tta, tta, reached),
+                                        RB_PAGE_COPY(tta, tta, epochs_to_target),
+                                        RB_PAGE_COPY(tta, tta, s_per_epoch),
+                                        RB_PAGE_COPY(tta, tta, tta_train_s),
+                                        RB_PAGE_COPY(tta, tta, tta_total_s)};
     rb_status status = RB_OK;
     rb_row *rows = NULL;
     int n_rows = 0;
@@ -65,12 +65,11 @@ static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const r
     for (int i = 0; i < n_rows; i++) {
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_tta);
         if (!cells) break;
+        rb__page_copy_cells(&rows[i], cells, same, sizeof same / sizeof *same);
+        for (int c = 0; c < rb__page_columns(RB_PAGE_tta); c++) /* the rows end here */
+            if (cells[c].type == RB_CELL_TEXT) cells[c].u.s = rb__page_keep(r, cells[c].u.s);
         rb__page_set_text(&cells[RB_PAGE_COL(tta, lab)],
                           rb__page_lab(r, rb_row_get_text(runs[0].row, RB_COL(runs, case))));
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-            rb__page_set_cell(&cells[texts[k].to], &runs[0].row->cells[texts[k].from]);
-        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-            rb__page_set_cell(&cells[numbers[k].to], &rows[i].cells[numbers[k].from]);
     }
     status = rb__page_status(r);
 cleanup:

@@ -78,3 +78,12 @@ double rb__page_median(const rb_page_run *runs, int n, int column, double *value
     }
     return known ? rb_median(values, known) : NAN;
 }
+
+const char *rb__page_choices(rb_report *r, const rb_row *row) {
+    rb_text words = {0};
+    rb_run_choices(row, &words);
+    const char *kept = words.length ? rb__page_keep(r, rb_text_string(&words)) : "";
+    r->memory |= words.failed;
+    rb_text_free(&words);
+    return kept;
+}

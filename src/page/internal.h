@@ -69,6 +69,11 @@ void rb__page_set_real(rb_page_cell *cell, double value);      /* NaN and infini
 void rb__page_set_number(rb_page_cell *cell, double value);    /* a whole number as such */
 void rb__page_set_text(rb_page_cell *cell, const char *value); /* "" and NULL leave it empty; kept by reference */
 void rb__page_set_cell(rb_page_cell *cell, const rb_cell *value);
+/* Cells of a row of columns.def into a row of the report. */
+void rb__page_copy_cells(const rb_row *from, rb_page_cell *to, const rb_cell_copy *copies /* (n) */, int n);
+/* Of the same name in both: RB_PAGE_COPY(speeds, runs, case). */
+#define RB_PAGE_COPY(to, from, column)                                                                                 \
+    { RB_PAGE_COL(to, column), RB_COL(from, column) }
 /* A copy in the report's arena; "" where memory ran out, which rb__page_status tells. */
 const char *rb__page_keep(rb_report *r, const char *text);
 rb_status rb__page_status(const rb_report *r);
@@ -138,6 +143,8 @@ rb_status rb__page_runs(rb_report *r, rb_page_wanted *wanted, const int *columns
 int rb__page_group_end(const rb_page_run *runs, int from, int n);
 /* Median of the runs' finite values of a column; NaN where there are none. `values` has room for n. */
 double rb__page_median(const rb_page_run *runs, int n, int column, double *values);
+/* What was asked of its device and no other column tells (rb_run_choices), in the arena. */
+const char *rb__page_choices(rb_report *r, const rb_row *row);
 bool rb__page_as_foreseen(const rb_row *row); /* not ok, but what its case expects */
 bool rb__page_is_peer(const rb_row *row);     /* another library's, timed beside ours by bench/peers/alternate */
 /* The command that does such runs (n: of one kind, each with its seed) again, in the arena; NULL for what another

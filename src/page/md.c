@@ -5,7 +5,7 @@
 #include "page/internal.h"
 #include "report/internal.h"
 
-enum { MOST_ROWS = 30, MOST_COLUMNS = 16 };
+enum { MOST_ROWS = 30, MOST_COLUMNS = 22 };
 
 /* What is shown, in this order; a column that is empty in every row is left out. */
 static const struct {
@@ -14,15 +14,33 @@ static const struct {
 } sections[] = {
     {RB_PAGE_speeds,
      "Speeds",
-     {"case", "machine", "device_key", "backend", "batch_size", "overrides", "mode", "n", "samples_per_s",
-      "samples_per_s_low", "samples_per_s_high", "interval", "pct_peak_flops", "commit"}},
+     {"case",
+      "machine",
+      "device_key",
+      "backend",
+      "batch_size",
+      "precision",
+      "provider",
+      "submit",
+      "threads",
+      "quirks",
+      "settings",
+      "overrides",
+      "mode",
+      "n",
+      "samples_per_s",
+      "samples_per_s_low",
+      "samples_per_s_high",
+      "interval",
+      "pct_peak_flops",
+      "commit"}},
     {RB_PAGE_compare,
      "Devices against the first one of their machine",
      {"case", "machine", "arm_a", "arm_b", "batch_size", "overrides", "n_a", "n_b", "ratio", "ratio_low", "ratio_high",
       "q_value", "verdict", "reason"}},
     {RB_PAGE_outcomes,
      "Outcomes",
-     {"case", "machine", "device_key", "overrides", "seeds", "status", "epochs_run", "val_acc_final",
+     {"case", "machine", "device_key", "overrides", "precision", "seeds", "status", "epochs_run", "val_acc_final",
       "val_acc_final_low", "val_acc_final_high", "test_acc", "gap"}},
     {RB_PAGE_effects,
      "Regularizers",
@@ -79,6 +97,35 @@ static bool is_wanted(const rb_report *r, rb_page_table table, int row, bool run
     return !*figure || !strcmp(figure, "val_acc_final") || !strcmp(figure, "train_valid_gap");
 }
 
+/* A column on how devices worked: where it is the same in every row it says nothing. */
+static bool is_way(const char *column) {
+    static const char *const ways[] = {"precision", "provider", "submit", "threads", "quirks", "settings"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (!strcmp(column, ways[i])) return true;
+    return false;
+}
+
+static bool same_cell(const rb_page_cell *a, const rb_page_cell *b) {
+    if (a->type != b->type) return false;
+    return a->type == RB_CELL_TEXT   ? !strcmp(a->u.s, b->u.s)
+           : a->type == RB_CELL_INT  ? a->u.i == b->u.i
+           : a->type == RB_CELL_REAL ? a->u.r == b->u.r
+                                     : true;
+}
+
+/* Some row that is shown has a value, or of a way of working two have different ones. */
+static bool is_used(const rb_report *r, rb_page_table table, int column, bool runs) {
+    bool way = is_way(rb__page_column_name(table, column)), used = false;
+    const rb_page_cell *first = NULL;
+    for (int i = 0; i < r->tables[table].n && !used; i++) {
+        const rb_page_cell *cell = rb__page_at(r, table, i, column);
+        if (!is_wanted(r, table, i, runs)) continue;
+        if (!first) first = cell;
+        used = way ? !same_cell(first, cell) : cell->type != RB_CELL_EMPTY;
+    }
+    return used;
+}
+
 static void put_table(const rb_report *r, int section, rb_text *out) {
     rb_page_table table = sections[section].table;
     int columns[MOST_COLUMNS], n = 0, wanted = 0, shown = 0;
@@ -88,9 +135,7 @@ static void put_table(const rb_report *r, int section, rb_text *out) {
     if (wanted == 0) return;
     for (int k = 0; k < MOST_COLUMNS && sections[section].columns[k]; k++) {
         int c = rb__page_column(table, sections[section].columns[k]);
-        bool used = false;
-        for (int i = 0; i < r->tables[table].n && !used; i++) used = rb__page_at(r, table, i, c)->type != RB_CELL_EMPTY;
-        if (used) columns[n++] = c;
+        if (is_used(r, table, c, runs)) columns[n++] = c;
     }
     rb_text_printf(out, "\n## %s\n\n", sections[section].heading);
     for (int k = 0; k < n; k++) rb_text_printf(out, "| %s ", rb__page_column_name(table, columns[k]));

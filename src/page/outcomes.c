@@ -97,30 +97,22 @@ static void put_last_epochs(const rb_page_run *runs, int n, double *values, rb_p
 
 /* `all` (n_all): a run per seed; the first `n` of them ended by themselves. */
 static rb_status put_group(rb_report *r, const rb_page_run *all, int n_all, int n, double *values) {
-    static const struct {
-        int to, from;
-    } same[] = {{RB_PAGE_COL(outcomes, case), RB_COL(runs, case)},
-                {RB_PAGE_COL(outcomes, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(outcomes, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(outcomes, overrides), RB_COL(runs, overrides)},
-                {RB_PAGE_COL(outcomes, reg), RB_COL(runs, reg)},
-                {RB_PAGE_COL(outcomes, dataset), RB_COL(runs, dataset)},
-                {RB_PAGE_COL(outcomes, model), RB_COL(runs, model)},
-                {RB_PAGE_COL(outcomes, batch_size), RB_COL(runs, batch_size)},
-                {RB_PAGE_COL(outcomes, optimizer), RB_COL(runs, optimizer)},
-                {RB_PAGE_COL(outcomes, lr), RB_COL(runs, lr)},
-                {RB_PAGE_COL(outcomes, commit), RB_COL(runs, commit)},
-                {RB_PAGE_COL(outcomes, run_id), RB_COL(runs, run_id)}},
-      medians[] = {{RB_PAGE_COL(outcomes, epochs_run), RB_COL(runs, epochs_run)},
-                   {RB_PAGE_COL(outcomes, val_acc_best), RB_COL(runs, val_acc_best)},
-                   {RB_PAGE_COL(outcomes, test_acc), RB_COL(runs, test_acc)},
-                   {RB_PAGE_COL(outcomes, duration_s), RB_COL(runs, duration_s)}};
+    static const rb_cell_copy same[] = {
+        RB_PAGE_COPY(outcomes, runs, case),       RB_PAGE_COPY(outcomes, runs, machine),
+        RB_PAGE_COPY(outcomes, runs, device_key), RB_PAGE_COPY(outcomes, runs, overrides),
+        RB_PAGE_COPY(outcomes, runs, precision),  RB_PAGE_COPY(outcomes, runs, reg),
+        RB_PAGE_COPY(outcomes, runs, dataset),    RB_PAGE_COPY(outcomes, runs, model),
+        RB_PAGE_COPY(outcomes, runs, batch_size), RB_PAGE_COPY(outcomes, runs, optimizer),
+        RB_PAGE_COPY(outcomes, runs, lr),         RB_PAGE_COPY(outcomes, runs, commit),
+        RB_PAGE_COPY(outcomes, runs, run_id)};
+    static const rb_cell_copy medians[] = {
+        RB_PAGE_COPY(outcomes, runs, epochs_run), RB_PAGE_COPY(outcomes, runs, val_acc_best),
+        RB_PAGE_COPY(outcomes, runs, test_acc), RB_PAGE_COPY(outcomes, runs, duration_s)};
     const rb_row *row = all[0].row;
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_outcomes);
     if (!cells) return rb__page_status(r);
     rb__page_set_text(&cells[RB_PAGE_COL(outcomes, lab)], rb__page_lab(r, rb_row_get_text(row, RB_COL(runs, case))));
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        rb__page_set_cell(&cells[same[i].to], &row->cells[same[i].from]);
+    rb__page_copy_cells(row, cells, same, sizeof same / sizeof *same);
     rb__page_set_int(&cells[RB_PAGE_COL(outcomes, seeds)], n);
     rb__page_set_text(&cells[RB_PAGE_COL(outcomes, status)], status_of(r, all, n_all));
     for (size_t i = 0; i < sizeof medians / sizeof *medians; i++)
@@ -147,8 +139,8 @@ static int failures_last(const void *a, const void *b) {
 }
 
 rb_status rb__page_outcomes(rb_report *r) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, machine), RB_COL(runs, device_key),
-                                  RB_COL(runs, overrides), RB_COL(runs, dataset)};
+    static const int columns[] = {RB_COL(runs, case),      RB_COL(runs, machine), RB_COL(runs, device_key),
+                                  RB_COL(runs, overrides), RB_COL(runs, dataset), RB_COL(runs, precision)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     double *values = NULL;

@@ -99,7 +99,8 @@ static void put_peaks(rb_report *r, const rb_page_run *runs, int n, const rb_row
             const char *hardware = rb_csv_get(peaks, i, "device");
             if (*hardware && strcmp(hardware, text_of(row, RB_COL(runs, device))) != 0) continue;
             raise_peak(peaks, i, "fma_gflop_per_s", &fma);
-            raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
+            const char *precision = rb_csv_get(peaks, i, "precision"); /* of the matrix product; "": fp32 */
+            if (!*precision || !strcmp(precision, "fp32")) raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
             raise_peak(peaks, i, "triad_gbyte_per_s", &triad);
             known += *rb_csv_get(peaks, i, "drifted") != '\0';
             drifted += !strcmp(rb_csv_get(peaks, i, "drifted"), "1");
@@ -144,14 +145,9 @@ static void note_other_hardware(rb_report *r, const rb_page_run *runs, int n, co
 /* One row per machine and device, from its newest run that names the hardware; peers' libraries are no devices. */
 rb_status rb__page_devices(rb_report *r) {
     static const int columns[] = {RB_COL(runs, machine), RB_COL(runs, device_key)};
-    static const struct {
-        int to, from;
-    } same[] = {{RB_PAGE_COL(devices, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(devices, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(devices, backend), RB_COL(runs, backend)},
-                {RB_PAGE_COL(devices, device), RB_COL(runs, device)},
-                {RB_PAGE_COL(devices, isa), RB_COL(runs, isa)},
-                {RB_PAGE_COL(devices, threads), RB_COL(runs, threads)}};
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(devices, runs, machine), RB_PAGE_COPY(devices, runs, device_key),
+                                        RB_PAGE_COPY(devices, runs, backend), RB_PAGE_COPY(devices, runs, device),
+                                        RB_PAGE_COPY(devices, runs, isa),     RB_PAGE_COPY(devices, runs, threads)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     int n = 0;
@@ -165,8 +161,7 @@ rb_status rb__page_devices(rb_report *r) {
         }
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_devices);
         if (!cells) break;
-        for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-            rb__page_set_cell(&cells[same[i].to], &best->row->cells[same[i].from]);
+        rb__page_copy_cells(best->row, cells, same, sizeof same / sizeof *same);
         rb__page_set_text(&cells[RB_PAGE_COL(devices, driver)], driver_of(best));
         rb__page_set_real(&cells[RB_PAGE_COL(devices, threads)], most_threads(runs + from, to - from, best->row));
         put_peaks(r, runs + from, to - from, best->row, cells);

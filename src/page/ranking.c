@@ -49,20 +49,54 @@ typedef struct pair_verdict {
 } pair_verdict;
 
 /* The columns of compare, in the order of its names here. */
-enum { CASE, MACHINE, BATCH, OVERRIDES, PROVIDER, PHASE, ARM_A, ARM_B, RATIO, LOW, HIGH, VERDICT, NAMES };
+enum {
+    CASE,
+    MACHINE,
+    BATCH,
+    OVERRIDES,
+    PROVIDER,
+    PRECISION,
+    SUBMIT,
+    THREADS,
+    SETTINGS,
+    PHASE,
+    ARM_A,
+    ARM_B,
+    RATIO,
+    LOW,
+    HIGH,
+    VERDICT,
+    NAMES
+};
+
+/* The row's cell says of A and B what these two do: "x", or "x / y" where they differ. */
+static bool says(const rb_report *r, int row, int column, const char *a, const char *b) {
+    char both[700];
+    snprintf(both, sizeof both, !strcmp(a, b) ? "%s" : "%s / %s", *a || !strcmp(a, b) ? a : "-", *b ? b : "-");
+    return !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, column), both);
+}
+
+static const char *threads_of(const rb_report *r, int row, char out[24]) {
+    double threads = NUMBER(row, threads);
+    snprintf(out, 24, isfinite(threads) ? "%.0f" : "", threads);
+    return out;
+}
 
 static bool is_pair(const rb_report *r, const int *at, int row, int a, int b) {
-    char both[300];
-    const char *x = TEXT(a, provider), *y = TEXT(b, provider);
-    snprintf(both, sizeof both, !strcmp(x, y) ? "%s" : "%s / %s", *x ? x : "-", *y ? y : "-");
+    char x[24], y[24];
     return !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[ARM_A]), TEXT(a, device_key)) &&
            !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[ARM_B]), TEXT(b, device_key)) &&
-           !strcmp(rb__page_text_at(r, RB_PAGE_compare, row, at[PROVIDER]), both);
+           says(r, row, at[PROVIDER], TEXT(a, provider), TEXT(b, provider)) &&
+           says(r, row, at[PRECISION], TEXT(a, precision), TEXT(b, precision)) &&
+           says(r, row, at[SUBMIT], TEXT(a, submit), TEXT(b, submit)) &&
+           says(r, row, at[SETTINGS], TEXT(a, settings), TEXT(b, settings)) &&
+           says(r, row, at[THREADS], threads_of(r, a, x), threads_of(r, b, y));
 }
 
 static pair_verdict judge(const rb_report *r, int a, int b) {
-    static const char *const names[NAMES] = {"case",  "machine", "batch_size", "overrides", "provider",   "phase",
-                                             "arm_a", "arm_b",   "ratio",      "ratio_low", "ratio_high", "verdict"};
+    static const char *const names[NAMES] = {"case",   "machine",   "batch_size", "overrides", "provider", "precision",
+                                             "submit", "threads",   "settings",   "phase",     "arm_a",    "arm_b",
+                                             "ratio",  "ratio_low", "ratio_high", "verdict"};
     int at[NAMES];
     pair_verdict j = {0};
     for (int c = 0; c < NAMES; c++) at[c] = rb__page_column(RB_PAGE_compare, names[c]);
@@ -186,53 +220,6 @@ static void tell_contests(rb_report *r, rb_text *s) {
     free(done);
 }
 
-/* --- other libraries ------------------------------------------------------------------------------------------------
- */
-
-/* Our fastest row of what the peer's row p did, -1 = none. */
-static int rival_of(const rb_report *r, int p) {
-    int best = -1;
-    for (int i = 0; i < r->tables[RB_PAGE_speeds].n; i++) {
-        if (is_peer(r, i) || !is_steps(r, i) || strcmp(TEXT(i, case), TEXT(p, case)) != 0) continue;
-        if (strcmp(TEXT(i, machine), TEXT(p, machine)) != 0 || strcmp(TEXT(i, device_key), TEXT(p, device_key)) != 0 ||
-            strcmp(TEXT(i, precision), TEXT(p, precision)) != 0 || NUMBER(i, batch_size) != NUMBER(p, batch_size))
-            continue;
-        if (best < 0 || NUMBER(i, samples_per_s) > NUMBER(best, samples_per_s)) best = i;
-    }
-    return best;
-}
-
-static void tell_peers(rb_report *r, rb_text *s) {
-    int ahead = 0, behind = 0, alike = 0, few = 0;
-    double least = INFINITY, most = 0;
-    for (int p = 0; p < r->tables[RB_PAGE_speeds].n; p++) {
-        int ours = is_peer(r, p) && is_steps(r, p) ? rival_of(r, p) : -1;
-        if (ours < 0) continue;
-        double ratio = NUMBER(ours, samples_per_s) / NUMBER(p, samples_per_s);
-        if (strcmp(TEXT(ours, interval), "95 %") != 0 || strcmp(TEXT(p, interval), "95 %") != 0) {
-            few++;
-            continue;
-        }
-        ahead += above(r, ours, p);
-        behind += above(r, p, ours);
-        alike += !above(r, ours, p) && !above(r, p, ours);
-        least = fmin(least, ratio);
-        most = fmax(most, ratio);
-    }
-    int judged = ahead + behind + alike;
-    if (judged)
-        rb_text_printf(
-            s,
-            "Beside other libraries on the same device, in %d pair%s of medians with 95 %% intervals: regbench "
-            "is faster in %d, slower in %d, not told apart in %d; the ratios go from %.3g to %.3g. ",
-            judged, rb__page_plural(judged), ahead, behind, alike, least, most);
-    if (few)
-        rb_text_printf(s, "%d pair%s with another library %s too few processes for a verdict (fewer than 6 on a side).",
-                       few, rb__page_plural(few), few == 1 ? "has" : "have");
-    while (s->length && s->data[s->length - 1] == ' ') s->data[--s->length] = '\0';
-    rb__page_say(r, s);
-}
-
 /* --- shares of the peak ---------------------------------------------------------------------------------------------
  */
 
@@ -272,8 +259,9 @@ static void tell_shares(rb_report *r, rb_text *s) {
     }
 }
 
-void rb__page_tell_speeds(rb_report *r, rb_text *sentence) {
+rb_status rb__page_tell_speeds(rb_report *r, rb_text *sentence) {
     tell_contests(r, sentence);
-    tell_peers(r, sentence);
+    rb_status status = rb__page_tell_peers(r, sentence);
     tell_shares(r, sentence);
+    return status;
 }

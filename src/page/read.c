@@ -120,6 +120,8 @@ static rb_status read_as_it_is(rb_report *r, rb_page_session *s) {
     rb__page_note(r, "Taken as it is: %s", why.text);
     RB_TRY(file_in(s->dir, "env.csv", &path));
     if (rb_csv_read(path.data, &s->runs.env) != RB_OK) rb_error_clear();
+    RB_TRY(file_in(s->dir, "ratios.csv", &path));
+    if (rb_csv_read(path.data, &s->runs.ratios) != RB_OK) rb_error_clear();
 cleanup:
     rb_text_free(&path);
     return status;
@@ -221,14 +223,7 @@ static bool same_run(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case),        RB_COL(runs, device_key),    RB_COL(runs, status),
                                   RB_COL(runs, started_utc), RB_COL(runs, samples_per_s), RB_COL(runs, seed),
                                   RB_COL(runs, duration_s)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        const rb_cell *x = &a->cells[columns[i]], *y = &b->cells[columns[i]];
-        if (x->type != y->type) return false;
-        if (x->type == RB_CELL_TEXT ? strcmp(x->u.s, y->u.s) != 0
-                                    : x->type != RB_CELL_EMPTY && memcmp(&x->u, &y->u, sizeof x->u) != 0)
-            return false;
-    }
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 static void drop_copies(rb_report *r, rb_page_session *s) {

@@ -13,13 +13,7 @@ static void put_flag(const char *flag, const char *value, rb_text *out) {
     rb_shell_quote(value, out);
 }
 
-bool rb__page_is_peer(const rb_row *row) {
-    static const char *const peers[] = {"torch", "jax", "tinygrad"};
-    const char *backend = rb_row_get_text(row, RB_COL(runs, backend));
-    for (size_t i = 0; i < sizeof peers / sizeof *peers; i++)
-        if (!strncmp(backend, peers[i], strlen(peers[i]))) return true;
-    return false;
-}
+bool rb__page_is_peer(const rb_row *row) { return rb_run_is_peer(row); }
 
 /* The batch of another library's row, where it is not the case's own; in our rows it stands in the overrides. */
 static void put_peer_batch(const rb_row *row, rb_text *out) {

@@ -5,41 +5,44 @@
 
 #include "measure/statistics.h"
 #include "page/internal.h"
+#include "report/others.h"
 
 static bool is_timed(const rb_row *row) {
     return rb_run_ok(row) && rb_row_number(row, RB_COL(runs, samples_per_s)) > 0 &&
            !*rb_row_get_text(row, RB_COL(runs, arm)); /* of two builds by turns: `compare` is for that */
 }
 
-static bool same_build(const rb_row *a, const rb_row *b) {
-    return !strcmp(rb_row_get_text(a, RB_COL(runs, commit)), rb_row_get_text(b, RB_COL(runs, commit))) &&
-           a->cells[RB_COL(runs, dirty)].u.i == b->cells[RB_COL(runs, dirty)].u.i;
+/* Another library has no commit: what one session measured of it is one build, whose version the provider tells. */
+static bool same_build(const rb_page_run *a, const rb_page_run *b) {
+    if (rb__page_is_peer(a->row)) return a->from == b->from;
+    return !strcmp(rb_row_get_text(a->row, RB_COL(runs, commit)), rb_row_get_text(b->row, RB_COL(runs, commit))) &&
+           a->row->cells[RB_COL(runs, dirty)].u.i == b->row->cells[RB_COL(runs, dirty)].u.i;
 }
 
-static bool same_place(const rb_row *a, const rb_row *b) {
+static bool same_place(const rb_page_run *a, const rb_page_run *b) {
     return same_build(a, b) &&
-           !strcmp(rb_row_get_text(a, RB_COL(runs, env_id)), rb_row_get_text(b, RB_COL(runs, env_id)));
+           !strcmp(rb_row_get_text(a->row, RB_COL(runs, env_id)), rb_row_get_text(b->row, RB_COL(runs, env_id)));
 }
 
-static int count_of(const rb_page_run *runs, int n, const rb_row *row) {
+static int count_of(const rb_page_run *runs, int n, const rb_page_run *like) {
     int found = 0;
-    for (int i = 0; i < n; i++) found += same_place(runs[i].row, row);
+    for (int i = 0; i < n; i++) found += same_place(&runs[i], like);
     return found;
 }
 
 /* A median over builds or environments speaks of none. Runs are in order of time: those of the last one's build, of the
  * environment that has most of them (a single process with `--profile` does not hide ten), are moved to the front. */
 static int keep_newest(rb_page_run *runs, int n) {
-    const rb_row *best = runs[n - 1].row;
+    rb_page_run best = runs[n - 1], last = best;
     int most = 0, kept = 0;
     for (int i = n - 1; i >= 0; i--) {
-        if (i < n - 1 && same_place(runs[i].row, runs[i + 1].row)) continue; /* counted with it */
-        int count = same_build(runs[i].row, runs[n - 1].row) ? count_of(runs, n, runs[i].row) : 0;
-        if (count > most) best = runs[i].row;
+        if (i < n - 1 && same_place(&runs[i], &runs[i + 1])) continue; /* counted with it */
+        int count = same_build(&runs[i], &last) ? count_of(runs, n, &runs[i]) : 0;
+        if (count > most) best = runs[i];
         if (count > most) most = count;
     }
     for (int i = 0; i < n; i++)
-        if (same_place(runs[i].row, best)) runs[kept++] = runs[i];
+        if (same_place(&runs[i], &best)) runs[kept++] = runs[i];
     return kept;
 }
 
@@ -59,40 +62,35 @@ static const char *mode_of(const rb_row *row) {
 
 /* A row of one group; `values` has room for n. */
 static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double *values) {
-    static const struct {
-        int to, from;
-    } medians[] = {{RB_PAGE_COL(speeds, step_ns), RB_COL(runs, step_wall_ns_median)},
-                   {RB_PAGE_COL(speeds, model_mflop_per_sample), RB_COL(runs, model_mflop_per_sample)},
-                   {RB_PAGE_COL(speeds, gflop_per_s), RB_COL(runs, gflop_per_s)},
-                   {RB_PAGE_COL(speeds, pct_peak_flops), RB_COL(runs, pct_peak_flops)},
-                   {RB_PAGE_COL(speeds, pct_roofline), RB_COL(runs, pct_roofline)},
-                   {RB_PAGE_COL(speeds, power_w_mean), RB_COL(runs, power_w_mean)},
-                   {RB_PAGE_COL(speeds, energy_j_per_sample), RB_COL(runs, energy_j_per_sample)},
-                   {RB_PAGE_COL(speeds, mem_peak_mib), RB_COL(runs, mem_peak_mib)}},
-      same[] = {{RB_PAGE_COL(speeds, case), RB_COL(runs, case)},
-                {RB_PAGE_COL(speeds, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(speeds, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(speeds, backend), RB_COL(runs, backend)},
-                {RB_PAGE_COL(speeds, device), RB_COL(runs, device)},
-                {RB_PAGE_COL(speeds, batch_size), RB_COL(runs, batch_size)},
-                {RB_PAGE_COL(speeds, precision), RB_COL(runs, precision)},
-                {RB_PAGE_COL(speeds, provider), RB_COL(runs, provider)},
-                {RB_PAGE_COL(speeds, submit), RB_COL(runs, submit)},
-                {RB_PAGE_COL(speeds, threads), RB_COL(runs, threads)},
-                {RB_PAGE_COL(speeds, overrides), RB_COL(runs, overrides)},
-                {RB_PAGE_COL(speeds, verify), RB_COL(runs, verify)},
-                {RB_PAGE_COL(speeds, commit), RB_COL(runs, commit)},
-                {RB_PAGE_COL(speeds, workload_hash), RB_COL(runs, workload_hash)},
-                {RB_PAGE_COL(speeds, run_id), RB_COL(runs, run_id)}};
+    static const rb_cell_copy medians[] = {{RB_PAGE_COL(speeds, step_ns), RB_COL(runs, step_wall_ns_median)},
+                                           RB_PAGE_COPY(speeds, runs, model_mflop_per_sample),
+                                           RB_PAGE_COPY(speeds, runs, gflop_per_s),
+                                           RB_PAGE_COPY(speeds, runs, pct_peak_flops),
+                                           RB_PAGE_COPY(speeds, runs, pct_roofline),
+                                           RB_PAGE_COPY(speeds, runs, power_w_mean),
+                                           RB_PAGE_COPY(speeds, runs, energy_j_per_sample),
+                                           RB_PAGE_COPY(speeds, runs, mem_peak_mib)};
+    static const rb_cell_copy same[] = {
+        RB_PAGE_COPY(speeds, runs, case),          RB_PAGE_COPY(speeds, runs, machine),
+        RB_PAGE_COPY(speeds, runs, device_key),    RB_PAGE_COPY(speeds, runs, backend),
+        RB_PAGE_COPY(speeds, runs, device),        RB_PAGE_COPY(speeds, runs, batch_size),
+        RB_PAGE_COPY(speeds, runs, precision),     RB_PAGE_COPY(speeds, runs, provider),
+        RB_PAGE_COPY(speeds, runs, submit),        RB_PAGE_COPY(speeds, runs, threads),
+        RB_PAGE_COPY(speeds, runs, quirks),        RB_PAGE_COPY(speeds, runs, overrides),
+        RB_PAGE_COPY(speeds, runs, verify),        RB_PAGE_COPY(speeds, runs, commit),
+        RB_PAGE_COPY(speeds, runs, workload_hash), RB_PAGE_COPY(speeds, runs, run_id)};
     double median = rb__page_median(runs, n, RB_COL(runs, samples_per_s), values), low, high;
     bool interval = rb_median_interval(values, n, 0.95, &low, &high);
     const rb_row *row = nearest(runs, n, median);
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_speeds);
     if (!cells) return rb__page_status(r);
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        rb__page_set_cell(&cells[same[i].to], &row->cells[same[i].from]);
+    rb__page_copy_cells(row, cells, same, sizeof same / sizeof *same);
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, lab)], rb__page_lab(r, rb_row_get_text(row, RB_COL(runs, case))));
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, mode)], mode_of(row));
+    rb__page_set_text(&cells[RB_PAGE_COL(speeds, settings)], rb__page_choices(r, row));
+    double others = NAN;
+    for (int i = 0; i < n; i++) others = fmax(others, rb_others_cores(&runs[i].from->runs.ratios, runs[i].row));
+    rb__page_set_real(&cells[RB_PAGE_COL(speeds, others_cores)], others);
     rb__page_set_int(&cells[RB_PAGE_COL(speeds, n)], n);
     rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s)], median);
     rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s_low)], low);
@@ -132,8 +130,8 @@ rb_status rb__page_speeds(rb_report *r) {
     if (older)
         rb__page_note(
             r,
-            "%d of the %d speeds were measured by several builds or in several environments: shown is the newest, "
-            "the others stand in the history.",
+            "%d of the %d speeds were measured by several builds or in several environments, those of other libraries "
+            "in several sessions: shown is the newest, regbench's others stand in the history.",
             older, r->tables[RB_PAGE_speeds].n);
 cleanup:
     free(runs);

@@ -106,19 +106,15 @@ cleanup:
 
 /* One strength of one attack on the models of `n` seeds. */
 static rb_status put_attack(rb_report *r, const line *lines, int n, double *values) {
-    static const struct {
-        int to, from;
-    } same[] = {{RB_PAGE_COL(attacks, case), RB_COL(runs, case)},
-                {RB_PAGE_COL(attacks, machine), RB_COL(runs, machine)},
-                {RB_PAGE_COL(attacks, device_key), RB_COL(runs, device_key)},
-                {RB_PAGE_COL(attacks, overrides), RB_COL(runs, overrides)}};
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(attacks, runs, case), RB_PAGE_COPY(attacks, runs, machine),
+                                        RB_PAGE_COPY(attacks, runs, device_key),
+                                        RB_PAGE_COPY(attacks, runs, overrides)};
     int own = RB_PAGE_COL(attacks, seeds) + 1;
     const rb_row *run = lines[0].run;
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_attacks);
     if (!cells) return rb__page_status(r);
     rb__page_set_text(&cells[0], rb__page_lab(r, rb_row_get_text(run, RB_COL(runs, case))));
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        rb__page_set_cell(&cells[same[i].to], &run->cells[same[i].from]);
+    rb__page_copy_cells(run, cells, same, sizeof same / sizeof *same);
     rb__page_set_int(&cells[RB_PAGE_COL(attacks, seeds)], n);
     for (int c = 1; c < rb_table_columns(RB_TABLE_attacks); c++) {
         const char *name = rb_column_name(RB_TABLE_attacks, c);

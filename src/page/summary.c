@@ -238,10 +238,10 @@ static void tell_history(rb_report *r, rb_text *s) {
 rb_status rb__page_summary(rb_report *r) {
     rb_text sentence = {0};
     tell_scope(r, &sentence);
-    rb__page_tell_speeds(r, &sentence);
+    rb_status status = rb__page_tell_speeds(r, &sentence);
     tell_effects(r, &sentence);
     tell_history(r, &sentence);
     tell_failures(r, &sentence);
     rb_text_free(&sentence);
-    return rb__page_status(r);
+    return status == RB_OK ? rb__page_status(r) : status;
 }

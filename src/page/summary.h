@@ -9,6 +9,8 @@ void rb__page_say(rb_report *r, rb_text *sentence);
 const char *rb__page_plural(int n); /* "s" but for one */
 int rb__page_by_text(const void *a, const void *b);
 /* Who is fastest at what, and shares of the peaks. */
-void rb__page_tell_speeds(rb_report *r, rb_text *sentence);
+rb_status rb__page_tell_speeds(rb_report *r, rb_text *sentence);
+/* How fast regbench is beside other libraries: of rows that took turns. */
+rb_status rb__page_tell_peers(rb_report *r, rb_text *sentence);
 
 #endif

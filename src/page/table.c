@@ -145,6 +145,10 @@ void rb__page_set_cell(rb_page_cell *cell, const rb_cell *value) {
     }
 }
 
+void rb__page_copy_cells(const rb_row *from, rb_page_cell *to, const rb_cell_copy *copies, int n) {
+    for (int i = 0; i < n; i++) rb__page_set_cell(&to[copies[i].to], &from->cells[copies[i].from]);
+}
+
 void rb__page_set_source(rb_page_cell *row, rb_page_table table, const rb_row *from) {
     int own = own_columns(table);
     for (int c = 1; c < rb_table_columns(from->table); c++) rb__page_set_cell(&row[own + c - 1], &from->cells[c]);

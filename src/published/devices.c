@@ -9,43 +9,40 @@
 #include "measure/ranks.h"
 #include "measure/statistics.h"
 #include "published/internal.h"
+#include "report/choices.h"
 #include "report/csv_read.h"
+#include "report/others.h"
 
 /* The same place in the table, whatever code ran it. */
 static bool same_place(const rb__group *a, const rb__group *b) {
     static const int columns[] = {RB_COL(runs, machine),  RB_COL(runs, device_key), RB_COL(runs, device),
                                   RB_COL(runs, case),     RB_COL(runs, batch_size), RB_COL(runs, precision),
                                   RB_COL(runs, overrides)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a->first, b->first, columns[i])) return false;
-    return true;
+    return rb_row_same(a->first, b->first, columns, sizeof columns / sizeof *columns);
 }
 
 static bool same_code(const rb__group *a, const rb__group *b) {
-    return rb__same(a->first, b->first, RB_COL(runs, provider)) && rb__same(a->first, b->first, RB_COL(runs, threads));
+    static const int columns[] = {RB_COL(runs, provider), RB_COL(runs, threads), RB_COL(runs, submit),
+                                  RB_COL(runs, quirks)};
+    return rb_row_same(a->first, b->first, columns, sizeof columns / sizeof *columns) &&
+           rb_run_same_choices(a->first, b->first);
 }
 
 static bool is_peer(const rb__group *g) { return rb_published_is_peer(g->first); }
 
+/* In the same file: taken by turns with it. What another sitting measured, at another time, makes no ratio. */
 static bool peer_of(const rb__group *peer, const rb__group *g) {
     static const int columns[] = {RB_COL(runs, machine), RB_COL(runs, case), RB_COL(runs, batch_size),
                                   RB_COL(runs, precision)};
-    if (!is_peer(peer) || peer->set != g->set) return false;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(peer->first, g->first, columns[i])) return false;
-    return true;
+    return is_peer(peer) && peer->file == g->file &&
+           rb_row_same(peer->first, g->first, columns, sizeof columns / sizeof *columns);
 }
 
-/* The n-th peer of a group, from 0: those of its own file, by turns with it; only where there are none those of the
- * set, on as many threads. NULL: no more. */
+/* The n-th peer of a group, from 0. NULL: no more. */
 static const rb__group *peer(const rb__groups *all, const rb__group *g, const char *chosen, int n) {
-    bool own = false;
-    for (int i = 0; i < all->n; i++) own = own || (all->at[i].file == g->file && peer_of(&all->at[i], g));
     for (int i = 0; i < all->n; i++) {
         const rb__group *p = &all->at[i];
-        if (!peer_of(p, g) || (own ? p->file != g->file : !rb__same(p->first, g->first, RB_COL(runs, threads))))
-            continue;
-        if (!rb_published_chosen(chosen, rb__cell(p->first, RB_COL(runs, backend)))) continue;
+        if (!peer_of(p, g) || !rb_published_chosen(chosen, rb__cell(p->first, RB_COL(runs, backend)))) continue;
         if (n-- == 0) return p;
     }
     return NULL;
@@ -82,47 +79,34 @@ static void set_lines(rb_row *row, int column, const rb__group *g) {
     rb_text_free(&text);
 }
 
-/* What ratios.csv beside the file says of other programs' use of the cores. A device's name may stand in front of a
- * colon. */
+/* What ratios.csv beside the file says of other programs' use of the cores. */
 static rb_status note_others(const rb__group *g, rb_row *row) {
     rb_status status = RB_OK;
     rb_csv csv = {0};
     const rb_published_file *ratios = rb_published_beside(g->set, g->file, "ratios.csv");
-    const char *name = rb__cell(g->first, RB_COL(runs, case)), *key = rb__cell(g->first, RB_COL(runs, device_key));
-    double most = NAN;
     if (!ratios) return RB_OK;
     RB_TRY(rb_csv_read(ratios->path, &csv));
-    for (int i = 0; i < csv.n_rows; i++) {
-        const char *device = rb_csv_get(&csv, i, "device"), *others = rb_csv_get(&csv, i, "others_cores_max");
-        double batch = strtod(rb_csv_get(&csv, i, "batch"), NULL);
-        bool same =
-            !strcmp(rb_csv_get(&csv, i, "case"), name) && batch == rb__number(g->first, RB_COL(runs, batch_size));
-        if (same && *others && (!*device || !strncmp(device, key, strcspn(key, ":"))))
-            most = fmax(most, strtod(others, NULL));
-    }
-    rb_row_real(row, RB_COL(result_devices, others_cores_max), most);
+    rb_row_real(row, RB_COL(result_devices, others_cores_max), rb_others_cores(&csv, g->first));
 cleanup:
     rb_csv_free(&csv);
     return status;
 }
 
 static void describe(const rb__group *g, rb_row *row) {
-    static const struct {
-        int to, from;
-    } texts[] = {{RB_COL(result_devices, case), RB_COL(runs, case)},
-                 {RB_COL(result_devices, machine), RB_COL(runs, machine)},
-                 {RB_COL(result_devices, device_key), RB_COL(runs, device_key)},
-                 {RB_COL(result_devices, device), RB_COL(runs, device)},
-                 {RB_COL(result_devices, precision), RB_COL(runs, precision)},
-                 {RB_COL(result_devices, provider), RB_COL(runs, provider)},
-                 {RB_COL(result_devices, overrides), RB_COL(runs, overrides)},
-                 {RB_COL(result_devices, commit), RB_COL(runs, commit)},
-                 {RB_COL(result_devices, started_utc), RB_COL(runs, started_utc)}};
+    static const rb_cell_copy same[] = {
+        RB_COPY(result_devices, runs, case),        RB_COPY(result_devices, runs, machine),
+        RB_COPY(result_devices, runs, device_key),  RB_COPY(result_devices, runs, device),
+        RB_COPY(result_devices, runs, batch_size),  RB_COPY(result_devices, runs, threads),
+        RB_COPY(result_devices, runs, precision),   RB_COPY(result_devices, runs, provider),
+        RB_COPY(result_devices, runs, overrides),   RB_COPY(result_devices, runs, commit),
+        RB_COPY(result_devices, runs, started_utc), RB_COPY(result_devices, runs, submit),
+        RB_COPY(result_devices, runs, quirks)};
+    rb_text choices = {0};
     double low, high;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        rb_row_text(row, texts[i].to, rb__cell(g->first, texts[i].from));
-    rb_row_real(row, RB_COL(result_devices, batch_size), rb__number(g->first, RB_COL(runs, batch_size)));
-    rb_row_real(row, RB_COL(result_devices, threads), rb__number(g->first, RB_COL(runs, threads)));
+    rb_row_copy_cells(g->first, row, same, sizeof same / sizeof *same);
+    rb_run_choices(g->first, &choices);
+    rb_row_text(row, RB_COL(result_devices, settings), rb_text_string(&choices));
+    rb_text_free(&choices);
     rb_row_int(row, RB_COL(result_devices, n), g->n);
     rb_row_real(row, RB_COL(result_devices, samples_per_s), rb_median(g->values, g->n));
     if (rb_median_interval(g->values, g->n, 0.95, &low, &high)) {
@@ -138,6 +122,7 @@ static void describe(const rb__group *g, rb_row *row) {
 static rb_status describe_peer(const rb__group *g, const rb__group *p, rb_row *row) {
     rb_ratio ratio;
     rb_row_text(row, RB_COL(result_devices, peer), rb__cell(p->first, RB_COL(runs, backend)));
+    rb_row_text(row, RB_COL(result_devices, peer_version), rb__cell(p->first, RB_COL(runs, provider)));
     rb_row_int(row, RB_COL(result_devices, peer_n), p->n);
     rb_row_real(row, RB_COL(result_devices, peer_samples_per_s), rb_median(p->values, p->n));
     rb_row_text(row, RB_COL(result_devices, peer_file), p->file->name);

@@ -6,17 +6,7 @@
 
 #include "measure/statistics.h"
 #include "published/internal.h"
-
-double rb__number(const rb_row *row, int column) {
-    const rb_cell *cell = &row->cells[column];
-    return cell->type == RB_CELL_REAL ? cell->u.r : cell->type == RB_CELL_INT ? (double)cell->u.i : NAN;
-}
-
-bool rb__same(const rb_row *a, const rb_row *b, int column) {
-    const rb_cell *x = &a->cells[column], *y = &b->cells[column];
-    if (x->type == RB_CELL_TEXT || y->type == RB_CELL_TEXT) return !strcmp(rb__cell(a, column), rb__cell(b, column));
-    return x->type == y->type && (x->type == RB_CELL_EMPTY || rb__number(a, column) == rb__number(b, column));
-}
+#include "report/choices.h"
 
 void rb__lines(const int *lines, int n, rb_text *out) {
     for (int i = 0; i < n;) {
@@ -57,14 +47,16 @@ bool rb_published_chosen(const char *list, const char *word) {
 /* --- groups ---------------------------------------------------------------------------------------------------------
  */
 
+/* One code path on one device: a median over two speaks of neither. A peer has no commit: its version, which stands in
+ * provider, tells one program of it from another. */
 static bool same_work(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, machine),   RB_COL(runs, device_key),    RB_COL(runs, device),
                                   RB_COL(runs, backend),   RB_COL(runs, case),          RB_COL(runs, batch_size),
                                   RB_COL(runs, threads),   RB_COL(runs, precision),     RB_COL(runs, provider),
-                                  RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, commit)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+                                  RB_COL(runs, overrides), RB_COL(runs, workload_hash), RB_COL(runs, commit),
+                                  RB_COL(runs, dirty),     RB_COL(runs, submit),        RB_COL(runs, quirks),
+                                  RB_COL(runs, isa),       RB_COL(runs, ranks)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns) && rb_run_same_choices(a, b);
 }
 
 static rb_status add_value(rb__group *g, const rb_row *row, int line) {

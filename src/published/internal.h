@@ -5,10 +5,10 @@
 #include "core/text.h"
 #include "published/published.h"
 
+/* Short names for what nearly every line here does. */
 static inline const char *rb__cell(const rb_row *row, int column) { return rb_row_get_text(row, column); }
-/* NaN where it is empty. */
-double rb__number(const rb_row *row, int column);
-bool rb__same(const rb_row *a, const rb_row *b, int column);
+static inline double rb__number(const rb_row *row, int column) { return rb_row_number(row, column); }
+static inline bool rb__same(const rb_row *a, const rb_row *b, int column) { return rb_row_same(a, b, &column, 1); }
 /* Adds line numbers, ascending, as "2,4-6". */
 void rb__lines(const int *lines /* (n) */, int n, rb_text *out);
 
@@ -38,6 +38,18 @@ typedef struct rb__groups {
 /* The speeds in all sets, regbench's and the peers', in the order of the files. */
 rb_status rb__groups_of(const rb_published *p, const rb_published_choice *choice, rb__groups *out);
 void rb__groups_free(rb__groups *groups);
+
+/* --- how a device worked -------------------------------------------------------------------------------------------
+ */
+
+/* Of a row of `result_devices` among those of its table: provider and threads where another row of the same case on the
+ * same device has others, how it submitted, quirks and settings where they are not the usual: "own onednn, fastest". */
+void rb__way(const rb_row *rows, int n, const rb_row *row, rb_text *out);
+bool rb__usual_submit(const char *device_key, const char *submit);
+bool rb__usual_precision(const char *precision);
+/* One peer stands in the table in several versions: then its name is told with the version. */
+bool rb__peers_differ(const rb_row *rows, int n);
+void rb__put_peer(const rb_row *row, bool version, rb_text *out);
 
 /* --- Markdown -------------------------------------------------------------------------------------------------------
  */

@@ -5,6 +5,7 @@
 
 #include "measure/statistics.h"
 #include "published/internal.h"
+#include "report/choices.h"
 
 /* The cases that the headline is taken from, the first that a machine has: large enough to fill any device. */
 static const char *const headlines[] = {"cnn/mnist", "size/mlp", "size/lenet"};
@@ -41,12 +42,26 @@ static double peak(const rb_published_set *set, const char *device_key) {
     return most;
 }
 
-/* The group with which a machine's device is shown: of its newest set, by the headlines, then with more processes. */
+/* Nothing was asked of the device but what it does anyway: speeds that anybody gets. */
+static bool is_usual(const rb__group *g) {
+    rb_text choices = {0};
+    rb_run_choices(g->first, &choices);
+    bool usual =
+        !choices.length && !*rb__cell(g->first, RB_COL(runs, quirks)) &&
+        rb__usual_precision(rb__cell(g->first, RB_COL(runs, precision))) &&
+        rb__usual_submit(rb__cell(g->first, RB_COL(runs, device_key)), rb__cell(g->first, RB_COL(runs, submit)));
+    rb_text_free(&choices);
+    return usual;
+}
+
+/* The group with which a machine's device is shown: of its newest set, by the headlines, then as it
+ * works by itself, then with more processes. */
 static bool better(const rb__group *b, const rb__group *a) {
     int newer = a->set == b->set ? 0 : strcmp(b->set->latest, a->set->latest);
     if (newer) return newer > 0;
     if (a->set != b->set) return b > a;
     if (rank_of(a) != rank_of(b)) return rank_of(b) < rank_of(a);
+    if (is_usual(a) != is_usual(b)) return is_usual(b);
     return b->n != a->n ? b->n > a->n : b > a;
 }
 
@@ -76,24 +91,21 @@ static void count(const rb__groups *all, const rb__group *g, int *cases, int *n)
 }
 
 static void describe(const rb__groups *all, const rb__group *g, rb_row *row) {
-    static const struct {
-        int to, from;
-    } texts[] = {{RB_COL(result_machines, machine), RB_COL(runs, machine)},
-                 {RB_COL(result_machines, device_key), RB_COL(runs, device_key)},
-                 {RB_COL(result_machines, device), RB_COL(runs, device)},
-                 {RB_COL(result_machines, commit), RB_COL(runs, commit)},
-                 {RB_COL(result_machines, started_utc), RB_COL(runs, started_utc)},
-                 {RB_COL(result_machines, headline_case), RB_COL(runs, case)}};
+    static const rb_cell_copy same[] = {RB_COPY(result_machines, runs, machine),
+                                        RB_COPY(result_machines, runs, device_key),
+                                        RB_COPY(result_machines, runs, device),
+                                        RB_COPY(result_machines, runs, threads),
+                                        RB_COPY(result_machines, runs, commit),
+                                        RB_COPY(result_machines, runs, started_utc),
+                                        {RB_COL(result_machines, headline_case), RB_COL(runs, case)}};
     rb_text lines = {0};
     int cases, n;
     const char *key = rb__cell(g->first, RB_COL(runs, device_key));
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        rb_row_text(row, texts[i].to, rb__cell(g->first, texts[i].from));
+    rb_row_copy_cells(g->first, row, same, sizeof same / sizeof *same);
     count(all, g, &cases, &n);
     rb__lines(g->lines, g->n, &lines);
     double measured = peak(g->set, key);
     rb_row_text(row, RB_COL(result_machines, driver), driver(g->set, key));
-    rb_row_real(row, RB_COL(result_machines, threads), rb__number(g->first, RB_COL(runs, threads)));
     rb_row_int(row, RB_COL(result_machines, cases), cases);
     rb_row_int(row, RB_COL(result_machines, n), n);
     rb_row_real(row, RB_COL(result_machines, samples_per_s), rb_median(g->values, g->n));

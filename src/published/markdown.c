@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "published/internal.h"
+#include "report/others.h"
 
 /* 56150.4 as 56,150: four digits that count, thousands apart. */
 void rb__put_count(double value, rb_text *out) {
@@ -145,7 +146,9 @@ void rb__put_caption(const rb_published *p, const rb_row *rows, int n, const cha
 
 const char rb__doubt[] = " \\* Other programs used more than 0.15 cores meanwhile: a doubtful value.";
 
-bool rb__doubtful(const rb_row *row) { return rb__number(row, RB_COL(result_devices, others_cores_max)) > 0.15; }
+bool rb__doubtful(const rb_row *row) {
+    return rb__number(row, RB_COL(result_devices, others_cores_max)) > RB_OTHERS_CORES;
+}
 
 static void put_speed(const rb_row *row, rb_text *out) {
     double low = rb__number(row, RB_COL(result_devices, samples_per_s_low)),
@@ -160,9 +163,9 @@ static void put_speed(const rb_row *row, rb_text *out) {
     rb_text_append(out, ")");
 }
 
-static void put_peer(const rb_row *row, rb_text *out) {
+static void put_peer(const rb_row *row, bool version, rb_text *out) {
     double low = rb__number(row, RB_COL(result_devices, ratio_low));
-    put_word(rb__cell(row, RB_COL(result_devices, peer)), out);
+    rb__put_peer(row, version, out);
     rb_text_append(out, " ");
     if (!isfinite(rb__number(row, RB_COL(result_devices, ratio)))) {
         rb_text_append(out, "| | ");
@@ -199,19 +202,33 @@ static void put_device_source(const rb_published *p, const rb_row *row, const ch
 void rb__md_devices(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
     bool machine = rb__differs(rows, n, RB_COL(result_devices, machine)), others = false;
     bool overrides = has_overrides(rows, n), peers = has(rows, n, RB_COL(result_devices, peer));
-    rb_text caption = {0};
-    rb_text_printf(out, "| case |%s device | batch |%s samples/s | %sshare of peak | n | lines |\n",
-                   machine ? " machine |" : "", overrides ? " changed |" : "",
-                   peers ? "beside it, samples/s | ratio | " : "");
-    rb_text_printf(out, "|---|%s---|---:|%s---:|%s---:|---:|---|\n", machine ? "---|" : "", overrides ? "---|" : "",
-                   peers ? "---:|---:|" : "");
+    bool versions = rb__peers_differ(rows, n), ways = false;
+    bool precision = rb__differs(rows, n, RB_COL(result_devices, precision));
+    rb_text caption = {0}, way = {0};
+    for (int i = 0; i < n; i++) {
+        rb__way(rows, n, &rows[i], &way);
+        ways = ways || way.length;
+        precision = precision || !rb__usual_precision(rb__cell(&rows[i], RB_COL(result_devices, precision)));
+    }
+    rb_text_printf(out, "| case |%s device |%s%s batch |%s samples/s | %sshare of peak | n | lines |\n",
+                   machine ? " machine |" : "", ways ? " set to |" : "", precision ? " precision |" : "",
+                   overrides ? " changed |" : "", peers ? "beside it, samples/s | ratio | " : "");
+    rb_text_printf(out, "|---|%s---|%s%s---:|%s---:|%s---:|---:|---|\n", machine ? "---|" : "", ways ? "---|" : "",
+                   precision ? "---|" : "", overrides ? "---|" : "", peers ? "---:|---:|" : "");
     for (int i = 0; i < n; i++) {
         const rb_row *row = &rows[i];
         double pct = rb__number(row, RB_COL(result_devices, pct_peak_flops));
         rb_text_printf(out, "| %s |", rb__cell(row, RB_COL(result_devices, case)));
         if (machine) rb_text_printf(out, " %s |", rb__cell(row, RB_COL(result_devices, machine)));
-        rb_text_printf(out, " %s | %.0f |", rb__cell(row, RB_COL(result_devices, device_key)),
-                       rb__number(row, RB_COL(result_devices, batch_size)));
+        rb_text_printf(out, " %s |", rb__cell(row, RB_COL(result_devices, device_key)));
+        rb__way(rows, n, row, &way);
+        if (ways) {
+            rb_text_append(out, " ");
+            put_word(rb_text_string(&way), out);
+            rb_text_append(out, " |");
+        }
+        if (precision) rb_text_printf(out, " %s |", rb__cell(row, RB_COL(result_devices, precision)));
+        rb_text_printf(out, " %.0f |", rb__number(row, RB_COL(result_devices, batch_size)));
         if (overrides) {
             rb_text_append(out, " ");
             put_overrides(row, out);
@@ -220,7 +237,7 @@ void rb__md_devices(const rb_published *p, const rb_row *rows, int n, const char
         rb_text_append(out, " ");
         put_speed(row, out);
         rb_text_append(out, " | ");
-        if (peers) put_peer(row, out);
+        if (peers) put_peer(row, versions, out);
         if (isfinite(pct)) rb_text_printf(out, "%.0f %%", pct);
         rb_text_printf(out, " | %.0f | ", rb__number(row, RB_COL(result_devices, n)));
         put_device_source(p, row, folder, out);
@@ -232,6 +249,7 @@ void rb__md_devices(const rb_published *p, const rb_row *rows, int n, const char
                    has(rows, n, RB_COL(result_devices, samples_per_s_low)) ? " (95 % interval)" : "",
                    rb_text_string(&caption), others ? rb__doubt : "");
     rb_text_free(&caption);
+    rb_text_free(&way);
 }
 
 /* --- regularizers ---------------------------------------------------------------------------------------------------
@@ -250,9 +268,7 @@ static bool same_arm(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(result_regularizers, arm),      RB_COL(result_regularizers, base),
                                   RB_COL(result_regularizers, machine),  RB_COL(result_regularizers, device_key),
                                   RB_COL(result_regularizers, set_name), RB_COL(result_regularizers, file)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 /* Whether the arm that begins at row i has any of the figures shown. */

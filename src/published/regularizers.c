@@ -40,31 +40,18 @@ static rb_status set_lines(const rb_published_file *file, const rb_row *effect, 
 }
 
 static rb_status add(const rb_published_set *set, const rb_published_file *file, const rb_row *effect, rb__list *list) {
-    static const struct {
-        int to, from;
-    } columns[] = {{RB_COL(result_regularizers, arm), RB_COL(effects, arm)},
-                   {RB_COL(result_regularizers, base), RB_COL(effects, base)},
-                   {RB_COL(result_regularizers, reg), RB_COL(effects, reg)},
-                   {RB_COL(result_regularizers, machine), RB_COL(effects, machine)},
-                   {RB_COL(result_regularizers, device_key), RB_COL(effects, device_key)},
-                   {RB_COL(result_regularizers, figure), RB_COL(effects, figure)},
-                   {RB_COL(result_regularizers, verdict), RB_COL(effects, verdict)},
-                   {RB_COL(result_regularizers, note), RB_COL(effects, note)}};
-    static const struct {
-        int to, from;
-    } numbers[] = {{RB_COL(result_regularizers, pairs), RB_COL(effects, pairs)},
-                   {RB_COL(result_regularizers, base_mean), RB_COL(effects, base_mean)},
-                   {RB_COL(result_regularizers, arm_mean), RB_COL(effects, arm_mean)},
-                   {RB_COL(result_regularizers, change), RB_COL(effects, change)},
-                   {RB_COL(result_regularizers, low), RB_COL(effects, low)},
-                   {RB_COL(result_regularizers, high), RB_COL(effects, high)}};
+    static const rb_cell_copy same[] = {
+        RB_COPY(result_regularizers, effects, arm),        RB_COPY(result_regularizers, effects, base),
+        RB_COPY(result_regularizers, effects, reg),        RB_COPY(result_regularizers, effects, machine),
+        RB_COPY(result_regularizers, effects, device_key), RB_COPY(result_regularizers, effects, figure),
+        RB_COPY(result_regularizers, effects, verdict),    RB_COPY(result_regularizers, effects, note),
+        RB_COPY(result_regularizers, effects, pairs),      RB_COPY(result_regularizers, effects, base_mean),
+        RB_COPY(result_regularizers, effects, arm_mean),   RB_COPY(result_regularizers, effects, change),
+        RB_COPY(result_regularizers, effects, low),        RB_COPY(result_regularizers, effects, high)};
     rb_status status = RB_OK;
     rb_row *row = rb__list_next(list, RB_TABLE_result_regularizers);
     if (!row) return RB_MEMORY;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        rb_row_text(row, columns[i].to, rb__cell(effect, columns[i].from));
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        rb_row_real(row, numbers[i].to, rb__number(effect, numbers[i].from));
+    rb_row_copy_cells(effect, row, same, sizeof same / sizeof *same);
     rb_row_text(row, RB_COL(result_regularizers, set_name), set->name);
     rb_row_text(row, RB_COL(result_regularizers, file), file->name);
     RB_TRY(set_lines(file, effect, RB_COL(effects, arm), RB_COL(result_regularizers, lines), row));

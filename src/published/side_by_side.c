@@ -6,7 +6,7 @@
 
 #include "published/internal.h"
 
-enum { MOST_DEVICES = 12 };
+enum { MOST_DEVICES = 24 };
 
 /* What a line of the table is made of. */
 typedef struct line {
@@ -15,9 +15,9 @@ typedef struct line {
 } line;
 
 typedef struct sheet {
-    const char *devices[MOST_DEVICES]; /* selectors, in the order in which they appear */
+    rb_text devices[MOST_DEVICES]; /* "cuda:0, fastest": selectors and how they worked, in the order of appearance */
     int n_devices;
-    bool machine, peer; /* whether these differ from line to line, so that each says its own */
+    bool machine, peer, version; /* whether these differ from line to line, so that each says its own */
 } sheet;
 
 /* Measured by turns: beside the same values of the same peer. */
@@ -26,26 +26,30 @@ static bool same_line(const rb_row *a, const rb_row *b) {
                                   RB_COL(result_devices, batch_size), RB_COL(result_devices, precision),
                                   RB_COL(result_devices, set_name),   RB_COL(result_devices, peer),
                                   RB_COL(result_devices, peer_file),  RB_COL(result_devices, peer_lines)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (!rb__same(a, b, columns[i])) return false;
-    return true;
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
-/* The column of a row's device, which is added if it is new; -1: no room. */
-static int column_of(sheet *s, const rb_row *row) {
-    const char *key = rb__cell(row, RB_COL(result_devices, device_key));
+/* The column of a row's device and of how that worked, which is added if it is new; -1: no room. */
+static int column_of(sheet *s, const rb_row *rows, int n, const rb_row *row) {
+    rb_text way = {0}, label = {0};
     int i = 0;
-    while (i < s->n_devices && strcmp(s->devices[i], key) != 0) i++;
-    if (i == MOST_DEVICES) return -1;
-    if (i == s->n_devices) s->devices[s->n_devices++] = key;
-    return i;
+    rb__way(rows, n, row, &way);
+    rb_text_printf(&label, "%s%s%s", rb__cell(row, RB_COL(result_devices, device_key)), way.length ? ", " : "",
+                   rb_text_string(&way));
+    rb_text_free(&way);
+    while (i < s->n_devices && strcmp(rb_text_string(&s->devices[i]), rb_text_string(&label)) != 0) i++;
+    if (i == s->n_devices && i < MOST_DEVICES)
+        s->devices[s->n_devices++] = label;
+    else
+        rb_text_free(&label);
+    return i < MOST_DEVICES ? i : -1;
 }
 
 /* The next line, out of rows that no line has yet. False: there is none. */
 static bool next_line(sheet *s, const rb_row *rows, int n, bool *taken, line *out) {
     memset(out, 0, sizeof *out);
     for (int i = 0; i < n; i++) {
-        int at = taken[i] ? -1 : column_of(s, &rows[i]);
+        int at = taken[i] ? -1 : column_of(s, rows, n, &rows[i]);
         if (at < 0 || out->at[at] || (out->first && !same_line(out->first, &rows[i]))) continue;
         if (!out->first) out->first = &rows[i];
         out->at[at] = &rows[i];
@@ -109,10 +113,14 @@ static void put_rows(const rb_published *p, const line *l, const char *folder, r
 
 static void put_line(const rb_published *p, const sheet *s, const line *l, const char *folder, rb_text *out) {
     double beside = rb__number(l->first, RB_COL(result_devices, peer_samples_per_s));
-    rb_text_printf(out, "| %s |", rb__cell(l->first, RB_COL(result_devices, case)));
+    const char *precision = rb__cell(l->first, RB_COL(result_devices, precision));
+    bool usual = rb__usual_precision(precision);
+    rb_text_printf(out, "| %s%s%s |", rb__cell(l->first, RB_COL(result_devices, case)), usual ? "" : ", ",
+                   usual ? "" : precision);
     if (s->machine) rb_text_printf(out, " %s |", rb__cell(l->first, RB_COL(result_devices, machine)));
     rb_text_printf(out, " %.0f | ", rb__number(l->first, RB_COL(result_devices, batch_size)));
-    if (s->peer) rb_text_printf(out, "%s ", rb__cell(l->first, RB_COL(result_devices, peer)));
+    if (s->peer) rb__put_peer(l->first, s->version, out);
+    if (s->peer) rb_text_append(out, " ");
     if (isfinite(beside)) rb__put_count(beside, out);
     for (int d = 0; d < s->n_devices; d++) {
         rb_text_append(out, " | ");
@@ -129,8 +137,8 @@ static void put_line(const rb_published *p, const sheet *s, const line *l, const
 }
 
 void rb__md_speeds(const rb_published *p, const rb_row *rows, int n, const char *folder, rb_text *out) {
-    sheet s = {.machine = rb__differs(rows, n, RB_COL(result_devices, machine)),
-               .peer = rb__differs(rows, n, RB_COL(result_devices, peer))};
+    sheet s = {.machine = rb__differs(rows, n, RB_COL(result_devices, machine)), .version = rb__peers_differ(rows, n)};
+    s.peer = s.version || rb__differs(rows, n, RB_COL(result_devices, peer));
     bool *taken = calloc((size_t)n, sizeof *taken), doubtful = false;
     rb_text body = {0}, caption = {0};
     if (!taken) {
@@ -138,14 +146,14 @@ void rb__md_speeds(const rb_published *p, const rb_row *rows, int n, const char 
         return;
     }
     for (int i = 0; i < n; i++) {
-        column_of(&s, &rows[i]);
+        column_of(&s, rows, n, &rows[i]);
         doubtful = doubtful || rb__doubtful(&rows[i]);
     }
     for (line l; next_line(&s, rows, n, taken, &l);) put_line(p, &s, &l, folder, &body);
     rb_text_printf(out, "| case |%s batch | %s |", s.machine ? " machine |" : "",
                    s.peer ? "beside it" : rb__cell(&rows[0], RB_COL(result_devices, peer)));
     for (int d = 0; d < s.n_devices; d++)
-        rb_text_printf(out, " %s | %s / %s |", s.devices[d], s.devices[d],
+        rb_text_printf(out, " %s | %s / %s |", rb_text_string(&s.devices[d]), rb_text_string(&s.devices[d]),
                        s.peer ? "it" : rb__cell(&rows[0], RB_COL(result_devices, peer)));
     rb_text_printf(out, " n | rows |\n|---|%s---:|---:|", s.machine ? "---|" : "");
     for (int d = 0; d < s.n_devices; d++) rb_text_append(out, "---:|---:|");
@@ -156,5 +164,6 @@ void rb__md_speeds(const rb_published *p, const rb_row *rows, int n, const char 
     out->failed |= body.failed | caption.failed;
     rb_text_free(&body);
     rb_text_free(&caption);
+    for (int d = 0; d < s.n_devices; d++) rb_text_free(&s.devices[d]);
     free(taken);
 }

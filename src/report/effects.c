@@ -18,11 +18,15 @@ static const double near = 0.003;
 static const struct {
     const char *name;
     bool accuracy, ranked;
+    bool timed; /* seconds: arms are trained one after the other, and between them the machine becomes another */
 } figures[RB_FIGURES] = {
-    [RB_FIGURE_VAL_ACC] = {"val_acc_final", true, true}, [RB_FIGURE_VAL_ACC_BEST] = {"val_acc_best", true, true},
-    [RB_FIGURE_GAP] = {"train_valid_gap", true, false},  [RB_FIGURE_VAL_LOSS] = {"val_loss", false, false},
-    [RB_FIGURE_PARAM_L2] = {"param_l2", false, false},   [RB_FIGURE_NEAR_ZERO] = {"near_zero", false, false},
-    [RB_FIGURE_EPOCH_S] = {"epoch_s", false, false},
+    [RB_FIGURE_VAL_ACC] = {"val_acc_final", true, true, false},
+    [RB_FIGURE_VAL_ACC_BEST] = {"val_acc_best", true, true, false},
+    [RB_FIGURE_GAP] = {"train_valid_gap", true, false, false},
+    [RB_FIGURE_VAL_LOSS] = {"val_loss", false, false, false},
+    [RB_FIGURE_PARAM_L2] = {"param_l2", false, false, false},
+    [RB_FIGURE_NEAR_ZERO] = {"near_zero", false, false, false},
+    [RB_FIGURE_EPOCH_S] = {"epoch_s", false, false, true},
 };
 
 typedef struct pair {
@@ -237,17 +241,20 @@ static void describe(const rb_effect_run *arm, const rb_effect_run *base, const 
     rb_row_text(row, RB_COL(effects, device_key), arm->device_key);
 }
 
-/* A figure of both runs of a pair; false where one of them lacks it. */
+/* A figure of both runs of a pair; false where one of them lacks it, or they did not run alike and it is a time. */
 static bool both(const pair *p, rb_figure f, double *arm, double *base) {
     *arm = p->arm->figure[f], *base = p->base->figure[f];
     if (f == RB_FIGURE_GAP && !(isfinite(*arm) && isfinite(*base)))
         *arm = p->arm->running_gap, *base = p->base->running_gap;
-    return isfinite(*arm) && isfinite(*base);
+    return isfinite(*arm) && isfinite(*base) && !(figures[f].timed && strcmp(p->arm->how, p->base->how) != 0);
 }
 
+/* "close" is a finding: the difference is known well enough to be called small, or too small to matter. A mean near
+ * zero of which nothing is known is unclear. */
 static const char *judge(rb_figure f, bool unlike, bool interval, double change, double low, double high) {
     if (unlike) return "unlike";
-    if (figures[f].accuracy && fabs(change) < near) return "close";
+    bool known = interval && (low > 0 || high < 0 || (low > -near && high < near));
+    if (figures[f].accuracy && fabs(change) < near) return known ? "close" : "unclear";
     return !interval ? "unclear" : low > 0 ? "higher" : high < 0 ? "lower" : "unclear";
 }
 
@@ -268,6 +275,7 @@ static bool compare(const pair *pairs, int n, rb_figure f, bool unlike, double *
     rb_row_real(row, RB_COL(effects, base_mean), bases / count);
     rb_row_real(row, RB_COL(effects, arm_mean), arms / count);
     rb_row_real(row, RB_COL(effects, change), mean);
+    if (figures[f].timed) return true; /* the pairs share what changed between the arms: no interval of chance alone */
     if (interval) {
         rb_row_real(row, RB_COL(effects, low), low);
         rb_row_real(row, RB_COL(effects, high), high);

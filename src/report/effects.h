@@ -13,7 +13,7 @@ typedef enum rb_figure {
     RB_FIGURE_VAL_LOSS,
     RB_FIGURE_PARAM_L2,
     RB_FIGURE_NEAR_ZERO, /* share of |w| < 0.001, where norms per layer are recorded */
-    RB_FIGURE_EPOCH_S,   /* training time per epoch */
+    RB_FIGURE_EPOCH_S,   /* training time per epoch, of arms that ran alike: no verdict, they did not take turns */
     RB_FIGURES
 } rb_figure;
 
@@ -21,6 +21,7 @@ typedef struct rb_effect_run {
     char case_name[64], overrides[640];
     char core[640];   /* overrides but for regularizers and the number of training images */
     bool regularized; /* by an override */
+    char how[512];    /* threads, code path, settings and build: seconds of other ones are other seconds */
     char machine[128], device_key[32], dataset[80], precision[16], reg[192], optimizer[16], status[32];
     int64_t seed, n_train, batch, epochs; /* epochs: 0 where a rule ended the run */
     double lr, momentum;

@@ -139,6 +139,15 @@ static void copy(char *to, size_t size, const rb_csv *csv, int row, const char *
     snprintf(to, size, "%s", rb_csv_get(csv, row, column));
 }
 
+/* What decides how long the same arithmetic takes on a device. */
+static void read_how(const rb_csv *runs, int i, rb_effect_run *r) {
+    static const char *const columns[] = {"device", "threads", "provider", "submit",   "isa",
+                                          "quirks", "commit",  "dirty",    "settings", "ranks"};
+    size_t used = 0;
+    for (size_t c = 0; c < sizeof columns / sizeof *columns && used < sizeof r->how; c++)
+        used += (size_t)snprintf(r->how + used, sizeof r->how - used, "%.200s\n", rb_csv_get(runs, i, columns[c]));
+}
+
 static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
     memset(r, 0, sizeof *r);
     copy(r->case_name, sizeof r->case_name, runs, i, "case");
@@ -159,6 +168,7 @@ static void read_run(const rb_csv *runs, int i, rb_effect_run *r) {
     r->lr = number(runs, i, "lr");
     r->momentum = number(runs, i, "momentum");
     sort_overrides(r);
+    read_how(runs, i, r);
 }
 
 static bool same_item(const rb_effect_run *a, const rb_effect_run *b) {

@@ -194,10 +194,9 @@ const rb_row *rb__past_run_of(const rb__past *p, const rb_row *like, int n) {
 
 /* The same case, device and seed in the same phase: what else makes an item are flags. */
 static bool by_flags_apart(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, phase)};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (strcmp(rb_row_get_text(a, columns[i]), rb_row_get_text(b, columns[i])) != 0) return false;
-    return a->cells[RB_COL(runs, seed)].u.i == b->cells[RB_COL(runs, seed)].u.i;
+    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, phase),
+                                  RB_COL(runs, seed)};
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
 int rb__past_beside(const rb__past *p, const rb_row *asked, int n, const rb_row **last) {

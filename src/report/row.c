@@ -168,6 +168,47 @@ void rb_row_copy(const rb_row *from, rb_row *to) {
     }
 }
 
+void rb_row_copy_cells(const rb_row *from, rb_row *to, const rb_cell_copy *copies, int n) {
+    for (int i = 0; i < n; i++) {
+        const rb_cell *cell = &from->cells[copies[i].from];
+        switch (cell->type) {
+        case RB_CELL_EMPTY:
+            fresh(to, copies[i].to);
+            break;
+        case RB_CELL_INT:
+            rb_row_int(to, copies[i].to, cell->u.i);
+            break;
+        case RB_CELL_REAL:
+            rb_row_real(to, copies[i].to, cell->u.r);
+            break;
+        case RB_CELL_TEXT:
+            rb_row_text(to, copies[i].to, cell->u.s);
+            break;
+        }
+    }
+}
+
+static bool same_cell(const rb_cell *a, const rb_cell *b) {
+    if (a->type != b->type) return false;
+    switch (a->type) {
+    case RB_CELL_EMPTY:
+        break;
+    case RB_CELL_INT:
+        return a->u.i == b->u.i;
+    case RB_CELL_REAL:
+        return a->u.r == b->u.r;
+    case RB_CELL_TEXT:
+        return strcmp(a->u.s, b->u.s) == 0;
+    }
+    return true;
+}
+
+bool rb_row_same(const rb_row *a, const rb_row *b, const int *which, int n) {
+    for (int i = 0; i < n; i++)
+        if (!same_cell(&a->cells[which[i]], &b->cells[which[i]])) return false;
+    return true;
+}
+
 const char *rb_row_get_text(const rb_row *row, int column) {
     return row->cells[column].type == RB_CELL_TEXT ? row->cells[column].u.s : "";
 }

@@ -57,8 +57,15 @@ static bool generator_from(const double values[GENERATOR], rb_mt19937 *g) {
     return true;
 }
 
+/* How long a run is changes no step of it, but for one that learns from a teacher: that trains as long, before. */
 static rb_status describe(const rb_trainer *t, rb_text *text) {
-    return rb_case_describe(rb_trainer_case(t), rb_trainer_data(t)->sha256, rb_trainer_rows(t, RB_SPLIT_TRAIN), text);
+    rb_status status = RB_OK;
+    const rb_case *c = rb_trainer_case(t);
+    RB_TRY(rb_case_describe(c, rb_trainer_data(t)->sha256, rb_trainer_rows(t, RB_SPLIT_TRAIN), text));
+    if (c->distill) rb_text_printf(text, "teacher of %d epochs\n", c->epochs);
+    status = rb_text_status(text);
+cleanup:
+    return status;
 }
 
 rb_status rb_checkpoint_write(rb_trainer *t, const rb_checkpoint_head *head, const char *path) {

@@ -150,7 +150,7 @@ static rb_status check(const rb__tensor_file *f) {
                        f->path, version);
     if (!end && had < magic + 120)
         return rb_fail(RB_INPUT, "%s is truncated: it ends after %zu bytes", f->path, f->size);
-    if (!end) return rb_fail(RB_INPUT, "%s is damaged: its head is none", f->path);
+    if (!end || strlen(sum) != 64) return rb_fail(RB_INPUT, "%s is damaged: its head is none", f->path);
     unsigned long long wanted = strtoull(size, NULL, 10);
     rb_status status = sum_of(f->bytes, f->size, 8 + magic + (size_t)sum_at, hex);
     if (status != RB_OK) return status;

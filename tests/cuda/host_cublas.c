@@ -3,9 +3,10 @@
  * What the library would refuse, or would take for something else than was meant, is refused here with a line on
  * stderr: attributes of the wrong size, dimensions that do not fit, leading dimensions that are too small, matrices and
  * workspace that do not lie in one allocation or are not aligned, a first call while a step is captured. Its heuristic
- * first offers what nobody may take: an algorithm that rounds its operands to bfloat16, and, where the mask allows it,
- * one whose bits differ from call to call. TEST_CUBLAS, words separated by commas: plain=1 no epilogues; none=1 no
- * algorithms. */
+ * first offers what nobody may take: an algorithm that rounds its operands (to bfloat16, and those of bfloat16
+ * further), and, where the mask allows it, one whose bits differ from call to call. Of operands in bfloat16 sums are
+ * fp32, as c is, and a's sums of rows are not to be had. TEST_CUBLAS, words separated by commas: plain=1 no epilogues;
+ * none=1 no algorithms. */
 #include <cublasLt.h>
 #include <math.h>
 
@@ -26,6 +27,7 @@ typedef struct layout {
     uint64_t magic;
     uint64_t rows, columns;
     int64_t ld;
+    cudaDataType type;
 } layout;
 
 typedef struct preference {
@@ -38,7 +40,7 @@ typedef struct algo {
     uint64_t magic;
     int32_t id, pieces;
     uint32_t scheme;
-    bool tf32;
+    bool tf32, bf16;
     uint64_t m, n, k; /* of the product that it was chosen for */
     cublasLtEpilogue_t epilogue;
 } algo;
@@ -112,9 +114,9 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t to, cublasLtM
 
 cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t to, size_t size, cudaDataType type,
                                                  uint64_t rows, uint64_t columns, int64_t ld) {
-    if (size != sizeof *to || type != CUDA_R_32F) return refuse("a matrix' size or type");
+    if (size != sizeof *to || (type != CUDA_R_32F && type != CUDA_R_16BF)) return refuse("a matrix' size or type");
     if (!rows || !columns || ld < (int64_t)rows) return refuse("a matrix' rows, columns or leading dimension");
-    *(layout *)to = (layout){MAGIC, rows, columns, ld};
+    *(layout *)to = (layout){MAGIC, rows, columns, ld, type};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -138,6 +140,11 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t t
 }
 
 /* --- algorithms --------------------------------------------------------------------------------------------------- */
+
+/* Which types go together. */
+static bool are_types(const desc *d, const layout *a, const layout *b, const layout *c) {
+    return a->type == b->type && c->type == CUDA_R_32F && (a->type == CUDA_R_32F || d->compute == CUBLAS_COMPUTE_32F);
+}
 
 /* Rows and columns of an operand; false: they do not fit. */
 static bool fits(const desc *d, const layout *a, const layout *b, const layout *c, uint64_t *k) {
@@ -174,14 +181,16 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     *n = 0;
     if (handle->magic != MAGIC || it->magic != MAGIC || p->magic != MAGIC) return refuse("a heuristic's arguments");
     if (!fits(it, (layout *)a, (layout *)b, (layout *)c, &k) || memcmp(c, d, sizeof *c)) return refuse("dimensions");
+    const bool bf16 = ((layout *)a)->type == CUDA_R_16BF;
+    if (!are_types(it, (layout *)a, (layout *)b, (layout *)c)) return refuse("types of a product");
     if (!is_epilogue(it) || setting("TEST_CUBLAS", "none") == 1) return CUBLAS_STATUS_NOT_SUPPORTED;
     const uint64_t m = ((layout *)c)->rows, columns = ((layout *)c)->columns, bytes = 4 * PIECES * m * columns;
     const bool tf32 = it->compute == CUBLAS_COMPUTE_32F_FAST_TF32;
     const algo offers[] = {
-        {MAGIC, ID_ROUNDED, 1, CUBLASLT_REDUCTION_SCHEME_NONE, false, m, columns, k, it->epilogue},
-        {MAGIC, ID_LOOSE, 2, CUBLASLT_REDUCTION_SCHEME_INPLACE, tf32, m, columns, k, it->epilogue},
-        {MAGIC, ID_SPLIT, PIECES, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, tf32, m, columns, k, it->epilogue},
-        {MAGIC, ID_PLAIN, 1, CUBLASLT_REDUCTION_SCHEME_NONE, tf32, m, columns, k, it->epilogue}};
+        {MAGIC, ID_ROUNDED, 1, CUBLASLT_REDUCTION_SCHEME_NONE, false, bf16, m, columns, k, it->epilogue},
+        {MAGIC, ID_LOOSE, 2, CUBLASLT_REDUCTION_SCHEME_INPLACE, tf32, bf16, m, columns, k, it->epilogue},
+        {MAGIC, ID_SPLIT, PIECES, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, tf32, bf16, m, columns, k, it->epilogue},
+        {MAGIC, ID_PLAIN, 1, CUBLASLT_REDUCTION_SCHEME_NONE, tf32, bf16, m, columns, k, it->epilogue}};
     for (int i = 0; i < 4 && *n < most; i++) {
         const bool split = offers[i].id == ID_SPLIT;
         if (offers[i].scheme & ~p->schemes) continue;
@@ -198,11 +207,13 @@ cublasStatus_t cublasLtMatmulAlgoCapGetAttribute(const cublasLtMatmulAlgo_t *it,
                                                  cublasLtMatmulAlgoCapAttributes_t which, void *value, size_t size,
                                                  size_t *written) {
     const algo *a = (const algo *)it;
-    const uint64_t input = a->id == ID_ROUNDED ? CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_16BF
-                           : a->tf32           ? CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_TF32
-                                               : CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_32F;
-    const uint64_t flags = input | CUBLASLT_NUMERICAL_IMPL_FLAGS_ACCUMULATOR_32F |
-                           (a->tf32 ? CUBLASLT_NUMERICAL_IMPL_FLAGS_HMMA : CUBLASLT_NUMERICAL_IMPL_FLAGS_FMA);
+    const uint64_t input = a->id == ID_ROUNDED && a->bf16   ? CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_8F_E5M2
+                           : a->id == ID_ROUNDED || a->bf16 ? CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_16BF
+                           : a->tf32                        ? CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_TF32
+                                                            : CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_32F;
+    const uint64_t flags =
+        input | CUBLASLT_NUMERICAL_IMPL_FLAGS_ACCUMULATOR_32F |
+        (a->tf32 || a->bf16 ? CUBLASLT_NUMERICAL_IMPL_FLAGS_HMMA : CUBLASLT_NUMERICAL_IMPL_FLAGS_FMA);
     if (which != CUBLASLT_ALGO_CAP_NUMERICAL_IMPL_FLAGS || size != sizeof flags)
         return refuse("an algorithm's ability");
     memcpy(value, &flags, size);
@@ -230,20 +241,24 @@ typedef struct work {
     desc d;
     layout a, b, c;
     algo how;
-    const float *at_a, *at_b;
+    const void *at_a, *at_b;
     float *at_c, *workspace;
     float beta;
 } work;
 
-/* Not by a mask of 16 bits: gcc 12 loses it from -O2 on. */
-static float to_bfloat16(float x) {
-    float high = x * 65537.0f; /* Veltkamp's splitting: 8 bits of a mantissa of 24 */
+/* Not by a mask of 16 bits: gcc 12 loses it from -O2 on. Veltkamp's splitting: 2^s + 1 leaves 24 - s bits. */
+static float rounded(float x, float by) {
+    float high = x * by;
     return isfinite(high) ? high - (high - x) : x;
 }
 
-static float operand(const work *w, const layout *l, const float *at, bool turned, uint64_t row, uint64_t column) {
-    const float x = turned ? at[column + row * (uint64_t)l->ld] : at[row + column * (uint64_t)l->ld];
-    if (w->how.id == ID_ROUNDED) return to_bfloat16(x);
+static float element(const work *w, const void *at, uint64_t place) {
+    return w->how.bf16 ? of_bf16(((const uint16_t *)at)[place]) : ((const float *)at)[place];
+}
+
+static float operand(const work *w, const layout *l, const void *at, bool turned, uint64_t row, uint64_t column) {
+    const float x = element(w, at, turned ? column + row * (uint64_t)l->ld : row + column * (uint64_t)l->ld);
+    if (w->how.id == ID_ROUNDED) return rounded(x, w->how.bf16 ? 0x1p21f + 1 : 0x1p16f + 1);
     return w->how.tf32 ? to_tf32(x) : x;
 }
 
@@ -276,14 +291,14 @@ static void run(const void *args) {
         }
     for (uint64_t i = 0; i < m && w.d.epilogue == CUBLASLT_EPILOGUE_BGRADA; i++) {
         float sum = 0;
-        for (uint64_t p = 0; p < k; p++) sum += w.at_a[i + p * (uint64_t)w.a.ld];
+        for (uint64_t p = 0; p < k; p++) sum += element(&w, w.at_a, i + p * (uint64_t)w.a.ld);
         ((float *)w.d.vector)[i] = sum;
     }
 }
 
 static bool lies(const void *at, const layout *l) {
     const uint64_t n = (l->columns - 1) * (uint64_t)l->ld + l->rows;
-    return (uintptr_t)at % ALIGN == 0 && holds(at, n * sizeof(float));
+    return (uintptr_t)at % ALIGN == 0 && holds(at, n * (l->type == CUDA_R_16BF ? 2 : sizeof(float)));
 }
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation, const void *alpha, const void *A,
@@ -302,8 +317,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
     if (*(const float *)alpha != 1 || (w.beta != 0 && w.beta != 1)) return refuse("alpha or beta");
     if (C != D || memcmp(c, d, sizeof *c)) return refuse("c and d differ");
     if (!fits(&w.d, &w.a, &w.b, &w.c, &k)) return refuse("dimensions of a product");
-    if (w.how.magic != MAGIC || w.how.m != w.c.rows || w.how.n != w.c.columns || w.how.k != k ||
-        w.how.epilogue != w.d.epilogue)
+    if (!are_types(&w.d, &w.a, &w.b, &w.c)) return refuse("types of a product");
+    if (w.how.bf16 != (w.a.type == CUDA_R_16BF) || w.how.magic != MAGIC || w.how.m != w.c.rows ||
+        w.how.n != w.c.columns || w.how.k != k || w.how.epilogue != w.d.epilogue)
         return refuse("an algorithm that was chosen for something else");
     if (!lies(A, &w.a) || !lies(B, &w.b) || !lies(D, &w.c)) return refuse("a matrix is not aligned or not there");
     if (w.d.epilogue & (CUBLASLT_EPILOGUE_BIAS | CUBLASLT_EPILOGUE_BGRADA) &&
@@ -311,6 +327,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
         return refuse("bias is not aligned or not there");
     const size_t need = w.how.id == ID_SPLIT ? 4 * PIECES * w.how.m * w.how.n : 0;
     if (need && (bytes < need || (uintptr_t)workspace % ALIGN || !holds(workspace, bytes))) return refuse("workspace");
+    const long refused = setting("TEST_CUBLAS", "refuse");
+    if (refused == 0 || refused == w.how.id) return CUBLAS_STATUS_INTERNAL_ERROR;
     if (capturing(stream) && !handle->loaded[w.how.id]) return refuse("a kernel is loaded while a step is captured");
     handle->loaded[w.how.id] = true;
     return enqueue(stream, run, &w, sizeof w) == CUDA_SUCCESS ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;

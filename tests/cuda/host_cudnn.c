@@ -3,8 +3,9 @@
  * What the library would refuse, or would take for something else than was meant, is refused here with a line on
  * stderr: sizes that do not fit, tensors that do not lie in one allocation, too little workspace, a first call while a
  * step is captured. Its choices begin with what nobody may take: Winograd, which is off by more than fp32, and
- * algorithms whose bits differ from call to call. A handle that is closed while descriptors live ends the process.
- * TEST_CUDNN, words separated by commas: plain=1 no bias and ReLU in a convolution; none=1 no algorithms;
+ * algorithms whose bits differ from call to call. Of bfloat16 are all of x, w and y or none; sums are fp32, what is
+ * given back is rounded; bias and ReLU are not to be had with it. A handle that is closed while descriptors live ends
+ * the process. TEST_CUDNN, words separated by commas: plain=1 no bias and ReLU in a convolution; none=1 no algorithms;
  * version=80900. */
 #include <cudnn.h>
 
@@ -19,9 +20,11 @@ struct cudnnContext {
 };
 struct cudnnTensorStruct {
     int n, c, h, w;
+    cudnnDataType_t type;
 };
 struct cudnnFilterStruct {
     int k, c, r, s;
+    cudnnDataType_t type;
 };
 struct cudnnConvolutionStruct {
     int pad, stride;
@@ -29,6 +32,7 @@ struct cudnnConvolutionStruct {
 };
 struct cudnnActivationStruct {
     cudnnActivationMode_t mode;
+    cudnnNanPropagation_t nan;
 };
 
 static long living; /* descriptors */
@@ -82,19 +86,19 @@ DESCRIPTOR(FilterDescriptor, cudnnFilterDescriptor_t)
 DESCRIPTOR(ConvolutionDescriptor, cudnnConvolutionDescriptor_t)
 DESCRIPTOR(ActivationDescriptor, cudnnActivationDescriptor_t)
 
+static bool is_type(cudnnDataType_t type) { return type == CUDNN_DATA_FLOAT || type == CUDNN_DATA_BFLOAT16; }
+
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t to, cudnnTensorFormat_t format, cudnnDataType_t type,
                                          int n, int c, int h, int w) {
-    if (format != CUDNN_TENSOR_NHWC || type != CUDNN_DATA_FLOAT || n < 1 || c < 1 || h < 1 || w < 1)
-        return refuse("a tensor");
-    *to = (struct cudnnTensorStruct){n, c, h, w};
+    if (format != CUDNN_TENSOR_NHWC || !is_type(type) || n < 1 || c < 1 || h < 1 || w < 1) return refuse("a tensor");
+    *to = (struct cudnnTensorStruct){n, c, h, w, type};
     return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t to, cudnnDataType_t type, cudnnTensorFormat_t format,
                                          int k, int c, int r, int s) {
-    if (format != CUDNN_TENSOR_NHWC || type != CUDNN_DATA_FLOAT || k < 1 || c < 1 || r < 1 || s < 1)
-        return refuse("filters");
-    *to = (struct cudnnFilterStruct){k, c, r, s};
+    if (format != CUDNN_TENSOR_NHWC || !is_type(type) || k < 1 || c < 1 || r < 1 || s < 1) return refuse("filters");
+    *to = (struct cudnnFilterStruct){k, c, r, s, type};
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -115,8 +119,9 @@ cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t to, cudnn
 
 cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t to, cudnnActivationMode_t mode,
                                            cudnnNanPropagation_t nan, double coefficient) {
-    if (nan != CUDNN_PROPAGATE_NAN || coefficient != 0) return refuse("an activation");
+    if (coefficient != 0) return refuse("an activation");
     to->mode = mode;
+    to->nan = nan;
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -124,6 +129,8 @@ cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t to, cudnn
 
 static bool fits(const struct cudnnTensorStruct *x, const struct cudnnFilterStruct *w,
                  const struct cudnnConvolutionStruct *c, const struct cudnnTensorStruct *y) {
+    if (x->type != w->type || x->type != y->type) return false;
+    if (x->type == CUDNN_DATA_BFLOAT16 && c->math != CUDNN_TENSOR_OP_MATH) return false;
     return x->n == y->n && x->c == w->c && y->c == w->k && y->h == (x->h + 2 * c->pad - w->r) / c->stride + 1 &&
            y->w == (x->w + 2 * c->pad - w->s) / c->stride + 1;
 }
@@ -204,7 +211,7 @@ typedef struct work {
     struct cudnnFilterStruct w;
     struct cudnnConvolutionStruct conv;
     int pass, algo;
-    float *at_x, *at_w, *at_y, *workspace;
+    void *at_x, *at_w, *at_y, *workspace;
     const float *bias;
     float beta;
 } work;
@@ -213,7 +220,11 @@ static size_t place(const struct cudnnTensorStruct *t, int n, int h, int w) {
     return ((size_t)(n * t->h + h) * (size_t)t->w + (size_t)w) * (size_t)t->c;
 }
 
-static float operand(const work *w, float v) { return w->conv.math == CUDNN_FMA_MATH ? v : to_tf32(v); }
+static float operand(const work *w, const void *at, size_t place) {
+    if (w->x.type == CUDNN_DATA_BFLOAT16) return of_bf16(((const uint16_t *)at)[place]);
+    const float v = ((const float *)at)[place];
+    return w->conv.math == CUDNN_FMA_MATH ? v : to_tf32(v);
+}
 
 /* The places where pixel (h, w) of x and pixel (p, q) of y meet filter tap (r, s); false: nowhere. */
 static bool meets(const work *w, int p, int q, int r, int s, int *h, int *v) {
@@ -237,15 +248,15 @@ static void add_image(const work *w, int n, float *to) {
                     const size_t x = place(&w->x, n, h, v), y = place(&w->y, n, p, q);
                     for (int k = 0; k < w->y.c; k++) {
                         const size_t f = tap(w, k, r, s);
-                        const float dy = w->pass == FORWARD ? 0 : operand(w, w->at_y[y + (size_t)k]);
+                        const float dy = w->pass == FORWARD ? 0 : operand(w, w->at_y, y + (size_t)k);
                         float sum = 0;
                         for (int c = 0; c < w->x.c; c++) {
                             if (w->pass == FORWARD)
-                                sum += operand(w, w->at_x[x + (size_t)c]) * operand(w, w->at_w[f + (size_t)c]);
+                                sum += operand(w, w->at_x, x + (size_t)c) * operand(w, w->at_w, f + (size_t)c);
                             else if (w->pass == DX)
-                                to[x + (size_t)c] += dy * operand(w, w->at_w[f + (size_t)c]);
+                                to[x + (size_t)c] += dy * operand(w, w->at_w, f + (size_t)c);
                             else
-                                to[f + (size_t)c] += dy * operand(w, w->at_x[x + (size_t)c]);
+                                to[f + (size_t)c] += dy * operand(w, w->at_x, x + (size_t)c);
                         }
                         if (w->pass == FORWARD) to[y + (size_t)k] += sum;
                     }
@@ -258,7 +269,7 @@ static void run(const void *args) {
     memcpy(&w, args, sizeof w);
     const bool act = w.pass == FORWARD_ACT, pieces = in_pieces(act ? FORWARD : w.pass, w.algo);
     if (act) w.pass = FORWARD;
-    float *out = w.pass == DX ? w.at_x : w.pass == DW ? w.at_w : w.at_y;
+    void *out = w.pass == DX ? w.at_x : w.pass == DW ? w.at_w : w.at_y;
     const size_t n = w.pass == DX   ? (size_t)w.x.n * place(&w.x, 1, 0, 0)
                      : w.pass == DW ? tap(&w, w.w.k, 0, 0)
                                     : (size_t)w.y.n * place(&w.y, 1, 0, 0);
@@ -267,9 +278,14 @@ static void run(const void *args) {
     if (pieces) memset(sums, 0, n * sizeof *sums);
     for (int i = 0; i < w.x.n; i++) add_image(&w, back ? w.x.n - 1 - i : i, sums);
     for (size_t i = 0; i < n; i++) {
-        float v = sums[i] * (w.algo > 3 ? 1.001f : 1.0f) + (w.beta != 0 ? w.beta * out[i] : 0.0f);
+        float v = sums[i] * (w.algo > 3 ? 1.001f : 1.0f);
+        if (w.x.type == CUDNN_DATA_BFLOAT16) {
+            ((uint16_t *)out)[i] = to_bf16(v);
+            continue;
+        }
+        if (w.beta != 0) v += w.beta * ((float *)out)[i];
         if (act) v += w.bias[i % (size_t)w.y.c];
-        out[i] = act && v < 0 ? 0 : v;
+        ((float *)out)[i] = act && !(v > 0) ? 0 : v; /* NaN: 0 */
     }
     if (!pieces) free(sums);
 }
@@ -279,23 +295,29 @@ static void add_rows(const void *args) {
     memcpy(&w, args, sizeof w);
     for (int k = 0; k < w.y.c; k++) {
         float sum = 0;
-        for (int row = 0; row < w.y.n * w.y.h * w.y.w; row++) sum += w.at_y[(size_t)row * (size_t)w.y.c + (size_t)k];
-        w.at_x[k] = sum;
+        for (int row = 0; row < w.y.n * w.y.h * w.y.w; row++)
+            sum += ((float *)w.at_y)[(size_t)row * (size_t)w.y.c + (size_t)k];
+        ((float *)w.at_x)[k] = sum;
     }
 }
 
-static bool lies(const void *at, size_t n) { return (uintptr_t)at % 16 == 0 && holds(at, n * sizeof(float)); }
+static bool lies(const void *at, size_t n, cudnnDataType_t type) {
+    return (uintptr_t)at % 16 == 0 && holds(at, n * (type == CUDNN_DATA_BFLOAT16 ? 2 : sizeof(float)));
+}
 
 static cudnnStatus_t submit(cudnnHandle_t handle, work *w, const void *alpha, const void *beta, size_t bytes) {
     const size_t x = (size_t)w->x.n * place(&w->x, 1, 0, 0), y = (size_t)w->y.n * place(&w->y, 1, 0, 0);
     memcpy(&w->beta, beta, sizeof w->beta);
     if (!handle->stream) return refuse("no stream");
-    if (*(const float *)alpha != 1 || (w->beta != 0 && (w->beta != 1 || w->pass != DX))) return refuse("alpha or beta");
+    if (*(const float *)alpha != 1 ||
+        (w->beta != 0 && (w->beta != 1 || w->pass != DX || w->x.type != CUDNN_DATA_FLOAT)))
+        return refuse("alpha or beta");
     if (!fits(&w->x, &w->w, &w->conv, &w->y)) return refuse("sizes of a convolution");
-    if (!lies(w->at_x, x) || !lies(w->at_y, y) || !lies(w->at_w, tap(w, w->w.k, 0, 0)))
+    if (!lies(w->at_x, x, w->x.type) || !lies(w->at_y, y, w->y.type) || !lies(w->at_w, tap(w, w->w.k, 0, 0), w->w.type))
         return refuse("a tensor is not aligned or not there");
     const size_t need = bytes_of(w->pass == FORWARD_ACT ? FORWARD : w->pass, w->algo, &w->x, &w->w, &w->y);
-    if (need && (bytes < need || !lies(w->workspace, bytes / sizeof(float)))) return refuse("workspace");
+    if (need && (bytes < need || !lies(w->workspace, bytes / sizeof(float), CUDNN_DATA_FLOAT)))
+        return refuse("workspace");
     if (capturing(handle->stream) && !handle->loaded[w->pass][w->algo])
         return refuse("a kernel is loaded while a step is captured");
     handle->loaded[w->pass][w->algo] = true;
@@ -319,11 +341,13 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(
     const cudnnTensorDescriptor_t z_desc, const void *z, const cudnnTensorDescriptor_t bias_desc, const void *bias,
     const cudnnActivationDescriptor_t act, const cudnnTensorDescriptor_t y_desc, void *y) {
     work it = {*x_desc, *y_desc, *w_desc, *conv, FORWARD_ACT, (int)algo, (float *)x, (float *)w, y, workspace, bias, 0};
-    if (setting("TEST_CUDNN", "plain") == 1) return CUDNN_STATUS_NOT_SUPPORTED;
+    /* the third: as the library's documentation says */
+    if (setting("TEST_CUDNN", "plain") == 1 || x_desc->type != CUDNN_DATA_FLOAT || act->nan != CUDNN_NOT_PROPAGATE_NAN)
+        return CUDNN_STATUS_NOT_SUPPORTED;
     if (act->mode != CUDNN_ACTIVATION_RELU || *(const float *)alpha2 != 0 || z != y || z_desc != y_desc)
         return refuse("an activation behind a convolution");
     if (bias_desc->n != 1 || bias_desc->c != y_desc->c || bias_desc->h != 1 || bias_desc->w != 1 ||
-        !lies(bias, (size_t)bias_desc->c))
+        !lies(bias, (size_t)bias_desc->c, bias_desc->type))
         return refuse("bias");
     return submit(handle, &it, alpha, alpha2, bytes);
 }
@@ -352,9 +376,11 @@ cudnnStatus_t cudnnConvolutionBackwardBias(cudnnHandle_t handle, const void *alp
                                            const cudnnTensorDescriptor_t y_desc, const void *y, const void *beta,
                                            const cudnnTensorDescriptor_t bias_desc, void *bias) {
     work it = {.y = *y_desc, .at_y = (float *)y, .at_x = bias};
+    if (y_desc->type != CUDNN_DATA_FLOAT || bias_desc->type != CUDNN_DATA_FLOAT) return refuse("a sum's types");
     if (!handle->stream || *(const float *)alpha != 1 || *(const float *)beta != 0) return refuse("a sum's arguments");
     if (bias_desc->n != 1 || bias_desc->c != y_desc->c || bias_desc->h != 1 || bias_desc->w != 1 ||
-        !lies(bias, (size_t)bias_desc->c) || !lies(y, (size_t)y_desc->n * place(y_desc, 1, 0, 0)))
+        !lies(bias, (size_t)bias_desc->c, bias_desc->type) ||
+        !lies(y, (size_t)y_desc->n * place(y_desc, 1, 0, 0), y_desc->type))
         return refuse("a sum's tensors");
     if (capturing(handle->stream) && !handle->loaded[DB][0])
         return refuse("a kernel is loaded while a step is captured");

@@ -254,13 +254,20 @@ static task *add(list *to) {
 
 static task *enqueue(CUstream stream) { return add(stream->capturing ? &stream->recorded : &stream->queue); }
 
+/* A kernel's launch or a library's. */
+static CUresult count_launch(void) {
+    const long lost = setting("TEST_CUDA", "lost");
+    if (lost < 0 || ++launches < lost) return CUDA_SUCCESS;
+    return fail_for_good(CUDA_ERROR_LAUNCH_FAILED, "the device is lost, as asked for");
+}
+
 static CUresult run_launch(task *t) {
     struct rb_host host = {0};
     void *places[MOST_ARGUMENTS];
-    long lost = setting("TEST_CUDA", "lost"), order = setting("TEST_CUDA", "order");
+    const long order = setting("TEST_CUDA", "order");
     if (!t->function->call) return CUDA_SUCCESS;
-    if (lost >= 0 && ++launches >= lost)
-        return fail_for_good(CUDA_ERROR_LAUNCH_FAILED, "the device is lost, as asked for");
+    CUresult error = count_launch();
+    if (error) return error;
     for (int i = 0; i < t->function->n; i++) places[i] = &t->values[i];
     *t->function->host = &host;
     for (unsigned i = 0; i < t->groups; i++) {
@@ -288,6 +295,7 @@ static CUresult run(task *t) {
         t->event->ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
         return CUDA_SUCCESS;
     case CALL:
+        if (count_launch()) return lasting;
         t->call(t->values);
         return CUDA_SUCCESS;
     }

@@ -47,4 +47,23 @@ static inline float to_tf32(float x) {
     return x;
 }
 
+/* bf16 as the libraries read and write it: the upper half of a float, rounded to the nearest, ties to even. Written
+ * otherwise than in cl/library.cl. */
+static inline float of_bf16(uint16_t word) {
+    const uint32_t bits = (uint32_t)word << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint16_t to_bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t rest = bits & 0xFFFFu;
+    uint16_t word = (uint16_t)(bits >> 16);
+    if (x != x) return (uint16_t)(word | 0x40u);
+    if (rest > 0x8000u || (rest == 0x8000u && word % 2)) word++; /* into infinity, too */
+    return word;
+}
+
 #endif

@@ -58,6 +58,12 @@ static inline int __float_as_int(float x) {
     return word;
 }
 
+static inline float __int_as_float(int word) {
+    float x;
+    __builtin_memcpy(&x, &word, sizeof x);
+    return x;
+}
+
 /* rb_call_NAME and rb_sizes_NAME of every kernel, which host_nvrtc.c asks for behind the source. */
 template <int... I> struct rb_numbers {};
 template <int N, int... I> struct rb_count : rb_count<N - 1, N - 1, I...> {};

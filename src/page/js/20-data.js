@@ -104,5 +104,22 @@ function passes(row) {
 const filtered = () => DIMENSIONS.some((dimension) => chosen[dimension].size > 0);
 const rowsOf = (name) => (filtered() ? tables[name].rows.filter(passes) : tables[name].rows);
 
+/* How a device worked: rows that differ in one of these speak of different things. */
+const WAYS = ['precision', 'provider', 'submit', 'threads', 'quirks', 'settings'];
+
+/** A function that tells, of one of these rows, how its device worked, as far as rows of its case and device differ. */
+function waysOf(rows) {
+  const columns = [...WAYS, 'dataset', 'commit'];
+  const places = groupBy(rows, (row) => [withOverrides(row), deviceName(row), row.target_value].join('\n'));
+  const place = new Map([...places.values()].flatMap((group) => group.map((row) => [row, group])));
+  const word = {threads: (row) => `${row.threads} threads`, commit: (row) => String(row.commit).slice(0, 7)};
+  return (row) => joined(
+           columns
+             .filter((column) => present(row[column]) && place.get(row).some((other) => other[column] !== row[column]))
+             .map((column) => (word[column] ? word[column](row) : String(row[column]))),
+           ', ');
+}
+
 /** Case with what sets the row apart from others of the case. */
-const withOverrides = (row) => (present(row.overrides) ? `${row.case} ${row.overrides}` : String(row.case));
+const withOverrides = (row) =>
+  joined([row.case, row.overrides, present(row.precision) && row.precision !== 'fp32' && row.precision], ' ');

@@ -168,8 +168,9 @@ function compareValues(a, b) {
 
 /* Settings; one that is the same in every row stands below the table, once. */
 const SETTINGS = new Set([
-  'batch_size', 'commit', 'detector', 'device_key', 'dirty', 'interval', 'machine', 'mode', 'n', 'n_steps', 'overrides',
-  'phase', 'precision', 'provider', 'seeds', 'series', 'split', 'strategy', 'submit', 'temperature', 'threads', 'verify'
+  'batch_size', 'commit', 'dataset', 'detector', 'device_key', 'dirty', 'interval', 'machine', 'mode', 'n', 'n_steps',
+  'overrides', 'phase', 'precision', 'provider', 'quirks', 'seeds', 'series', 'settings', 'split', 'strategy', 'submit',
+  'temperature', 'threads', 'verify'
 ]);
 
 function isConstant(key, rows) {
@@ -196,7 +197,7 @@ function makeTable(rows, spec) {
       return column.keep || rows.some((row) => present(row[key])); // a column without a value says nothing
     });
     const settled = wanted.map((column) => settleColumn(column, spec.table, rows, raw));
-    const constant = raw || rows.length < 3 ? [] : settled.slice(1).filter((column) => isConstant(column.key, rows));
+    const constant = raw || rows.length < 2 ? [] : settled.slice(1).filter((column) => isConstant(column.key, rows));
     const columns = settled.filter((column) => !constant.includes(column));
     if (columns.length) columns[0].head = true;
     const body = make('tbody');

@@ -25,9 +25,9 @@ function speedGroups(rows) {
     taken.set(key, (taken.get(key) || 0) + 1);
   }
   const several = new Set([...taken].filter(([, n]) => n > 1).map(([key]) => key.slice(0, key.lastIndexOf('\n'))));
-  const full = (row) =>
-    (several.has(base(row)) ? `${base(row)}\n${row.provider || ''}\n${row.submit || ''}\n${row.threads || ''}`
-                            : base(row));
+  const full = (row) => (several.has(base(row)) ? `${base(row)}\n${row.provider || ''}\n${row.submit || ''}\n${
+                                                    row.threads || ''}\n${row.quirks || ''}\n${row.settings || ''}`
+                                                : base(row));
   const groups = groupBy(rows, full);
   const cases = groupBy([...groups.values()].map((group) => group[0]), (row) => row.case);
   const differs = (row, column) => new Set(cases.get(row.case).map((other) => String(other[column] ?? ''))).size > 1;
@@ -37,7 +37,8 @@ function speedGroups(rows) {
       differs(row, 'mode') && (MODES[row.mode] || row.mode),
       differs(row, 'overrides') && row.overrides !== `batch=${row.batch_size}` && row.overrides,
       several.has(base(row)) && row.provider,
-      several.has(base(row)) && differs(row, 'threads') && `${row.threads} threads`
+      several.has(base(row)) && differs(row, 'threads') && `${row.threads} threads`,
+      ...['submit', 'quirks', 'settings'].map((column) => several.has(base(row)) && differs(row, column) && row[column])
     ].filter((part) => part && present(part));
     return more.length ? `${row.case} \u00b7 ${more.join(', ')}` : String(row.case);
   };
@@ -70,7 +71,7 @@ function intervalWords(rows) {
 
 const SPEED_COLUMNS = [
   'case', 'device_key', 'machine', 'batch_size', 'samples_per_s', 'samples_per_s_low', 'samples_per_s_high', 'n',
-  'interval', 'precision', 'provider', 'overrides', 'mode', 'pct_peak_flops', 'pct_roofline', 'energy_j_per_sample',
+  'interval', 'others_cores', ...WAYS, 'overrides', 'mode', 'pct_peak_flops', 'pct_roofline', 'energy_j_per_sample',
   'mem_peak_mib', 'verify', 'commit', 'repeat'
 ].filter((column) => column !== 'machine' || severalMachines);
 

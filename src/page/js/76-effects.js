@@ -42,7 +42,11 @@ function effectFigure(lab, rows, again) {
       known.some((row) => row.base !== known[0].base) ? 'their bases:' : `${known[0].base}:`,
       `${tally(known, ['higher', 'lower', 'close', 'unclear'])}.`),
     caption: say(`Mean of the differences paired over seeds, arm minus base, n = ${spanOf(known, 'pairs')};`,
-      'whiskers: 95 % interval by Student\'s t.', 'An interval across the line of zero: that may be chance.'),
+      ...(known.some((row) => isNumber(row.low))
+          ? ['whiskers: 95 % interval by Student\'s t.', 'An interval across the line of zero: that may be chance.']
+          : view.figure === 'epoch_s'
+          ? ['no interval and no verdict, since arms are trained one after the other and not by turns.']
+          : ['one pair has no interval.'])),
     ...forestPlot(shown, {title: `change, ${unit}`, log: false}, 0),
     table: {rows, columns: EFFECT_COLUMNS, caption: `${lab}: every figure of every arm`, table: tables.effects}
   });
@@ -150,8 +154,8 @@ function attackFigure(attack, rows, again) {
 }
 
 const TTA_COLUMNS = [
-  'case', 'machine', 'device_key', 'overrides', 'target_value', 'n', 'reached', 'epochs_to_target', 's_per_epoch',
-  'tta_train_s', 'tta_total_s'
+  'case', 'machine', 'device_key', 'target_value', 'n', 'reached', 'epochs_to_target', 's_per_epoch', 'tta_train_s',
+  'tta_total_s', 'overrides', ...WAYS, 'dataset', 'commit', 'dirty'
 ].filter((column) => column !== 'machine' || severalMachines);
 
 function targetFigure(rows, again) {
@@ -159,8 +163,10 @@ function targetFigure(rows, again) {
   if (!known.length) return null;
   const devices = usedDevices(known);
   const series = deviceSeries(devices.length ? devices : distinct(known.map(deviceName)));
+  const way = waysOf(known);
+  const name = (row) => joined([`${withOverrides(row)} to ${percent(row.target_value, 0)}`, way(row)], ', ');
   const all =
-    [...groupBy(known, (row) => `${withOverrides(row)} to ${percent(row.target_value, 0)}`)]
+    [...groupBy(known, name)]
       .map(([label, group]) => ({
         label,
         points: group.map((row) => ({

@@ -1,6 +1,6 @@
-/* run.h: one run of a case, for the verb `run` and for studies. */
-#ifndef RB_CLI_RUN_H
-#define RB_CLI_RUN_H
+/* run_item.h: one run of a case, for the verb `run` and for studies. */
+#ifndef RB_CLI_RUN_ITEM_H
+#define RB_CLI_RUN_ITEM_H
 
 #include "cli/place.h"
 #include "cli/recorder.h"
