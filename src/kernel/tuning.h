@@ -36,7 +36,8 @@ enum {
      * times vectors of channels up to which every group puts the blocks together itself, which costs less than a launch
      */
     RB__KN_NORM_CHUNK = 8,
-    RB__KN_NORM_GROUPS = 512,
+    RB__KN_NORM_GROUPS = 1024,
+    RB__KN_NORM_COLUMNS = 4, /* channels side by side, at least, where blocks are put together */
     RB__KN_NORM_MERGED = 32768,
 
     /* convolutions of the cpu family */
