@@ -4,8 +4,9 @@
 #define RB_KERNEL_TUNING_H
 
 enum {
-    RB__KN_CPU_FLAT = 4096, /* elements of a group of flat work */
-    RB__KN_GPU_FLAT = 8,    /* elements of an item of flat work */
+    RB__KN_CPU_FLAT = 4096,      /* elements of a group of flat work */
+    RB__KN_GPU_FLAT = 8,         /* elements of an item of flat work */
+    RB__KN_UPDATE_GROUPS = 4096, /* of an update at most */
     /* gpu family: sums over the batch are cut into pieces until there are so many tiles of 32x32, but into none shorter
      * than this, and never so that the pieces need more memory than this. */
     RB__KN_SPLIT_TILES = 1024,
