@@ -110,6 +110,36 @@ static void readers_that_leave_early_are_no_error(void **state) {
     assert_int_equal(lines(rb_text_string(&out)), 2);
 }
 
+/* More than one buffer of text: here the first write fails in the middle. */
+static void long_output_is_no_exception(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R run toy/regression -d reference --trajectory --max-steps 3000 --no-plots -O long"), 0);
+    assert_int_equal(shell("$R export -o csv --table steps long"), 0);
+    assert_true(out.length > 100000);
+    assert_int_equal(shell("$R export -o csv --table steps long >/dev/full"), 4);
+    assert_has(err, "no room to write standard output");
+    assert_int_equal(shell("{ $R export -o csv --table steps long; echo $? >code; } | head -n 1; cat code"), 0);
+    assert_has(out, "\n0\n");
+    assert_string_equal(rb_text_string(&err), "");
+}
+
+/* A closed stream's number must not become that of a file of the session, or of a child's pipe. */
+static void closed_streams_hurt_nobody(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R " SMALL " -O no-out -o csv >&-"), 2);
+    assert_has(err, "cannot write standard output");
+    assert_int_equal(shell("$R " SMALL " -O nothing -o csv <&- >&- 2>&-"), 2);
+    assert_int_equal(shell("$R " SMALL " -O no-err -o csv 2>&- <&-"), 0);
+    assert_int_equal(lines(rb_text_string(&out)), 2);
+    for (int i = 0; i < 3; i++) {
+        static const char *const folders[] = {"no-out", "nothing", "no-err"};
+        assert_int_equal(shell("cd %s && grep -c . runs.csv && ! grep -v '^{' events.jsonl", folders[i]), 0);
+        assert_string_equal(rb_text_string(&out), "2\n");
+        assert_int_equal(shell("$R export -o csv %s | cut -d, -f4", folders[i]), 0);
+        assert_string_equal(rb_text_string(&out), "status\nok\n");
+    }
+}
+
 /* Starts a run that takes minutes, waits until its first step, sends `signals`, returns the exit code. */
 static int interrupt(const char *session, const char *signals) {
     return shell("$R run size/mlp -d reference -B 16 --epochs 500 -s 1-2 --trajectory -O %s -o csv & p=$!\n"
@@ -133,7 +163,28 @@ static void ctrl_c_keeps_what_is_done(void **state) {
     slurp("int/steps.csv", &out);
     assert_int_equal(rb_text_string(&out)[out.length - 1], '\n');
     assert_int_equal(interrupt("term", "kill -TERM $p"), 130);
+    assert_int_equal(interrupt("hup", "kill -HUP $p"), 130); /* the terminal is gone */
+    slurp("hup/runs.csv", &out);
+    assert_has(out, ",interrupted,");
+    assert_int_equal(shell("[ -e hup/lock ]"), 1);
     assert_int_equal(interrupt("twice", "kill -INT $p; sleep 0.2; kill -INT $p"), 130);
+}
+
+/* Verbs that look at no counter die as any program does: here one that waits for a file's other end. */
+static void readers_can_be_interrupted(void **state) {
+    (void)state;
+    assert_int_equal(shell("mkdir pipe && mkfifo pipe/runs.csv\n"
+                           "timeout -k 5 -s TERM 1 $R effects pipe; echo $? >code; cat code"),
+                     0);
+    assert_string_equal(rb_text_string(&out), "124\n"); /* 137: it had to be killed */
+}
+
+static void nohup_is_obeyed(void **state) {
+    (void)state;
+    assert_int_equal(shell("trap '' HUP; $R " SMALL " --epochs 20 --train-size 2048 -O nohup -o csv & p=$!\n"
+                           "sleep 0.5; kill -HUP $p; wait $p"),
+                     0);
+    assert_has(out, ",ok,");
 }
 
 static void a_dead_child_is_a_row(void **state) {
@@ -197,7 +248,11 @@ int main(void) {
         cmocka_unit_test(an_old_session_is_told_apart),
         cmocka_unit_test(what_cannot_be_checked_is_told),
         cmocka_unit_test(readers_that_leave_early_are_no_error),
+        cmocka_unit_test(long_output_is_no_exception),
+        cmocka_unit_test(closed_streams_hurt_nobody),
         cmocka_unit_test(ctrl_c_keeps_what_is_done),
+        cmocka_unit_test(readers_can_be_interrupted),
+        cmocka_unit_test(nohup_is_obeyed),
         cmocka_unit_test(a_dead_child_is_a_row),
         cmocka_unit_test(a_dead_parent_takes_its_child_along),
     };

@@ -93,6 +93,56 @@ static void two_sessions(void **state) {
     rb_compared_free(&c);
 }
 
+/* Another library's rows beside ours, from bench/peers/alternate: what became of PyTorch is no business of a gate. */
+static void other_libraries_are_left_out(void **state) {
+    rb_compared c;
+    made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = ""};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        made_begin(dir, i ? "b" : "a", &csv);
+        made_arm(&csv, (made){0}, 1000, 7);
+        made_arm(&csv, torch, i ? 100 : 500, 7);
+        keep(i ? "b" : "a");
+    }
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_UNCLEAR, &c), RB_OK);
+    assert_int_equal(c.n, 1);
+    assert_text(&c, 0, verdict, "same");
+    assert_int_equal(rb_compared_verdict(&c, RB_GATE_UNCLEAR), RB_OK);
+    rb_compared_free(&c);
+}
+
+/* What others ran meanwhile may be all that two sessions differ by; arms that took turns both had it. */
+static void doubtful_values_are_unclear(void **state) {
+    static const char others[] = "case,batch,others_cores_max,device\nsize/mlp,512,0.33,cpu\nsize/lenet,512,0.15,\n"
+                                 "size/lenet,64,0.9,cpu\nsize/lenet,512,0.9,opencl:0\n";
+    rb_compared c;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        made_begin(dir, i ? "b" : "a", &csv);
+        made_arm(&csv, (made){.name = "size/lenet"}, i ? 400 : 500, 7);
+        made_arm(&csv, (made){.name = "size/mlp"}, i ? 800 : 1000, 7);
+        keep(i ? "b" : "a");
+    }
+    made_write(dir, "b", "ratios.csv", others);
+    assert_int_equal(compare("a", "b", RB_ACROSS_SESSIONS, RB_GATE_NONE, &c), RB_OK);
+    assert_text(&c, 0, case, "size/lenet");
+    assert_text(&c, 0, verdict, "slower");
+    assert_text(&c, 1, verdict, "unclear");
+    assert_text(&c, 1, reason, "others used up to 0.33 cores while B was measured");
+    assert_part(&c, 1, more, "--build 0123456789ab");
+    assert_true(fabs(c.rows[1].cells[RB_COL(compare, ratio)].u.r - 0.8) < 0.005);
+    rb_compared_free(&c);
+    made_begin(dir, "d", &csv);
+    made_arm(&csv, (made){0}, 1000, 7);
+    made_arm(&csv, (made){.device_key = "opencl:0", .backend = "opencl"}, 800, 7);
+    keep("d");
+    made_write(dir, "d", "ratios.csv", others);
+    assert_int_equal(compare("d", NULL, RB_ACROSS_DEVICE, RB_GATE_NONE, &c), RB_OK);
+    assert_text(&c, 0, verdict, "slower");
+    assert_text(&c, 0, reason, "others used up to 0.33 cores while A was measured");
+    rb_compared_free(&c);
+}
+
 /* Fewer than seven values decide no gate; the command for more interleaves both commits. */
 static void unclear(void **state) {
     rb_compared c;
@@ -638,9 +688,20 @@ static void google_benchmark(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(two_sessions), TEST(unclear),       TEST(not_compared), TEST(some_failed),
-        TEST(no_partner),   TEST(settings),      TEST(mixtures),     TEST(machines_and_thresholds),
-        TEST(across),       TEST(thousand_runs), TEST(bad_files),    TEST(google_benchmark),
+        TEST(two_sessions),
+        TEST(other_libraries_are_left_out),
+        TEST(doubtful_values_are_unclear),
+        TEST(unclear),
+        TEST(not_compared),
+        TEST(some_failed),
+        TEST(no_partner),
+        TEST(settings),
+        TEST(mixtures),
+        TEST(machines_and_thresholds),
+        TEST(across),
+        TEST(thousand_runs),
+        TEST(bad_files),
+        TEST(google_benchmark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

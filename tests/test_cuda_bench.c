@@ -67,6 +67,10 @@ static void what_nothing_tells_is_empty(void **state) {
     for (size_t k = 0; k < (sizeof "" TF32 > 1 ? 6 : 3); k++) assert_string_equal(rb_csv_get(&csv, 0, columns[k]), "");
     assert_string_equal(rb_csv_get(&csv, 0, "clock_mhz_median"), "1980");
     rb_csv_free(&csv);
+    snprintf(path, sizeof path, "%s/empty/peaks.csv", folder);
+    assert_int_equal(rb_csv_read(path, &csv), RB_OK);
+    assert_string_equal(rb_csv_get(&csv, 0, "precision"), sizeof "" TF32 > 1 ? "tf32" : "fp32");
+    rb_csv_free(&csv);
     assert_int_equal(shell("grep -c -e nan -e ',0,,*$' empty/windows.csv"), 1);
     assert_int_equal(shell(HOST NVML "TEST_NVML=fail=nvmlInit_v2:4 " LISTED), 0);
     assert_null(strstr(rb_text_string(&out), "power"));

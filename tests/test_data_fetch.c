@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <utime.h>
 
 #include "core/log.h"
 #include "core/sha256.h"
@@ -41,7 +42,12 @@ static void one_file(void **state) {
     write_file(below("from/broken.gz"), "\x1f\x8b\x08 no gzip", 11, 0);
     assert_int_equal(mkdir(below("to"), 0777), 0);
     snprintf(url, sizeof url, "file://%s", below("from/plain"));
+    write_file(below("to/plain.part-1"), "con", 3, 0); /* what a killed download left, and what another is writing */
+    write_file(below("to/plain.part-2"), "con", 3, 0);
+    assert_int_equal(utime(below("to/plain.part-1"), &(struct utimbuf){1, 1}), 0);
     expect_ok(rb__fetch_file(url, below("to/plain"), "mnist", sha, false));
+    assert_int_equal(files_in("to"), 2);
+    assert_int_equal(unlink(below("to/plain.part-2")), 0);
     size_t bytes;
     char *got = read_file(below("to/plain"), &bytes);
     assert_int_equal(bytes, 7);

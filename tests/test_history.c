@@ -137,6 +137,59 @@ static void several_steps(void **state) {
     forget();
 }
 
+/* 1.5 % for half of the time is certain and no matter; the 10 % of the last sitting are less certain, but a step. */
+static void what_is_small_hides_nothing(void **state) {
+    rb_history h;
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        session_at((made){.commit = commits[i % 8]}, i < 10 ? 1000 : i < 19 ? 1015 : 900, 7, NULL);
+    history_of(&h);
+    assert_int_equal(h.n, 20);
+    for (int i = 0; i < 20; i++) assert_string_equal(step_at(&h, i), i == 19 ? "slower, suspected" : "");
+    rb_history_free(&h);
+    forget();
+}
+
+/* A machine whose sittings differ by 4 % while their processes agree within 1 %: there is no change of the code, and of
+ * such histories most had a confirmed step while processes alone were asked. A 20 % step is still confirmed there. */
+static void restless_machines(void **state) {
+    enum { HISTORIES = 60, SITTINGS = 10 };
+    int confirmed[2] = {0};
+    stream random = {11};
+    (void)state;
+    for (int t = 0; t < 2 * HISTORIES; t++) {
+        rb_history h;
+        bool found = false, step = t >= HISTORIES;
+        for (int i = 0; i < SITTINGS; i++) {
+            double speeds[7], day = 0;
+            for (int k = 0; k < 12; k++) day += stream_unit(&random) - 0.5; /* of deviation 1 */
+            for (int k = 0; k < 7; k++)
+                speeds[k] = 1000 * exp(0.04 * day) * (1 + 0.02 * (stream_unit(&random) - 0.5)) *
+                            (step && i >= SITTINGS / 2 ? 0.8 : 1);
+            session_of((made){.commit = commits[i % 8]}, speeds, 7, NULL);
+        }
+        history_of(&h);
+        for (int i = 0; i < h.n; i++) found |= strstr(step_at(&h, i), "confirmed") != NULL;
+        confirmed[step] += found;
+        rb_history_free(&h);
+        forget();
+    }
+    if (confirmed[0] > HISTORIES / 6 || confirmed[1] < HISTORIES * 3 / 4)
+        fail_msg("%d of %d without a step, %d with one", confirmed[0], HISTORIES, confirmed[1]);
+}
+
+/* A sitting of which every run failed has seen no step, and confirms none. */
+static void failures_are_no_step(void **state) {
+    rb_history h;
+    (void)state;
+    for (int i = 0; i < 5; i++) session_at((made){.commit = commits[i]}, i < 4 ? 1000 : 900, 7, NULL);
+    for (int i = 0; i < 7; i++) rb_row_text(&sessions[3].rows[i], RB_COL(runs, status), "crash");
+    history_of(&h);
+    for (int i = 0; i < 5; i++) assert_string_equal(step_at(&h, i), i == 4 ? "slower, suspected" : "");
+    rb_history_free(&h);
+    forget();
+}
+
 /* Another compiler is another instrument: no step across it. Another commit is not. */
 static void another_instrument(void **state) {
     static const char old[] = "schema_version,env_id,name,value,stable\n1,e1,compiler,GNU 12.2.0,1\n1,e1,commit,c1,1\n"
@@ -333,6 +386,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {TEST(suspected_then_confirmed),
                                        TEST(bisect_keeps_choices),
                                        TEST(several_steps),
+                                       TEST(what_is_small_hides_nothing),
+                                       TEST(failures_are_no_step),
+                                       TEST(restless_machines),
                                        TEST(another_instrument),
                                        TEST(apart),
                                        TEST(confirmed_by_another_sitting_alone),

@@ -161,7 +161,8 @@ with open(here + "/calls") as log:
     turn = sum(line.startswith(side + " ") for line in log)
 case = next(word for word in sys.argv[1:] if "/" in word)
 row = dict(status="ok", case=case, samples_per_s=1.0 * {rates!r}[(turn - 1) % 3], threads=2, algo="good", batch_size=8,
-           device_key=sys.argv[sys.argv.index("-d") + 1], commit=os.environ.get("STUB_COMMIT", "c1") if side == "regbench" else None)
+           device_key=sys.argv[sys.argv.index("-d") + 1], commit=os.environ.get("STUB_COMMIT", "c1") if side == "regbench" else None,
+           provider="own" if side == "regbench" else os.environ.get("STUB_VERSION", "torch 2.15"))
 mode = os.environ.get("STUB_" + side.upper(), "")
 if mode == "absent":
     print("library is not installed", file=sys.stderr)
@@ -286,6 +287,11 @@ def test_alternate(top):
     check("alternate: resumed otherwise: exit 2, names the file", code == 2 and "settings.json" in err and not calls, err)
     code, out, err, calls, _ = alternate("size/mlp", "-n", 4, "-O", folder, "--resume", STUB_COMMIT="c2")
     check("alternate: resumed by another build: fails", code == 2 and "another build" in err, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 5, "-O", folder, "--resume", STUB_VERSION="torch 2.16")
+    check("alternate: resumed beside another version of the peer: fails",
+          code == 2 and "another build (torch 2.15, now torch 2.16)" in err, err)
+    code, out, err, calls, _ = alternate("size/mlp", "-n", 5, "-O", folder, "--resume", "-o", "csv")
+    check("alternate: resumed as it was begun: goes on", code == 0 and len(calls) == 1 and table(out)[0]["rounds"] == "5", err)
     check("alternate: --resume without a folder: exit 2", call(sys.executable, PEERS / "alternate", "size/mlp", "--resume",
                                                                "--regbench", stubs["regbench"])[0] == 2)
 

@@ -217,6 +217,12 @@ static void devices_many(void **state) {
     expect_holds("plots/a.devices.dat", "# cpu, m\n", true);
     expect_holds("plots/a.devices.dat", "# cpu, n\n", false);
     expect_holds("plots/toy.devices.dat", " 0.15 10 10 10 1\n", true);
+    /* another precision is another row */
+    util_write(dir, "runs.csv", "w",
+               "run_id,case,batch_size,overrides,machine,device_key,backend,phase,status,samples_per_s,precision\n"
+               "r1,toy/c,1,,m,cuda:0,cuda,bench,ok,10,fp32\nr2,toy/c,1,,m,cuda:0,cuda,bench,ok,30,bf16\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/speeds.devices.gp", "'toy/c' 1, 'toy/c, bf16' 0", true);
 }
 
 #define OPS   "run_id,op,calls,ns,gflop_per_s,gbyte_per_s\n"
@@ -240,6 +246,21 @@ static void roofline(void **state) {
     expect_holds("plots/cpu.roofline.gp", "title 'best matrix product: 80 GFLOP/s'", true);
     expect_holds("plots/cpu.roofline.gp", "set xtics (5, 10, 20)\n", true);
     assert_false(there("plots/cuda-0.roofline.gp")); /* no peak of it */
+    /* the roof is fp32's: no point of tf32, no ceiling of bf16 */
+    util_write(
+        dir, "runs.csv", "w",
+        "run_id,case,batch_size,overrides,machine,device_key,backend,phase,status,samples_per_s,step_wall_ns_median,"
+        "precision\nr1,size/mlp,512,,m,cuda:0,cuda,bench,ok,1,400,tf32\nr2,size/"
+        "x,512,,m,cuda:0,cuda,bench,ok,1,400,\n");
+    util_write(dir, "ops.csv", "w", OPS "r1,0 linear,10,1000,20,2\nr2,0 linear,10,1000,40,4\n");
+    util_write(dir, "peaks.csv", "w",
+               "device_key,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,precision\n"
+               "cuda:0,100,70,9,fp32\ncuda:0,90,700,10,bf16\n");
+    expect_ok(rb_plot_session(dir, NULL));
+    expect_holds("plots/cuda-0.roofline.dat", "# size/x\n", true);
+    expect_holds("plots/cuda-0.roofline.dat", "size/mlp", false);
+    expect_holds("plots/cuda-0.roofline.gp", "title 'best matrix product: 70 GFLOP/s'", true);
+    expect_holds("plots/cuda-0.roofline.gp", "memory 10 GB/s; not shown: 1 of another precision", true);
 }
 
 #define HISTORY                                                                                                        \

@@ -122,6 +122,20 @@ static void scipy_values(void **state) {
     close_to(p_of(a, 40, b, 35), 0.22389489785282968, 1e-12);
 }
 
+/* Three values against a hundred, all larger: one of the binomial(103, 3) choices of ranks, twice. The normal
+ * distribution would say 0.0034, and a step of a long history would have to wait. */
+static void few_against_many(void **state) {
+    double a[300], b[3] = {1000, 1001, 1002};
+    (void)state;
+    for (int i = 0; i < 300; i++) a[i] = i;
+    close_to(p_of(a, 100, b, 3) * 176851, 2, 1e-9);
+    close_to(p_of(b, 3, a, 100) * 176851, 2, 1e-9);
+    b[0] = 98.5; /* below one of them: that choice and the one before */
+    close_to(p_of(a, 100, b, 3) * 176851, 4, 1e-9);
+    b[0] = 1000;
+    assert_true(p_of(a, 300, b, 3) < 0.01); /* too many for the exact one */
+}
+
 /* --- laws -----------------------------------------------------------------------------------------------------------
  */
 
@@ -365,12 +379,12 @@ static void families(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chorioamnion), cmocka_unit_test(mann_whitney_table),
-        cmocka_unit_test(infarction),   cmocka_unit_test(scipy_values),
-        cmocka_unit_test(laws),         cmocka_unit_test(coverage),
-        cmocka_unit_test(false_alarms), cmocka_unit_test(slowdowns),
-        cmocka_unit_test(turns),        cmocka_unit_test(reasons),
-        cmocka_unit_test(families),
+        cmocka_unit_test(chorioamnion),     cmocka_unit_test(mann_whitney_table),
+        cmocka_unit_test(infarction),       cmocka_unit_test(scipy_values),
+        cmocka_unit_test(few_against_many), cmocka_unit_test(laws),
+        cmocka_unit_test(coverage),         cmocka_unit_test(false_alarms),
+        cmocka_unit_test(slowdowns),        cmocka_unit_test(turns),
+        cmocka_unit_test(reasons),          cmocka_unit_test(families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static const struct {
     {RB_TABLE_ops, "schema_version,run_id,op,provider,calls,ns,gflop_per_s,gbyte_per_s\n"},
     {RB_TABLE_peaks,
      "schema_version,device_key,device,isa,threads,provider,fma_gflop_per_s,gemm_gflop_per_s,triad_gbyte_per_s,"
-     "session_id,moment,utc,drift_pct,drifted\n"},
+     "session_id,moment,utc,drift_pct,drifted,precision\n"},
     {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
                    "tta_train_s,tta_total_s,machine,dataset,precision,provider,submit,threads,quirks,settings,commit,"
                    "dirty\n"},

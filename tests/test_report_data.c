@@ -190,7 +190,7 @@ static void the_newest_build_counts(void **state) {
         snprintf(session, sizeof session, "%06d", i);
         snprintf(started, sizeof started, "2026-01-0%dT00:00:00Z", i + 1);
         made_begin(base, name, &csv);
-        made_arm(&csv, (made){.commit = commit, .started = started, .session = session}, levels[i], 10);
+        made_arm(&csv, (made){.commit = commit, .started = started, .session = session}, levels[i], i ? 10 : 12);
         made_write(base, name, "runs.csv", csv.data);
     }
     cJSON *data = page_of(base);
@@ -529,6 +529,23 @@ static void ops_and_roofline(void **state) {
     assert_near(page_number(data, "devices", 0, "fma_gflop_per_s"), 55); /* without peaks.csv too */
     assert_near(page_number(data, "roofline", 0, "flop_per_byte"), 4);
     assert_near(page_number(data, "roofline", 0, "gflop_per_s"), 40);
+    cJSON_Delete(data);
+    /* What rounds its operands is not held against fp32's peaks. */
+    made_begin(base, "ops", &csv);
+    made_row(&(made){.speed = 1000}, &row);
+    rb_row_int(&row, RB_COL(runs, step_wall_ns_median), 2000);
+    rb_row_real(&row, RB_COL(runs, step_mflop), 0.08);
+    rb_row_real(&row, RB_COL(runs, step_mbyte), 0.02);
+    rb_row_text(&row, RB_COL(runs, precision), "bf16");
+    rb_csv_row(&row, &csv);
+    rb_row_end(&row);
+    made_write(base, "ops", "runs.csv", csv.data);
+    made_write(base, "ops", "peaks.csv",
+               "device_key,fma_gflop_per_s,gemm_gflop_per_s,precision\ncpu,100,80,fp32\ncpu,100,900,bf16\n");
+    data = page_of(base);
+    assert_int_equal(page_rows(data, "roofline"), 0);
+    assert_near(page_number(data, "devices", 0, "gemm_gflop_per_s"), 80);
+    assert_says(data, "notes", "in bf16 has no place under the roof, which is fp32's");
     cJSON_Delete(data);
 }
 

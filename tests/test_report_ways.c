@@ -82,6 +82,22 @@ static void another_version_is_another_program(void **state) {
     cJSON_Delete(data);
 }
 
+/* What others ran meanwhile stands beside the speed, and below the page. */
+static void doubtful_speeds_say_so(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    made_arm(&csv, (made){.name = "size/lenet"}, 500, 3);
+    made_arm(&csv, (made){0}, 1000, 4);
+    write_session("a");
+    made_write(base, "a", "ratios.csv",
+               "case,batch,others_cores_max,device\nsize/mlp,512,0.33,cpu\nsize/lenet,512,0.1,\n");
+    cJSON *data = page_of(base);
+    assert_true(page_number(data, "speeds", 0, "others_cores") == 0.1);
+    assert_true(page_number(data, "speeds", 1, "others_cores") == 0.33);
+    assert_says(data, "notes", "4 of 7 runs were timed while other programs used more than 0.15 cores");
+    cJSON_Delete(data);
+}
+
 /* Whoever is paired: the row of compare is that of the same way. */
 static void a_ranking_is_of_the_rows_it_names(void **state) {
     made gpu = {.device_key = "opencl:0", .backend = "opencl"};
@@ -161,6 +177,28 @@ static void times_differ_in_what_is_told(void **state) {
     cJSON_Delete(data);
 }
 
+/* Training in tf32 is another experiment than in fp32, of the same seed too. */
+static void precisions_have_outcomes_of_their_own(void **state) {
+    (void)state;
+    made_begin(base, "a", &csv);
+    for (int i = 0; i < 4; i++) {
+        rb_row row;
+        made_row(&(made){.phase = "run", .speed = 10}, &row);
+        rb_row_int(&row, RB_COL(runs, seed), i / 2);
+        rb_row_real(&row, RB_COL(runs, val_acc_final), i % 2 ? 0.5 : 0.9);
+        if (i % 2) rb_row_text(&row, RB_COL(runs, precision), "tf32");
+        rb_csv_row(&row, &csv);
+        rb_row_end(&row);
+    }
+    write_session("a");
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "outcomes"), 2);
+    int row = page_find(data, "outcomes", "precision", "tf32");
+    assert_true(page_number(data, "outcomes", row, "val_acc_final") == 0.5);
+    assert_true(page_number(data, "outcomes", !row, "seeds") == 2);
+    cJSON_Delete(data);
+}
+
 /* A seed that was trained twice is one sample. */
 static void a_seed_counts_once(void **state) {
     static const timed list[] = {{1, 2, 2, 20, "own", "", NULL, false},
@@ -206,7 +244,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {TEST(another_library_is_of_its_sitting),
                                        TEST(another_version_is_another_program),
                                        TEST(a_ranking_is_of_the_rows_it_names),
+                                       TEST(doubtful_speeds_say_so),
                                        TEST(times_differ_in_what_is_told),
+                                       TEST(precisions_have_outcomes_of_their_own),
                                        TEST(a_seed_counts_once),
                                        TEST(who_gave_up_is_not_censored)};
     return cmocka_run_group_tests(tests, NULL, NULL);

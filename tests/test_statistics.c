@@ -57,8 +57,30 @@ static void intervals(void **state) {
     assert_true(fabs(low - 1446.8) < 2 && fabs(high - 1554.2) < 2);
 }
 
+/* scipy.stats.t.sf(t, df) * 2 */
+static void student(void **state) {
+    static const struct {
+        double t;
+        int df;
+        double p;
+    } known[] = {{1, 1, 0.5000000000000001},
+                 {12.706204736432095, 1, 0.0499999999989913},
+                 {2, 2, 0.18350341907227397},
+                 {3, 3, 0.0576688856224373},
+                 {2.5, 4, 0.06676654481198814},
+                 {-2.5, 5, 0.05449009934237626},
+                 {2.2281388519649385, 10, 0.05000000000180864},
+                 {1.9839715184496334, 99, 0.050027799630526656},
+                 {0, 7, 1.0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (fabs(rb_student_p(known[i].t, known[i].df) - known[i].p) > 1e-12)
+            fail_msg("t %g, df %d: %.15g", known[i].t, known[i].df, rb_student_p(known[i].t, known[i].df));
+    assert_true(rb_student_p(INFINITY, 3) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(medians), cmocka_unit_test(percentiles),
-                                       cmocka_unit_test(intervals)};
+                                       cmocka_unit_test(intervals), cmocka_unit_test(student)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

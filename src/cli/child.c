@@ -27,13 +27,15 @@ static void on_signal(int number) {
 }
 
 void rb_signals_catch(void) {
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll must return */
+    static bool caught;
+    struct sigaction action = {.sa_handler = on_signal}, before; /* no SA_RESTART: poll must return */
+    if (caught) return;
+    caught = true;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    /* A closed pipe and a file-size limit are failed writes that somebody checks, not deaths. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    /* A terminal that is gone; under nohup it is to go on. */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 /* --- the child's side -----------------------------------------------------------------------------------------------
@@ -96,8 +98,9 @@ static _Noreturn void be_child(rb_child_work *work, void *context, int out, int 
     /* A killed parent takes its child along; it may have died before this line. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
-    /* A Ctrl-C reaches the whole process group; the parent alone decides, and tells by SIGTERM. */
+    /* A Ctrl-C or a lost terminal reaches the whole process group; the parent alone decides, and tells by SIGTERM. */
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     FILE *to = fdopen(out, "w");
     if (!to) _exit(1);
     /* Libraries chat on stdout, which is data: send it where the log goes. */
@@ -271,6 +274,7 @@ rb_status rb_child_run(rb_child_work *work, void *context, const rb_child_hooks 
     long long oom_before = oom_kills();
     bool out_open = true, err_open = true, told = false, killed = false, timed_out = false, dead = false;
     memset(end, 0, sizeof *end);
+    rb_signals_catch();
     RB_TRY(open_pipes(out, err));
     fflush(stdout);
     fflush(stderr);

@@ -11,9 +11,11 @@
 
 #include "regbench/report.h"
 
-/* How often the user has asked to stop (SIGINT, SIGTERM): in the parent, and in a child once the parent told it. A
- * child looks at it between steps; the second time the parent kills. */
+/* How often the user has asked to stop (SIGINT, SIGTERM, SIGHUP): in the parent, and in a child once the parent told
+ * it. A child looks at it between steps; the second time the parent kills. */
 extern volatile sig_atomic_t rb_interrupts;
+/* From now on signals are counted. Who waits for a child or keeps a session does so; all others die of a Ctrl-C, as
+ * they should: a verb that reads files looks at no counter. */
 void rb_signals_catch(void);
 
 typedef struct rb_progress {

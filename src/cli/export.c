@@ -48,7 +48,7 @@ static rb_status print_line(exporting *e, const rb_row *row) {
     else
         rb_csv_header(e->table, &e->line);
     RB_TRY(rb_text_status(&e->line));
-    if (fputs(e->line.data, stdout) == EOF) status = rb_stdout_finish();
+    status = rb_print_part(e->line.data);
 cleanup:
     return status;
 }

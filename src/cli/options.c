@@ -169,8 +169,21 @@ static rb_status read_verb(const char *word, rb_verb *verb) {
     return rb_fail(RB_USAGE, "unknown verb \"%s\"; `regbench --help` lists them", word);
 }
 
-static rb_status add_names(rb_words *names, const char *text) {
+static const char *const verb_takes[RB_VERBS] = {
+#define RB_VERB(name, takes, help, examples) takes,
+#include "cli/verbs.def"
+#undef RB_VERB
+};
+
+/* Cases may be a comma list. A comma of a path is part of it: of what is there, and of verbs that take nothing else. An
+ * empty word is a variable that was not set ("$DIR"): to leave it out would mean something else. */
+static rb_status add_names(rb_verb verb, rb_words *names, const char *text) {
     rb_status status = RB_OK;
+    const char *takes = verb_takes[verb];
+    bool paths = (strstr(takes, "DIR") || strstr(takes, "FILE")) && !strstr(takes, "CASE");
+    if (!text[0] && takes[0])
+        return rb_fail(RB_USAGE, "an empty word is no name: `regbench %s` takes %s", verb_names[verb], takes);
+    if (paths || !takes[0] || access(text, F_OK) == 0) return rb_words_add(names, text, strlen(text));
     for (const char *at = text; *at;) {
         size_t n = strcspn(at, ",");
         if (n) RB_TRY(rb_words_add(names, at, n));
@@ -217,7 +230,7 @@ rb_status rb_options_parse(int argc, char **argv, rb_options *out, bool *done) {
         else if (!flags_end && argv[i][0] == '-' && argv[i][1])
             RB_TRY(read_flag(out, argv, argc, &i, out->flag));
         else
-            RB_TRY(add_names(&out->names, argv[i]));
+            RB_TRY(add_names(out->verb, &out->names, argv[i]));
     }
     if (rb_given(out, RB_FLAG_HELP)) {
         rb_help_verb(stdout, out->verb);

@@ -33,6 +33,8 @@ rb_status rb_peak_send(void *context, FILE *to) {
     rb_row_real(&row, RB_COL(peaks, fma_gflop_per_s), peak.fma_gflop_per_s);
     rb_row_real(&row, RB_COL(peaks, gemm_gflop_per_s), peak.gemm_gflop_per_s);
     rb_row_real(&row, RB_COL(peaks, triad_gbyte_per_s), peak.triad_gbyte_per_s);
+    bool rounds = place.info.product_roundoff > 0 && strcmp(peak.gemm_provider, "own") != 0; /* own kernels do not */
+    rb_row_text(&row, RB_COL(peaks, precision), rounds ? rb_value(w->o, RB_FLAG_PRECISION) : "fp32");
     RB_TRY(rb_send_row(to, &row));
 cleanup:
     rb_place_close(&place);

@@ -29,6 +29,7 @@ static _Noreturn void become(const char *const *argv, const char *out, const cha
 }
 
 rb_status rb_process_run(const char *const *argv, const char *out, const char *err, int *code) {
+    rb_signals_catch();
     int result, told = rb_interrupts;
     pid_t parent = getpid(), pid = fork();
     if (pid < 0) return rb_fail_native(RB_INTERNAL, errno, "no new process for %s: %s", argv[0], strerror(errno));

@@ -17,7 +17,8 @@ void rb_bar_open(rb_bar *bar, bool quiet) {
 void rb_bar_item(rb_bar *bar, int index, int total, const char *label) {
     bar->index = index;
     bar->total = total;
-    bar->started = bar->spoken = rb_clock_s();
+    bar->spoken = rb_clock_s();
+    bar->from_s = 0;
     bar->spoken_epoch = 0;
     snprintf(bar->label, sizeof bar->label, "%s", label);
 }
@@ -62,15 +63,25 @@ static double share(const rb_progress *p) {
     return done < 1 ? done : 1;
 }
 
+/* Seconds that are left at the pace since the first sign of life: what came before (kernels compiled, data read, epochs
+ * of a checkpoint) does not come again. NaN while half a second has not passed: a wild guess is worse than none. */
+static double left(rb_bar *bar, double now, double done) {
+    if (bar->from_s == 0) {
+        bar->from_s = now;
+        bar->from = done;
+    }
+    return now - bar->from_s >= 0.5 && done > bar->from ? (now - bar->from_s) * (1 - done) / (done - bar->from) : NAN;
+}
+
 void rb_bar_update(rb_bar *bar, const rb_progress *p) {
     char rate[32], eta[32], epoch[32] = "", loss[32] = "", accuracy[32] = "", tail[160], head[160], cells[41];
-    double now = rb_clock_s(), done = share(p);
+    double now = rb_clock_s(), done = share(p), seconds = left(bar, now, done);
     if (bar->quiet) return;
     /* In a pipe: a line at the end of each epoch, but at most one a second; and one every 5 s in between. */
     bool epoch_ends = p->step >= p->steps && p->epoch > bar->spoken_epoch;
     if (!bar->terminal && !(epoch_ends && now - bar->spoken >= 1) && now - bar->spoken < 5) return;
     print_rate(rate, sizeof rate, p->samples_per_s);
-    print_eta(eta, sizeof eta, done > 0 ? (now - bar->started) * (1 - done) / done : NAN);
+    print_eta(eta, sizeof eta, seconds);
     if (isfinite(p->loss)) snprintf(loss, sizeof loss, " loss %.4f", p->loss);
     if (isfinite(p->accuracy)) snprintf(accuracy, sizeof accuracy, " acc %.3f", p->accuracy);
     if (p->epochs > 0) snprintf(epoch, sizeof epoch, " epoch %d/%d", p->epoch, p->epochs);

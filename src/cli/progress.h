@@ -11,7 +11,8 @@ typedef struct rb_bar {
     bool quiet, terminal, drawn;
     int index, total; /* of the items */
     char label[160];
-    double started, spoken; /* of the item; when the last line was printed */
+    double spoken;       /* when the last line was printed */
+    double from_s, from; /* the item's first sign of life, and what share of it was done then; 0 = none yet */
     int spoken_epoch;
 } rb_bar;
 

@@ -78,6 +78,7 @@ rb_status rb_recorder_open(rb_recorder *r, const rb_options *o) {
     rb_kept_run *kept = NULL;
     int n_kept = 0;
     memset(r, 0, sizeof *r);
+    rb_signals_catch();
     if (rb_given(o, RB_FLAG_RESUME)) RB_TRY(rb_checkpoints_kept(rb_value(o, RB_FLAG_OUT_DIR), &kept, &n_kept));
     rb_command_line(o, NULL, &command);
     rb_session_options options = {.out_dir = rb_value(o, RB_FLAG_OUT_DIR),

@@ -46,6 +46,11 @@ rb_status rb_print_text(const char *text) {
     return rb_unless_reader_left(stdout_failed(errno));
 }
 
+rb_status rb_print_part(const char *text) {
+    errno = 0;
+    return fputs(text, stdout) != EOF ? RB_OK : stdout_failed(errno);
+}
+
 rb_status rb_stdout_finish(void) {
     errno = 0;
     bool failed = fflush(stdout) != 0;

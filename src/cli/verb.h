@@ -22,6 +22,8 @@ rb_status rb_table_named(const char *name, rb_table *out);
 rb_status rb_unless_reader_left(rb_status status);
 /* A whole text on stdout. RB_DISK, RB_OUTPUT. */
 rb_status rb_print_text(const char *text);
+/* A part of one: some of it may stay in the buffer. RB_OUTPUT also where the reader left: more of it helps nobody. */
+rb_status rb_print_part(const char *text);
 /* What was printed without looking is written, or the reason is told. */
 rb_status rb_stdout_finish(void);
 /* --data and its siblings. */

@@ -25,6 +25,7 @@ typedef struct rb_entry {
     size_t stem, base; /* lengths of those prefixes of the key */
     int arm;           /* index into the arms */
     int at;            /* in the order of the files */
+    double others;     /* cores that other programs used meanwhile, at most; NaN: unknown */
 } rb_entry;
 
 typedef struct rb_arms {

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "compare/judge.h"
 #include "compare/more.h"
+#include "compare/steps.h"
 #include "core/text.h"
 #include "measure/statistics.h"
 #include "report/internal.h"
@@ -19,19 +19,6 @@ typedef struct entry {
     char *key;   /* what a series has in common */
     char *point; /* what the runs of a sitting have in common */
 } entry;
-
-/* The runs of one sitting in a series. */
-typedef struct point {
-    const rb_row *row; /* the first */
-    const rb_runs *from;
-    double begin, end; /* of the sitting, seconds; NaN where the rows do not tell */
-    double *values;    /* (n) */
-    int n, failed;
-    int series;
-    char changed[256];
-    double step_ratio, step_p; /* NaN: no step */
-    bool confirmed;
-} point;
 
 static rb_status make_entry(const rb_runs *from, const rb_row *row, entry *out) {
     static const int same[] = {RB_COL(runs, case),      RB_COL(runs, machine),       RB_COL(runs, device_key),
@@ -65,7 +52,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 static int by_time(const void *a, const void *b) {
-    const point *x = a, *y = b;
+    const rb_sitting *x = a, *y = b;
     return strcmp(rb_row_get_text(x->row, RB_COL(runs, started_utc)),
                   rb_row_get_text(y->row, RB_COL(runs, started_utc)));
 }
@@ -77,9 +64,6 @@ static double begin_of(const rb_row *row) {
     if (!strptime(rb_row_get_text(row, RB_COL(runs, started_utc)), "%Y-%m-%dT%H:%M:%S", &utc)) return NAN;
     return (double)timegm(&utc);
 }
-
-/* Later by so much that it is another sitting: what disturbs a machine lasts for minutes. */
-static bool is_later(double begin, const point *than) { return begin - than->end >= RB_HISTORY_PAUSE_S; }
 
 /* --- series ---------------------------------------------------------------------------------------------------------
  */
@@ -106,7 +90,7 @@ static void note(char *out, size_t size, const char *name, const char *old, cons
 }
 
 /* Which facts of the instrument differ; none where a session has no env.csv. */
-static void changes(const point *a, const point *b, char *out, size_t size) {
+static void changes(const rb_sitting *a, const rb_sitting *b, char *out, size_t size) {
     const char *id_a = rb_row_get_text(a->row, RB_COL(runs, env_id));
     const char *id_b = rb_row_get_text(b->row, RB_COL(runs, env_id));
     const rb_csv *x = &a->from->env, *y = &b->from->env;
@@ -127,80 +111,10 @@ static void changes(const point *a, const point *b, char *out, size_t size) {
     }
 }
 
-/* --- steps ----------------------------------------------------------------------------------------------------------
- */
-
-static double threshold_of(const point *p) {
-    bool gpu = !strcmp(rb_row_get_text(p->row, RB_COL(runs, backend)), "cuda");
-    return fmax(gpu ? RB_THRESHOLD_GPU : RB_THRESHOLD_CPU, 2 * p->from->aa_noise);
-}
-
-/* The values of points [from, to), which are appended one after another in one array. */
-static int values_between(const point *points, int from, int to) {
-    int n = 0;
-    for (int i = from; i < to; i++) n += points[i].n;
-    return n;
-}
-
-static rb_status find_steps(point *points, int from, int to) {
-    rb_status status = RB_OK;
-    int best = -1;
-    double best_p = 2, best_ratio = 1;
-    for (int s = from + 1; s < to; s++) {
-        int before = values_between(points, from, s), after = values_between(points, s, to);
-        double p;
-        rb_ratio ratio;
-        if (before == 0 || after == 0) continue;
-        RB_TRY(rb_mann_whitney(points[from].values, before, points[s].values, after, &p));
-        if (p > best_p) continue;
-        RB_TRY(rb_ratio_of(points[from].values, before, points[s].values, after, RB_COMPARE_CONFIDENCE, &ratio));
-        if (p == best_p && fabs(log(ratio.estimate)) <= fabs(log(best_ratio))) continue;
-        best = s;
-        best_p = p;
-        best_ratio = ratio.estimate;
-    }
-    double p = best_p * (to - from - 1);
-    if (best < 0 || p > RB_COMPARE_LEVEL || fabs(log(best_ratio)) < log1p(threshold_of(&points[best]))) return RB_OK;
-    points[best].step_ratio = best_ratio;
-    points[best].step_p = p;
-    RB_TRY(find_steps(points, from, best));
-    RB_TRY(find_steps(points, best, to));
-cleanup:
-    return status;
-}
-
-static bool is_step(const point *p) { return isfinite(p->step_ratio); }
-
-/* `from` .. `to` is a series with its steps marked: do later sittings see each of them too? The ratio is told anew
- * against the part right before it: while it was looked for, other steps may have stood there. */
-static rb_status confirm_steps(point *points, int from, int to) {
-    rb_status status = RB_OK;
-    for (int s = from + 1, before = from; s < to; s++) {
-        rb_ratio ratio;
-        int end = s + 1, n = values_between(points, before, s);
-        if (!is_step(&points[s])) continue;
-        while (end < to && !is_step(&points[end])) end++;
-        RB_TRY(rb_ratio_of(points[before].values, n, points[s].values, values_between(points, s, end),
-                           RB_COMPARE_CONFIDENCE, &ratio));
-        points[s].step_ratio = ratio.estimate;
-        for (int later = s + 1; later < end; later++) {
-            rb_ratio alone;
-            if (points[later].n == 0 || !is_later(points[later].begin, &points[s])) continue;
-            RB_TRY(rb_ratio_of(points[before].values, n, points[later].values, points[later].n, RB_COMPARE_CONFIDENCE,
-                               &alone));
-            double effect = log(alone.estimate) * (ratio.estimate < 1 ? -1 : 1);
-            points[s].confirmed |= effect >= log1p(threshold_of(&points[s]));
-        }
-        before = s;
-    }
-cleanup:
-    return status;
-}
-
 /* --- rows -----------------------------------------------------------------------------------------------------------
  */
 
-static void put_point(const point *p, rb_row *row) {
+static void put_point(const rb_sitting *p, rb_row *row) {
     static const rb_cell_copy same[] = {
         RB_COPY(history, runs, case),       RB_COPY(history, runs, machine),       RB_COPY(history, runs, device_key),
         RB_COPY(history, runs, device),     RB_COPY(history, runs, precision),     RB_COPY(history, runs, provider),
@@ -227,7 +141,7 @@ static void put_point(const point *p, rb_row *row) {
         rb_row_real(row, RB_COL(history, samples_per_s_low), rb_percentile(p->values, p->n, 0));
         rb_row_real(row, RB_COL(history, samples_per_s_high), rb_percentile(p->values, p->n, 1));
     }
-    if (!is_step(p)) return;
+    if (!rb_is_step(p)) return;
     rb_row_real(row, RB_COL(history, step_ratio), p->step_ratio);
     rb_row_real(row, RB_COL(history, step_p), p->step_p);
     snprintf(step, sizeof step, "%s, %s", p->step_ratio < 1 ? "slower" : "faster",
@@ -236,7 +150,7 @@ static void put_point(const point *p, rb_row *row) {
 }
 
 /* Points of one key: their values lie one after another in the order of time, as find_steps wants them. */
-static rb_status one_key(point *points, int n, double *values, rb_history *out) {
+static rb_status one_key(rb_sitting *points, int n, double *values, rb_history *out) {
     rb_status status = RB_OK;
     qsort(points, (size_t)n, sizeof *points, by_time);
     for (int i = 0; i < n; i++) {
@@ -249,11 +163,10 @@ static rb_status one_key(point *points, int n, double *values, rb_history *out) 
     }
     for (int from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && points[to].series == points[from].series;) to++;
-        RB_TRY(find_steps(points, from, to));
-        RB_TRY(confirm_steps(points, from, to));
+        RB_TRY(rb_steps_find(points, from, to));
     }
     for (int i = 0; i < n; i++) {
-        out->slower += is_step(&points[i]) && points[i].step_ratio < 1;
+        out->slower += rb_is_step(&points[i]) && points[i].step_ratio < 1;
         out->run[out->n] = points[i].row;
         put_point(&points[i], &out->rows[out->n++]);
     }
@@ -262,13 +175,13 @@ cleanup:
 }
 
 /* Whether a run that comes after those of a point is of another session and another sitting. */
-static bool is_another(const entry *e, double begin, const point *p) {
+static bool is_another(const entry *e, double begin, const rb_sitting *p) {
     const char *session = rb_row_get_text(e->row, RB_COL(runs, session_id));
-    return is_later(begin, p) && strcmp(session, rb_row_get_text(e[-1].row, RB_COL(runs, session_id))) != 0;
+    return rb_is_later(begin, p) && strcmp(session, rb_row_get_text(e[-1].row, RB_COL(runs, session_id))) != 0;
 }
 
 /* Points of the entries of one key: one per sitting. `values` has room for one value per entry. */
-static int make_points(const entry *entries, int n, point *points, double *values) {
+static int make_points(const entry *entries, int n, rb_sitting *points, double *values) {
     int count = 0;
     for (int i = 0; i < n; i++) {
         const rb_row *row = entries[i].row;
@@ -276,14 +189,14 @@ static int make_points(const entry *entries, int n, point *points, double *value
         double took = rb_row_number(row, RB_COL(runs, duration_s));
         if (i == 0 || strcmp(entries[i].point, entries[i - 1].point) != 0 ||
             is_another(&entries[i], begin, &points[count - 1]))
-            points[count++] = (point){.row = row,
-                                      .from = entries[i].from,
-                                      .begin = begin,
-                                      .end = begin,
-                                      .values = values,
-                                      .step_ratio = NAN,
-                                      .step_p = NAN};
-        point *p = &points[count - 1];
+            points[count++] = (rb_sitting){.row = row,
+                                           .from = entries[i].from,
+                                           .begin = begin,
+                                           .end = begin,
+                                           .values = values,
+                                           .step_ratio = NAN,
+                                           .step_p = NAN};
+        rb_sitting *p = &points[count - 1];
         p->end = fmax(p->end, isfinite(took) ? begin + took : begin);
         if (rb_run_ok(row) && speed > 0)
             p->n++, *values++ = speed;
@@ -300,7 +213,7 @@ rb_status rb_history_of(const rb_runs *const *sessions, int n, rb_history *out) 
     for (int s = 0; s < n; s++) rows += sessions[s]->n;
     size_t room = (size_t)rows + 1;
     entry *entries = calloc(room, sizeof *entries);
-    point *points = malloc(room * sizeof *points);
+    rb_sitting *points = malloc(room * sizeof *points);
     double *found = malloc(room * sizeof *found), *sorted = malloc(room * sizeof *sorted);
     out->rows = calloc(room, sizeof *out->rows);
     out->run = calloc(room, sizeof *out->run);

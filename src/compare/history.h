@@ -4,10 +4,12 @@
  * ends where a stable fact of env.csv other than the source's own version changed: another driver, compiler or kernel
  * is another instrument, and a step there says nothing about a commit.
  *
- * Steps: of all places to split a series the one where the values before and after differ most by Mann and Whitney's
- * test is a step if p times the number of places is at most RB_COMPARE_LEVEL and the ratio reaches the threshold; then
- * the same in both halves. A step that only one sitting has seen is suspected: machines have bad days. It is confirmed
- * once a later sitting, by itself, is as far from what came before.
+ * Steps: of all places to split a series where p of Mann and Whitney's test, before against after, times the number of
+ * places is at most RB_COMPARE_LEVEL and the ratio reaches the threshold, the one with the least p is a step; then the
+ * same in both halves. Of these only those stay that are larger than what sittings differ by among themselves, where
+ * there are enough sittings to tell (Student's t of their medians, 5 % over a series): the processes of one sitting
+ * share its day, and are no witnesses of another. A step that only one sitting has seen is suspected: machines have bad
+ * days. It is confirmed once a later sitting, by itself, is as far from what came before.
  *
  * A sitting is a session, or as many of one folder, build and machine's state (env_id) as follow each other without a
  * pause of RB_HISTORY_PAUSE_S between one run's end and the next one's begin: bench/peers/alternate begins a session

@@ -8,6 +8,7 @@
 #include "compare/judge.h"
 #include "compare/pair_rows.h"
 #include "core/text.h"
+#include "report/others.h"
 
 typedef struct pairing {
     const rb_arms *arms;
@@ -103,6 +104,21 @@ static void tell_mixture(const rb_arms *arms, const rb_entry *from, const rb_ent
     rb_text_free(&what);
 }
 
+/* Other programs' use of the cores while an arm was measured. */
+static void tell_others(const rb_entry *from, const rb_entry *end, int arm, char name, rb_text *out) {
+    double most = 0;
+    for (const rb_entry *e = from; e < end; e++)
+        if (e->arm == arm && isfinite(speed_of(e->row))) most = fmax(most, e->others);
+    if (most > RB_OTHERS_CORES)
+        rb_text_printf(out, "%sothers used up to %.2f cores while %c was measured", out->length ? ", " : "", most,
+                       name);
+}
+
+/* Arms of one session take turns, so that a disturbance hits both; those of two sessions or commits do not. */
+static bool take_turns(rb_across across) {
+    return across != RB_ACROSS_SESSIONS && across != RB_ACROSS_COMMIT && across != RB_ACROSS_MACHINE;
+}
+
 /* One pair of arms with equal keys. */
 static rb_status pair_up(pairing *p, const rb_entry *from, const rb_entry *end, int a, int b) {
     rb_pair *to = add_pair(p);
@@ -124,8 +140,13 @@ static rb_status pair_up(pairing *p, const rb_entry *from, const rb_entry *end, 
     tell_mixture(p->arms, from, end, a, 'A', &mixed);
     tell_mixture(p->arms, from, end, b, 'B', &mixed);
     snprintf(to->mixed, sizeof to->mixed, "%s", rb_text_string(&mixed));
+    rb_text_clear(&mixed);
+    tell_others(from, end, a, 'A', &mixed);
+    tell_others(from, end, b, 'B', &mixed);
+    snprintf(to->doubt, sizeof to->doubt, "%s", rb_text_string(&mixed));
     rb_text_free(&mixed);
-    c->only_ratio = !to->rivals || to->mixed[0];
+    to->disturbed = to->doubt[0] && !take_turns(p->arms->across);
+    c->only_ratio = !to->rivals || to->mixed[0] || to->disturbed;
     return RB_OK;
 }
 
@@ -284,7 +305,9 @@ rb_status rb_compare_runs(const rb_runs *const *sessions, int n, rb_across acros
     RB_TRY(rb_judge(family, p.n, gate != RB_GATE_NONE));
     for (int i = 0; i < p.n; i++) {
         p.pairs[i].contrast = family[i];
-        if (p.pairs[i].rivals && p.pairs[i].mixed[0]) p.pairs[i].contrast.verdict = RB_UNCLEAR;
+        if (p.pairs[i].rivals && (p.pairs[i].mixed[0] || p.pairs[i].disturbed))
+            p.pairs[i].contrast.verdict = RB_UNCLEAR;
+        if (p.pairs[i].rivals && p.pairs[i].disturbed) p.pairs[i].contrast.wanted = 10; /* by turns, then */
     }
     RB_TRY(rb_pairs_write(p.pairs, p.n, &arms, out));
 cleanup:

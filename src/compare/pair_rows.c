@@ -49,6 +49,7 @@ static void put_reason(rb_row *row, const rb_pair *p, const rb_arms *arms) {
         rb_text_append(&reason, arms->across == RB_ACROSS_REG ? "other work: the price of the regularizer, no verdict"
                                                               : "another machine: no verdict");
     if (p->mixed[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->mixed);
+    if (p->doubt[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->doubt);
     if (p->apart[0]) rb_text_printf(&reason, "%s%s", reason.length ? "; " : "", p->apart);
     rb_row_text(row, RB_COL(compare, reason), rb_text_string(&reason));
     rb_text_free(&reason);

@@ -13,7 +13,9 @@ typedef struct rb_pair {
     rb_contrast contrast;
     char apart[256]; /* why it is not compared; empty = it is */
     char mixed[192]; /* of what an arm is a mixture; empty = of nothing */
+    char doubt[128]; /* "others used up to 0.33 cores while B was measured"; empty = nobody did, as far as is known */
     bool rivals;     /* of one machine, doing the same work: there may be a verdict */
+    bool disturbed;  /* so that the arms cannot be told apart from who else ran */
     bool broken, failing;
 } rb_pair;
 

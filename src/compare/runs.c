@@ -35,6 +35,7 @@ void rb_runs_free(rb_runs *runs) {
     free(runs->rows);
     free(runs->path);
     rb_csv_free(&runs->env);
+    rb_csv_free(&runs->ratios);
     memset(runs, 0, sizeof *runs);
 }
 
@@ -188,6 +189,7 @@ static rb_status read_folder(const char *dir, rb_runs *out) {
         RB_TRY(rb_runs_read_csv(path, out));
         RB_TRY(check_events(dir, out->n));
         RB_TRY(read_env(dir, out));
+        if (exists(dir, "ratios.csv", path, sizeof path)) RB_TRY(rb_csv_read(path, &out->ratios));
         return RB_OK;
     }
     if (exists(dir, "events.jsonl", path, sizeof path) || exists(dir, "session.json", path, sizeof path))

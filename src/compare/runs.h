@@ -11,6 +11,7 @@ typedef struct rb_runs {
     rb_row *rows; /* (n) of `runs` */
     int n, capacity;
     rb_csv env;       /* env.csv beside them; no rows where there is none */
+    rb_csv ratios;    /* ratios.csv of bench/peers/alternate beside them: who else used the cores */
     double aa_noise;  /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
     bool no_settings; /* a runs.csv from before that column: what was asked of the device is not known */
 } rb_runs;

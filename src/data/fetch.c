@@ -4,9 +4,11 @@
  * already with the right hash is kept. REGBENCH_FETCH_BASE replaces the published folder of the files (a mirror, or
  * file:///path): URL = $REGBENCH_FETCH_BASE/FILE. */
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -96,10 +98,24 @@ cleanup:
     return status;
 }
 
+/* Parts that a Ctrl-C, a kill or a crash left. One that is still being written is younger: a line that is dead for a
+ * minute ends. (No look at the process: it may be that of another machine on the same file system.) */
+static void sweep_parts(const char *path) {
+    char pattern[RB_PATH];
+    struct stat info;
+    glob_t found = {0};
+    if (snprintf(pattern, sizeof pattern, "%s.part-*", path) >= (int)sizeof pattern) return;
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            if (stat(found.gl_pathv[i], &info) == 0 && time(NULL) - info.st_mtime > 600) unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
 rb_status rb__fetch_file(const char *url, const char *path, const char *set, const char *sha256, bool unpacked) {
     rb_status status = RB_OK;
     char part[RB_PATH] = "", found[65], text[1024];
     RB_TRY(rb__path(part, sizeof part, "%s.part-%ld", path, (long)getpid()));
+    sweep_parts(path);
     rb_log(RB_LOG_INFO, "fetching %s", url);
     RB_TRY(download(url, part));
     status = hash(part, set, unpacked, found);

@@ -9,8 +9,8 @@
 
 #include "regbench/status.h"
 
-/* Samples up to this many values together have exact distributions; larger ones the normal approximation with its
- * corrections for ties and continuity, whose error is below that of any decision here. */
+/* Samples up to this many values together have exact distributions, the test also a few values against more; larger
+ * ones have the normal approximation with its corrections for ties and continuity, which errs to the safe side. */
 enum { RB_RANKS_EXACT = 60 };
 
 /* Two-sided p-value of Mann and Whitney's test (Wilcoxon's rank sum): twice the smaller tail, at most 1. Ties get

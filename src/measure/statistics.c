@@ -86,3 +86,15 @@ bool rb_mean_interval(const double *x, int n, double *mean, double *low, double 
     *high += half;
     return true;
 }
+
+double rb_student_p(double t, int df) {
+    double angle = atan(fabs(t) / sqrt(df)), c = cos(angle), term = 1, sum = 0;
+    bool odd = df % 2;
+    if (odd) term = c;
+    for (int k = odd ? 3 : 2; k <= df; k += 2) { /* up to the power df - 2 of the cosine */
+        sum += term;
+        term *= c * c * (k - 1) / k;
+    }
+    double inside = odd ? (angle + sin(angle) * sum) * 2 / acos(-1) : sin(angle) * sum;
+    return fmin(1, fmax(0, 1 - inside));
+}

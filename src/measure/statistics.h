@@ -18,5 +18,7 @@ double rb_percentile(const double *x, int n, double q);
 bool rb_median_interval(const double *x, int n, double confidence, double *low, double *high);
 /* Mean and its 95 % interval by Student's t, for normal data. False for n = 1: low and high are the mean. */
 bool rb_mean_interval(const double *x, int n, double *mean, double *low, double *high);
+/* Two-sided p of Student's t with df >= 1 degrees of freedom, to 1e-15 (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+double rb_student_p(double t, int df);
 
 #endif

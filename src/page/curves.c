@@ -102,8 +102,8 @@ static rb_status add_run(points *p, const rb_page_session *s, const rb_row *row,
 }
 
 static bool same_item(const rb_row *a, const rb_row *b) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, device_key), RB_COL(runs, overrides),
-                                  RB_COL(runs, phase), RB_COL(runs, seed)};
+    static const int columns[] = {RB_COL(runs, case),      RB_COL(runs, device_key), RB_COL(runs, overrides),
+                                  RB_COL(runs, precision), RB_COL(runs, phase),      RB_COL(runs, seed)};
     return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
 }
 
@@ -124,7 +124,8 @@ cleanup:
 /* Points [from, to) have one epoch. `values` has room for as many. */
 static rb_status put_point(rb_report *r, const rb_row *row, const point *p, int n, double *values) {
     static const rb_cell_copy same[] = {RB_PAGE_COPY(curves, runs, case), RB_PAGE_COPY(curves, runs, machine),
-                                        RB_PAGE_COPY(curves, runs, device_key), RB_PAGE_COPY(curves, runs, overrides)};
+                                        RB_PAGE_COPY(curves, runs, device_key), RB_PAGE_COPY(curves, runs, overrides),
+                                        RB_PAGE_COPY(curves, runs, precision)};
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_curves);
     if (!cells) return rb__page_status(r);
     rb__page_copy_cells(row, cells, same, sizeof same / sizeof *same);

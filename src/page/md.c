@@ -40,7 +40,7 @@ static const struct {
       "q_value", "verdict", "reason"}},
     {RB_PAGE_outcomes,
      "Outcomes",
-     {"case", "machine", "device_key", "overrides", "seeds", "status", "epochs_run", "val_acc_final",
+     {"case", "machine", "device_key", "overrides", "precision", "seeds", "status", "epochs_run", "val_acc_final",
       "val_acc_final_low", "val_acc_final_high", "test_acc", "gap"}},
     {RB_PAGE_effects,
      "Regularizers",
@@ -113,12 +113,16 @@ static bool same_cell(const rb_page_cell *a, const rb_page_cell *b) {
                                      : true;
 }
 
-/* Some row has a value, or of a way of working two rows have different ones. */
-static bool is_used(const rb_report *r, rb_page_table table, int column) {
+/* Some row that is shown has a value, or of a way of working two have different ones. */
+static bool is_used(const rb_report *r, rb_page_table table, int column, bool runs) {
     bool way = is_way(rb__page_column_name(table, column)), used = false;
-    for (int i = 0; i < r->tables[table].n && !used; i++)
-        used = way ? !same_cell(rb__page_at(r, table, 0, column), rb__page_at(r, table, i, column))
-                   : rb__page_at(r, table, i, column)->type != RB_CELL_EMPTY;
+    const rb_page_cell *first = NULL;
+    for (int i = 0; i < r->tables[table].n && !used; i++) {
+        const rb_page_cell *cell = rb__page_at(r, table, i, column);
+        if (!is_wanted(r, table, i, runs)) continue;
+        if (!first) first = cell;
+        used = way ? !same_cell(first, cell) : cell->type != RB_CELL_EMPTY;
+    }
     return used;
 }
 
@@ -131,7 +135,7 @@ static void put_table(const rb_report *r, int section, rb_text *out) {
     if (wanted == 0) return;
     for (int k = 0; k < MOST_COLUMNS && sections[section].columns[k]; k++) {
         int c = rb__page_column(table, sections[section].columns[k]);
-        if (is_used(r, table, c)) columns[n++] = c;
+        if (is_used(r, table, c, runs)) columns[n++] = c;
     }
     rb_text_printf(out, "\n## %s\n\n", sections[section].heading);
     for (int k = 0; k < n; k++) rb_text_printf(out, "| %s ", rb__page_column_name(table, columns[k]));

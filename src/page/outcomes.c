@@ -100,10 +100,11 @@ static rb_status put_group(rb_report *r, const rb_page_run *all, int n_all, int 
     static const rb_cell_copy same[] = {
         RB_PAGE_COPY(outcomes, runs, case),       RB_PAGE_COPY(outcomes, runs, machine),
         RB_PAGE_COPY(outcomes, runs, device_key), RB_PAGE_COPY(outcomes, runs, overrides),
-        RB_PAGE_COPY(outcomes, runs, reg),        RB_PAGE_COPY(outcomes, runs, dataset),
-        RB_PAGE_COPY(outcomes, runs, model),      RB_PAGE_COPY(outcomes, runs, batch_size),
-        RB_PAGE_COPY(outcomes, runs, optimizer),  RB_PAGE_COPY(outcomes, runs, lr),
-        RB_PAGE_COPY(outcomes, runs, commit),     RB_PAGE_COPY(outcomes, runs, run_id)};
+        RB_PAGE_COPY(outcomes, runs, precision),  RB_PAGE_COPY(outcomes, runs, reg),
+        RB_PAGE_COPY(outcomes, runs, dataset),    RB_PAGE_COPY(outcomes, runs, model),
+        RB_PAGE_COPY(outcomes, runs, batch_size), RB_PAGE_COPY(outcomes, runs, optimizer),
+        RB_PAGE_COPY(outcomes, runs, lr),         RB_PAGE_COPY(outcomes, runs, commit),
+        RB_PAGE_COPY(outcomes, runs, run_id)};
     static const rb_cell_copy medians[] = {
         RB_PAGE_COPY(outcomes, runs, epochs_run), RB_PAGE_COPY(outcomes, runs, val_acc_best),
         RB_PAGE_COPY(outcomes, runs, test_acc), RB_PAGE_COPY(outcomes, runs, duration_s)};
@@ -138,8 +139,8 @@ static int failures_last(const void *a, const void *b) {
 }
 
 rb_status rb__page_outcomes(rb_report *r) {
-    static const int columns[] = {RB_COL(runs, case), RB_COL(runs, machine), RB_COL(runs, device_key),
-                                  RB_COL(runs, overrides), RB_COL(runs, dataset)};
+    static const int columns[] = {RB_COL(runs, case),      RB_COL(runs, machine), RB_COL(runs, device_key),
+                                  RB_COL(runs, overrides), RB_COL(runs, dataset), RB_COL(runs, precision)};
     rb_status status = RB_OK;
     rb_page_run *runs = NULL;
     double *values = NULL;

@@ -99,7 +99,8 @@ static void put_peaks(rb_report *r, const rb_page_run *runs, int n, const rb_row
             const char *hardware = rb_csv_get(peaks, i, "device");
             if (*hardware && strcmp(hardware, text_of(row, RB_COL(runs, device))) != 0) continue;
             raise_peak(peaks, i, "fma_gflop_per_s", &fma);
-            raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
+            const char *precision = rb_csv_get(peaks, i, "precision"); /* of the matrix product; "": fp32 */
+            if (!*precision || !strcmp(precision, "fp32")) raise_peak(peaks, i, "gemm_gflop_per_s", &gemm);
             raise_peak(peaks, i, "triad_gbyte_per_s", &triad);
             known += *rb_csv_get(peaks, i, "drifted") != '\0';
             drifted += !strcmp(rb_csv_get(peaks, i, "drifted"), "1");

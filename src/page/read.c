@@ -120,6 +120,8 @@ static rb_status read_as_it_is(rb_report *r, rb_page_session *s) {
     rb__page_note(r, "Taken as it is: %s", why.text);
     RB_TRY(file_in(s->dir, "env.csv", &path));
     if (rb_csv_read(path.data, &s->runs.env) != RB_OK) rb_error_clear();
+    RB_TRY(file_in(s->dir, "ratios.csv", &path));
+    if (rb_csv_read(path.data, &s->runs.ratios) != RB_OK) rb_error_clear();
 cleanup:
     rb_text_free(&path);
     return status;

@@ -28,6 +28,14 @@ void rb__page_set_place(rb_report *r, const rb_row *run, rb_page_cell *cells) {
 rb_status rb__page_under_roof(rb_report *r, const rb_row *run, double flops, double bytes, double step_ns) {
     double fma, triad;
     if (!(flops > 0 && bytes > 0 && step_ns > 0)) return RB_OK;
+    const char *precision = rb_row_get_text(run, RB_COL(runs, precision));
+    if (*precision && strcmp(precision, "fp32") != 0) { /* the roof says nothing of it */
+        rb__page_note(r, "%s on %s of %s (batch %.0f) in %s has no place under the roof, which is fp32's.",
+                      rb_row_get_text(run, RB_COL(runs, case)), rb_row_get_text(run, RB_COL(runs, device_key)),
+                      rb_row_get_text(run, RB_COL(runs, machine)), rb_row_number(run, RB_COL(runs, batch_size)),
+                      precision);
+        return RB_OK;
+    }
     rb_page_cell *cells = rb__page_row(r, RB_PAGE_roofline);
     if (!cells) return rb__page_status(r);
     find_peaks(r, run, &fma, &triad);

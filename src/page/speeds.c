@@ -5,6 +5,7 @@
 
 #include "measure/statistics.h"
 #include "page/internal.h"
+#include "report/others.h"
 
 static bool is_timed(const rb_row *row) {
     return rb_run_ok(row) && rb_row_number(row, RB_COL(runs, samples_per_s)) > 0 &&
@@ -87,6 +88,9 @@ static rb_status put_group(rb_report *r, const rb_page_run *runs, int n, double 
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, lab)], rb__page_lab(r, rb_row_get_text(row, RB_COL(runs, case))));
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, mode)], mode_of(row));
     rb__page_set_text(&cells[RB_PAGE_COL(speeds, settings)], rb__page_choices(r, row));
+    double others = NAN;
+    for (int i = 0; i < n; i++) others = fmax(others, rb_others_cores(&runs[i].from->runs.ratios, runs[i].row));
+    rb__page_set_real(&cells[RB_PAGE_COL(speeds, others_cores)], others);
     rb__page_set_int(&cells[RB_PAGE_COL(speeds, n)], n);
     rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s)], median);
     rb__page_set_real(&cells[RB_PAGE_COL(speeds, samples_per_s_low)], low);

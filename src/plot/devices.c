@@ -11,9 +11,10 @@
 enum { MOST_ROWS = 30, ROW = 24, LETTER = 8, FIT_ROWS = 13, FIT_LETTERS = 8 };
 
 /* What a row of the chart, and what a colour stands for: rows of runs.csv that have these columns in common. */
-static const char *const CASE[] = {"case", "batch_size", "overrides"}, *const DEVICE[] = {"machine", "device_key",
-                                                                                          "backend"};
-enum { CASES = 3, DEVICES = 3 };
+static const char *const CASE[] = {"case", "batch_size", "overrides", "precision"}, *const DEVICE[] = {"machine",
+                                                                                                       "device_key",
+                                                                                                       "backend"};
+enum { CASES = 4, DEVICES = 3 };
 
 typedef struct speeds {
     const rb_csv *runs;
@@ -70,9 +71,10 @@ static int values_of(const speeds *s, int of_case, int device, double *values) {
     return n;
 }
 
-/* A batch is named where another row of the same case has another one, other overrides always. */
+/* A batch is named where another row of the same case has another one, other overrides and precisions always. */
 static void case_name(const speeds *s, int of_case, rb_text *out) {
     const char *overrides = rb_csv_get(s->runs, s->cases[of_case], "overrides");
+    const char *precision = rb_csv_get(s->runs, s->cases[of_case], "precision");
     bool batches = false;
     rb_text_append(out, rb_csv_get(s->runs, s->cases[of_case], "case"));
     for (int k = 0; k < s->n_cases; k++)
@@ -82,6 +84,7 @@ static void case_name(const speeds *s, int of_case, rb_text *out) {
         rb_text_printf(out, ", %s", overrides);
     else if (batches)
         rb_text_printf(out, ", batch=%s", rb_csv_get(s->runs, s->cases[of_case], "batch_size"));
+    if (*precision && strcmp(precision, "fp32") != 0) rb_text_printf(out, ", %s", precision);
 }
 
 static bool of_lab(const speeds *s, int of_case, const char *lab) {

@@ -3,7 +3,8 @@
  * A case's intensity is what its ops compute, divided by what they must move at least once, both summed over a step, as
  * ops.csv has them; its height what they compute over the time of a whole step, in runs.csv. The roof is the lower of
  * the multiply-adds' peak and intensity times the memory's rate, of peaks.csv: the best of all its rows of the device,
- * since a disturbance can only lower them. Small networks stand above the roof: their data stays in the caches. */
+ * since a disturbance can only lower them. Small networks stand above the roof: their data stays in the caches. The
+ * roof is fp32's: steps and matrix products of another precision are left out. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,11 @@ static double cell(const rb_csv *csv, int row, const char *column) {
     return rb_recorded_value(csv, row, rb_csv_column(csv, column));
 }
 
+static bool is_fp32(const rb_csv *csv, int row) { /* also where nothing says */
+    const char *precision = rb_csv_get(csv, row, "precision");
+    return !*precision || !strcmp(precision, "fp32");
+}
+
 static double larger(double a, double b) { return !(b <= a) && isfinite(b) ? b : a; }
 
 static roof roof_of(const rb_csv *peaks, const char *device) {
@@ -32,10 +38,23 @@ static roof roof_of(const rb_csv *peaks, const char *device) {
     for (int i = 0; i < peaks->n_rows; i++) {
         if (strcmp(rb_csv_get(peaks, i, "device_key"), device) != 0) continue;
         r.fma = larger(r.fma, cell(peaks, i, "fma_gflop_per_s"));
-        r.gemm = larger(r.gemm, cell(peaks, i, "gemm_gflop_per_s"));
+        if (is_fp32(peaks, i)) r.gemm = larger(r.gemm, cell(peaks, i, "gemm_gflop_per_s"));
         r.triad = larger(r.triad, cell(peaks, i, "triad_gbyte_per_s"));
     }
     return r;
+}
+
+/* Profiled runs of the device that have no place under its roof. */
+static int count_others(const rb_recorded *s, const char *device) {
+    const rb_csv *ops = &s->csv[RB_FROM_OPS], *runs = &s->csv[RB_FROM_RUNS];
+    int n = 0;
+    for (int run = 0; run < runs->n_rows; run++) {
+        bool profiled = false;
+        for (int i = 0; i < ops->n_rows && !profiled; i++)
+            profiled = !strcmp(rb_csv_get(ops, i, "run_id"), rb_csv_get(runs, run, "run_id"));
+        n += profiled && !is_fp32(runs, run) && !strcmp(rb_csv_get(runs, run, "device_key"), device);
+    }
+    return n;
 }
 
 /* One profiled run. Bytes and operations of an op are its rates times its time. */
@@ -51,7 +70,7 @@ static point point_of(const rb_recorded *s, int run) {
         if (isfinite(b)) byte += b * ns / calls;
     }
     double step = cell(runs, run, "step_wall_ns_median");
-    bool known = flop > 0 && byte > 0 && step > 0;
+    bool known = flop > 0 && byte > 0 && step > 0 && is_fp32(runs, run);
     return (point){rb_csv_get(runs, run, "case"), rb_csv_get(runs, run, "overrides"),
                    rb_csv_get(runs, run, "device_key"), known ? flop / byte : NAN, known ? flop / step : NAN};
 }
@@ -110,6 +129,8 @@ static rb_status draw(rb_plots *p, const point *points, int n, const char *devic
     rb_chart_panel(&chart, "floating-point operations per byte that must be moved", "GFLOP/s over a whole step",
                    RB_LOG_X | RB_LOG_Y, rb_text_string(&more));
     rb_text_printf(&title, "roofline of %s; memory %.3g GB/s", device, r.triad);
+    const int others = count_others(&p->session, device);
+    if (others) rb_text_printf(&title, "; not shown: %d of another precision than the roof's", others);
     if (count > 0) RB_TRY(rb_chart_end(&chart, rb_text_string(&title), p->folder, &p->scripts));
 cleanup:
     rb_chart_free(&chart);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "published/internal.h"
+#include "report/choices.h"
 
 static const char *const admitted[] = {[RB_ADMIT_DIRTY] = "dirty",
                                        [RB_ADMIT_HISTORICAL] = "historical",
@@ -70,16 +71,24 @@ static int claimed(const char *line, const char *word) {
     return at ? atoi(at + strlen(word)) : 0;
 }
 
+static bool ended_well(const rb_row *row) {
+    const char *status = rb__cell(row, RB_COL(runs, status));
+    return !strcmp(status, "ok") || !strcmp(status, "unexpected");
+}
+
+/* Five processes of one way of working and five of another are not ten of anything; what failed early does not say. */
+static bool same_way(const rb_row *a, const rb_row *b) {
+    static const int columns[] = {RB_COL(runs, precision), RB_COL(runs, provider), RB_COL(runs, threads),
+                                  RB_COL(runs, submit), RB_COL(runs, quirks)};
+    return !ended_well(a) || !ended_well(b) ||
+           (rb_row_same(a, b, columns, sizeof columns / sizeof *columns) && rb_run_same_choices(a, b));
+}
+
 static bool same_item(const rb_row *a, const rb_row *b) {
     static const int columns[] = {RB_COL(runs, case),    RB_COL(runs, overrides),  RB_COL(runs, device_key),
                                   RB_COL(runs, backend), RB_COL(runs, batch_size), RB_COL(runs, phase),
                                   RB_COL(runs, machine)};
-    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns);
-}
-
-static bool ended_well(const rb_row *row) {
-    const char *status = rb__cell(row, RB_COL(runs, status));
-    return !strcmp(status, "ok") || !strcmp(status, "unexpected");
+    return rb_row_same(a, b, columns, sizeof columns / sizeof *columns) && same_way(a, b);
 }
 
 /* Seeds or processes of row i's item; 0 where an earlier row stands for it. */

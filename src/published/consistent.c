@@ -7,6 +7,7 @@
 #include "published/internal.h"
 #include "report/collect.h"
 #include "report/csv_read.h"
+#include "report/others.h"
 
 /* --- epochs ---------------------------------------------------------------------------------------------------------
  */
@@ -133,7 +134,7 @@ static rb_status check_ratio(const rb_published_set *set, const rb_published_fil
     if (!(own > 0 && peer > 0 && fabs(own / peer - ratio) < 1e-4 * ratio))
         RB_TRY(rb_finding(f, set, file->name, i + 2, RB_BAD, "consistent", "%s: %.6g / %.6g is not the ratio %.6g",
                           name, own, peer, ratio));
-    if (others > 0.15)
+    if (others > RB_OTHERS_CORES)
         RB_TRY(rb_finding(f, set, file->name, i + 2, RB_ADMIT_DISTURBED, "",
                           "%s: other programs used %.2f cores meanwhile", name, others));
     if (!runs) goto cleanup;

@@ -11,6 +11,7 @@
 #include "published/internal.h"
 #include "report/choices.h"
 #include "report/csv_read.h"
+#include "report/others.h"
 
 /* The same place in the table, whatever code ran it. */
 static bool same_place(const rb__group *a, const rb__group *b) {
@@ -78,25 +79,14 @@ static void set_lines(rb_row *row, int column, const rb__group *g) {
     rb_text_free(&text);
 }
 
-/* What ratios.csv beside the file says of other programs' use of the cores. A device's name may stand in front of a
- * colon. */
+/* What ratios.csv beside the file says of other programs' use of the cores. */
 static rb_status note_others(const rb__group *g, rb_row *row) {
     rb_status status = RB_OK;
     rb_csv csv = {0};
     const rb_published_file *ratios = rb_published_beside(g->set, g->file, "ratios.csv");
-    const char *name = rb__cell(g->first, RB_COL(runs, case)), *key = rb__cell(g->first, RB_COL(runs, device_key));
-    double most = NAN;
     if (!ratios) return RB_OK;
     RB_TRY(rb_csv_read(ratios->path, &csv));
-    for (int i = 0; i < csv.n_rows; i++) {
-        const char *device = rb_csv_get(&csv, i, "device"), *others = rb_csv_get(&csv, i, "others_cores_max");
-        double batch = strtod(rb_csv_get(&csv, i, "batch"), NULL);
-        bool same =
-            !strcmp(rb_csv_get(&csv, i, "case"), name) && batch == rb__number(g->first, RB_COL(runs, batch_size));
-        if (same && *others && (!*device || !strncmp(device, key, strcspn(key, ":"))))
-            most = fmax(most, strtod(others, NULL));
-    }
-    rb_row_real(row, RB_COL(result_devices, others_cores_max), most);
+    rb_row_real(row, RB_COL(result_devices, others_cores_max), rb_others_cores(&csv, g->first));
 cleanup:
     rb_csv_free(&csv);
     return status;

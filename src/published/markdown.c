@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "published/internal.h"
+#include "report/others.h"
 
 /* 56150.4 as 56,150: four digits that count, thousands apart. */
 void rb__put_count(double value, rb_text *out) {
@@ -145,7 +146,9 @@ void rb__put_caption(const rb_published *p, const rb_row *rows, int n, const cha
 
 const char rb__doubt[] = " \\* Other programs used more than 0.15 cores meanwhile: a doubtful value.";
 
-bool rb__doubtful(const rb_row *row) { return rb__number(row, RB_COL(result_devices, others_cores_max)) > 0.15; }
+bool rb__doubtful(const rb_row *row) {
+    return rb__number(row, RB_COL(result_devices, others_cores_max)) > RB_OTHERS_CORES;
+}
 
 static void put_speed(const rb_row *row, rb_text *out) {
     double low = rb__number(row, RB_COL(result_devices, samples_per_s_low)),

@@ -9,6 +9,7 @@
 #include "published/internal.h"
 #include "regbench/lab.h"
 #include "regbench/study.h"
+#include "report/choices.h"
 
 /* Model FLOPs count work that a kernel may skip (gradients behind a max-pooling), and a peak is measured too: a speed
  * this much above the peak is still possible, one beyond is not. */
@@ -149,10 +150,13 @@ cleanup:
     return status;
 }
 
+/* A check of own kernels in fp32 says nothing of a library's, or of rounded operands. */
 static bool same_arithmetic(const rb_row *a, const rb_row *b) {
-    return rb_published_is_speed(b) && is_own(b) && rb__same(a, b, RB_COL(runs, case)) &&
-           rb__same(a, b, RB_COL(runs, device_key)) && rb__same(a, b, RB_COL(runs, device)) &&
-           rb__same(a, b, RB_COL(runs, commit));
+    static const int columns[] = {RB_COL(runs, case),   RB_COL(runs, device_key), RB_COL(runs, device),
+                                  RB_COL(runs, commit), RB_COL(runs, precision),  RB_COL(runs, provider),
+                                  RB_COL(runs, quirks)};
+    return rb_published_is_speed(b) && is_own(b) && rb_row_same(a, b, columns, sizeof columns / sizeof *columns) &&
+           rb_run_same_choices(a, b);
 }
 
 /* One process of a case on a device has compared with the reference, somewhere in the set; others need not. */

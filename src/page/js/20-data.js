@@ -121,4 +121,5 @@ function waysOf(rows) {
 }
 
 /** Case with what sets the row apart from others of the case. */
-const withOverrides = (row) => (present(row.overrides) ? `${row.case} ${row.overrides}` : String(row.case));
+const withOverrides = (row) =>
+  joined([row.case, row.overrides, present(row.precision) && row.precision !== 'fp32' && row.precision], ' ');

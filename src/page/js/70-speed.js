@@ -71,8 +71,8 @@ function intervalWords(rows) {
 
 const SPEED_COLUMNS = [
   'case', 'device_key', 'machine', 'batch_size', 'samples_per_s', 'samples_per_s_low', 'samples_per_s_high', 'n',
-  'interval', ...WAYS, 'overrides', 'mode', 'pct_peak_flops', 'pct_roofline', 'energy_j_per_sample', 'mem_peak_mib',
-  'verify', 'commit', 'repeat'
+  'interval', 'others_cores', ...WAYS, 'overrides', 'mode', 'pct_peak_flops', 'pct_roofline', 'energy_j_per_sample',
+  'mem_peak_mib', 'verify', 'commit', 'repeat'
 ].filter((column) => column !== 'machine' || severalMachines);
 
 function speedFigure(id, rows, column, texts, axis, again) {

@@ -105,9 +105,9 @@ function curveFigure(lab, rows, kind, again) {
 }
 
 const OUTCOME_COLUMNS = [
-  'case', 'overrides', 'device_key', 'machine', 'val_acc_final', 'val_acc_final_low', 'val_acc_final_high', 'train_acc',
-  'gap', 'test_acc', 'status', 'seeds', 'epochs_run', 'val_acc_best', 'reg', 'param_l2', 'duration_s', 'commit',
-  'repeat'
+  'case', 'overrides', 'precision', 'device_key', 'machine', 'val_acc_final', 'val_acc_final_low', 'val_acc_final_high',
+  'train_acc', 'gap', 'test_acc', 'status', 'seeds', 'epochs_run', 'val_acc_best', 'reg', 'param_l2', 'duration_s',
+  'commit', 'repeat'
 ].filter((column) => column !== 'machine' || severalMachines);
 
 function outcomeFigure(rows, again) {
