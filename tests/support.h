@@ -1,6 +1,6 @@
 /* support.h: what the tests of model, plans and gradients share: specs, generated models, goldens, a running program.
  *
- * Include after <cmocka.h>. Comparators refuse NaN; test_model.c and test_gradients.c hold their negative tests. */
+ * Include after <cmocka.h>. Comparators refuse NaN; test_plan.c and test_gradients.c hold their negative tests. */
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 

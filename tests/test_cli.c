@@ -13,6 +13,9 @@ static void usage_errors_name_what_and_suggest(void **state) {
         {"rnu", 2, "did you mean \"run\"?"},
         {"frobnicate", 2, "unknown verb \"frobnicate\""},
         {"run", 2, "needs a case"},
+        {"run size/mlp --no-eval --target 0.5", 2, "--no-eval and --target contradict each other"},
+        {"run size/mlp --max-steps 3 --checkpoint-every 1", 2, "--max-steps and --checkpoint-every contradict"},
+        {"run size/mlp -d reference --from nowhere -n", 2, "cannot open nowhere"},
         {"report ''", 2, "an empty word is no name"},
         {"devices ''", 2, "takes no \"\""},
         {"report a,b", 2, "cannot open a,b: "},
@@ -145,6 +148,13 @@ static void help_names_every_flag_of_the_verb(void **state) {
         for (int f = 0; verbs[v].flags[f]; f++) assert_has(out, verbs[v].flags[f]);
         assert_string_equal(rb_text_string(&err), "");
     }
+    /* Where a flag is another thing to a verb, its own help says so, and nothing of the others. */
+    assert_int_equal(shell("$R export --help"), 0);
+    assert_has(out, "--output sql|csv|json ");
+    assert_null(strstr(rb_text_string(&out), "PNG"));
+    assert_null(strstr(rb_text_string(&out), "Lists:"));
+    assert_int_equal(shell("$R data --help"), 0);
+    assert_has(out, "the PNG file");
     assert_int_equal(shell("$R --version"), 0);
     assert_int_equal(strncmp(rb_text_string(&out), "regbench ", 9), 0);
 }

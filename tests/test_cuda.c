@@ -162,12 +162,6 @@ static void the_cache_survives_damage(void **state) {
     assert_int_equal(shell(HOST "%s -O four", run), 0);
     assert_null(strstr(rb_text_string(&err), "is ignored"));
 }
-#else
-static void no_backend(void **state) {
-    (void)state;
-    print_message("this build has no backend cuda\n");
-    skip();
-}
 #endif
 
 int main(void) {

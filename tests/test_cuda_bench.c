@@ -85,12 +85,6 @@ static void ways_to_submit_are_kept_apart(void **state) {
     assert_has(out, ",unclear,too few values: 1 and 1,");
     assert_has(out, " --submit eager");
 }
-#else
-static void no_backend(void **state) {
-    (void)state;
-    print_message("this build has no backend cuda\n");
-    skip();
-}
 #endif
 
 int main(void) {

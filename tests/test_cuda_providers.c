@@ -4,7 +4,7 @@
  * The program runs over tests/cuda's stand-ins. Names in cublas.def and cudnn.def are looked up in NVIDIA's own
  * libraries, where this machine has them; their types are those of the headers, by which the stand-ins are compiled,
  * too. */
-#include "cli_util.h"
+#include "cuda/cli.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -15,12 +15,11 @@
 
 #if defined(REGBENCH_HAVE_CUDA) && defined(TEST_HOST_CUBLAS) && defined(TEST_HOST_CUDNN)
 
-#define HOST                                                                                                           \
-    "REGBENCH_CUDA_LIBRARY=" TEST_HOST_DRIVER " REGBENCH_NVRTC_LIBRARY=" TEST_HOST_NVRTC                               \
-    " REGBENCH_CUBLAS_LIBRARY=" TEST_HOST_CUBLAS " REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUDNN                            \
-    " XDG_CACHE_HOME=${TEST_CACHE:-$PWD/cache} "
+#define LIBRARIES                                                                                                      \
+    HOST "REGBENCH_CUBLAS_LIBRARY=" TEST_HOST_CUBLAS " REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUDNN " "                    \
+         "XDG_CACHE_HOME=${TEST_CACHE:-$PWD/cache} "
 /* data that needs no file; convolutions that cuDNN takes, linear layers */
-#define RUN "$R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 -d cuda "
+#define LENET "$R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 -d cuda "
 
 /* A column of row `row` of the session's runs. */
 static const char *of_row(const char *session, int row, const char *column) {
@@ -42,22 +41,25 @@ static void assert_row(const char *session, const char *column, const char *expe
 
 static void a_missing_library_costs_a_row(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=/no/libcudnn.so.9 " RUN "--provider cudnn -O nocudnn"), 77);
+    assert_int_equal(shell(LIBRARIES "REGBENCH_CUDNN_LIBRARY=/no/libcudnn.so.9 " LENET "--provider cudnn -O nocudnn"),
+                     77);
     assert_row("nocudnn", "status", "unsupported");
     assert_non_null(strstr(of_row("nocudnn", 0, "status_reason"),
                            "cuda:0: provider cudnn: cuDNN (libcudnn.so.9) is not found: install NVIDIA's package "
                            "cudnn9-cuda, or name the file in REGBENCH_CUDNN_LIBRARY"));
-    assert_int_equal(shell(HOST "REGBENCH_CUBLAS_LIBRARY=/no/lib.so " RUN "--provider nvidia -O nocublas"), 77);
+    assert_int_equal(shell(LIBRARIES "REGBENCH_CUBLAS_LIBRARY=/no/lib.so " LENET "--provider nvidia -O nocublas"), 77);
     assert_non_null(strstr(of_row("nocublas", 0, "status_reason"),
                            "provider cublas: cuBLAS (libcublasLt.so.13 or 12) is not found: install NVIDIA's package"));
-    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUBLAS " " RUN "--provider cudnn -O other"), 77);
+    assert_int_equal(shell(LIBRARIES "REGBENCH_CUDNN_LIBRARY=" TEST_HOST_CUBLAS " " LENET "--provider cudnn -O other"),
+                     77);
     assert_non_null(strstr(of_row("other", 0, "status_reason"), "cuDNN has no cudnnGetVersion: version 9 is wanted"));
-    assert_int_equal(shell(HOST "TEST_CUDNN=version=8907 " RUN "--provider cudnn -O old"), 77);
+    assert_int_equal(shell(LIBRARIES "TEST_CUDNN=version=8907 " LENET "--provider cudnn -O old"), 77);
     assert_non_null(strstr(of_row("old", 0, "status_reason"), "cuDNN is version 8907: 9 is wanted"));
-    assert_int_equal(shell(HOST "CUBLAS_EMULATE_SINGLE_PRECISION=1 " RUN "--provider cublas -O emulated"), 77);
+    assert_int_equal(shell(LIBRARIES "CUBLAS_EMULATE_SINGLE_PRECISION=1 " LENET "--provider cublas -O emulated"), 77);
     assert_non_null(strstr(of_row("emulated", 0, "status_reason"), "CUBLAS_EMULATE_SINGLE_PRECISION is set"));
     /* own kernels need neither */
-    assert_int_equal(shell(HOST "REGBENCH_CUDNN_LIBRARY=/no/a.so REGBENCH_CUBLAS_LIBRARY=/no/b.so " RUN "-O none"), 0);
+    assert_int_equal(
+        shell(LIBRARIES "REGBENCH_CUDNN_LIBRARY=/no/a.so REGBENCH_CUBLAS_LIBRARY=/no/b.so " LENET "-O none"), 0);
     assert_row("none", "provider", "own");
     assert_row("none", "algo", "");
 }
@@ -87,7 +89,7 @@ static void the_row_says_whose_code_ran(void **state) {
         char session[16];
         print_message("%s%s\n", ways[i].environment, ways[i].flags);
         snprintf(session, sizeof session, "way%zu", i);
-        assert_int_equal(shell(HOST "%s" RUN "%s -O %s", ways[i].environment, ways[i].flags, session), 0);
+        assert_int_equal(shell(LIBRARIES "%s" LENET "%s -O %s", ways[i].environment, ways[i].flags, session), 0);
         assert_row(session, "provider", ways[i].provider);
         if (ways[i].algo) assert_row(session, "algo", ways[i].algo);
         assert_row(session, "precision", "fp32");
@@ -104,7 +106,7 @@ static void relu_is_taken_along(void **state) {
     for (int i = 0; i < 2; i++) {
         char session[16];
         snprintf(session, sizeof session, "relu%d", i);
-        assert_int_equal(shell(HOST
+        assert_int_equal(shell(LIBRARIES
                                "%s$R run cnn/mnist --dataset sample -B 4 --train-size 8 --valid-size 8 --max-steps 2 "
                                "-d cuda --provider cudnn -O %s",
                                ways[i][0], session),
@@ -117,7 +119,7 @@ static void relu_is_taken_along(void **state) {
 /* What the library refuses has another way; a device that does not survive it has none. */
 static void a_device_lost_while_choosing_is_lost(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST "TEST_CUDA=lost=1 " RUN "--provider cublas -O lost"), 4);
+    assert_int_equal(shell(LIBRARIES "TEST_CUDA=lost=1 " LENET "--provider cublas -O lost"), 4);
     assert_row("lost", "status", "device-error");
     assert_non_null(strstr(of_row("lost", 0, "status_reason"), "cuda:0: try cuBLAS out: CUDA_ERROR_LAUNCH_FAILED"));
 }
@@ -161,18 +163,18 @@ static void calls_are_timed(void **state) {
 
 static void versions_are_told(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST "$R devices -d cuda -o csv"), 0);
+    assert_int_equal(shell(LIBRARIES "$R devices -d cuda -o csv"), 0);
     assert_has(out, ",NVRTC 13.0,");
-    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --provider nvidia"), 0);
+    assert_int_equal(shell(LIBRARIES "$R devices -d cuda -o csv --provider nvidia"), 0);
     assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2, cuDNN 9.19.0");
-    assert_int_equal(shell(HOST "$R devices -d cuda -o csv --precision tf32 --provider cublas"), 0);
+    assert_int_equal(shell(LIBRARIES "$R devices -d cuda -o csv --precision tf32 --provider cublas"), 0);
     assert_has(out, "NVRTC 13.0, cuBLAS 13.0.2\"");
 }
 
 /* Of the tensors behind the last epoch, without the header of the file. */
 static void bits_of(const char *name, char hash[65]) {
     assert_int_equal(
-        shell(HOST
+        shell(LIBRARIES
               "$R run size/lenet --dataset sample -B 4 --train-size 10 --valid-size 8 --epochs 2 --verify off -d cuda "
               "--provider nvidia --checkpoint-every 1 -O %s",
               name),
@@ -198,13 +200,14 @@ static void the_same_bits_again(void **state) {
 static void tf32_is_a_row_of_its_own(void **state) {
     (void)state;
     char exact[256];
-    assert_int_equal(shell(HOST RUN "-O fp32"), 0);
+    assert_int_equal(shell(LIBRARIES LENET "-O fp32"), 0);
     snprintf(exact, sizeof exact, "%s", of_row("fp32", 0, "workload_hash"));
     for (int cut = 0; cut < 2; cut++) {
         const char *session = cut ? "cut" : "tf32";
-        assert_int_equal(shell(HOST "TEST_TF32=%s $R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size "
-                                    "8 --max-steps 2 -d cuda,cpu "
-                                    "--precision tf32 -O %s",
+        assert_int_equal(shell(LIBRARIES
+                               "TEST_TF32=%s $R run size/lenet --dataset sample -B 4 --train-size 8 --valid-size "
+                               "8 --max-steps 2 -d cuda,cpu "
+                               "--precision tf32 -O %s",
                                session, session),
                          0); /* cuda alone has it */
         assert_row(session, "status", "ok");
@@ -218,20 +221,20 @@ static void tf32_is_a_row_of_its_own(void **state) {
         assert_string_equal(of_row(session, 1, "status_reason"), "the cpu has no precision tf32; it has: fp32");
     }
     /* nor is it the run of that name in fp32 */
-    assert_int_equal(shell(HOST RUN "--precision tf32 --resume -O fp32"), 0);
+    assert_int_equal(shell(LIBRARIES LENET "--precision tf32 --resume -O fp32"), 0);
     assert_string_equal(of_row("fp32", 1, "precision"), "tf32");
-    assert_int_equal(shell(HOST RUN "--precision tf32 --provider own -O own"), 77);
+    assert_int_equal(shell(LIBRARIES LENET "--precision tf32 --provider own -O own"), 77);
     assert_non_null(strstr(of_row("own", 0, "status_reason"), "own kernels compute in fp32: precision tf32 wants"));
-    assert_int_equal(shell(HOST "NVIDIA_TF32_OVERRIDE=0 " RUN "--precision tf32 -O off"), 77);
+    assert_int_equal(shell(LIBRARIES "NVIDIA_TF32_OVERRIDE=0 " LENET "--precision tf32 -O off"), 77);
     assert_non_null(strstr(of_row("off", 0, "status_reason"), "NVIDIA_TF32_OVERRIDE=0 turns tf32 off"));
-    assert_int_equal(shell(HOST RUN "--precision fp16"), 2);
+    assert_int_equal(shell(LIBRARIES LENET "--precision fp16"), 2);
     assert_has(err, "fp32|tf32|bf16");
 }
 
 /* What is rounded is in test_cuda_bf16; here, what the rows say. */
 static void bf16_is_a_row_of_its_own(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST RUN "-d cpu --precision bf16 -O bf16"), 0);
+    assert_int_equal(shell(LIBRARIES LENET "-d cpu --precision bf16 -O bf16"), 0);
     assert_row("bf16", "status", "ok");
     assert_row("bf16", "precision", "bf16");
     assert_row("bf16", "provider", "own cudnn cublas"); /* auto */
@@ -239,18 +242,18 @@ static void bf16_is_a_row_of_its_own(void **state) {
     double error = atof(of_row("bf16", 0, "verify_max_rel_err"));
     assert_true(error > 1e-4 && error < 0.06);
     assert_string_equal(of_row("bf16", 1, "status_reason"), "the cpu has no precision bf16; it has: fp32");
-    assert_int_equal(shell(HOST RUN "--precision bf16 --provider own -O own16"), 77);
+    assert_int_equal(shell(LIBRARIES LENET "--precision bf16 --provider own -O own16"), 77);
     assert_non_null(strstr(of_row("own16", 0, "status_reason"), "own kernels compute in fp32: precision bf16 wants"));
     /* a library that lacks algorithms leaves its products to fp32, and says so */
-    assert_int_equal(shell(HOST "TEST_CUDNN=none=1 TEST_CUBLAS=plain=1 " RUN "--precision bf16 --submit eager -O some"),
-                     0);
+    assert_int_equal(
+        shell(LIBRARIES "TEST_CUDNN=none=1 TEST_CUBLAS=plain=1 " LENET "--precision bf16 --submit eager -O some"), 0);
     assert_row("some", "provider", "own cublas");
 }
 
 /* A row of another precision has products in it. */
 static void a_precision_without_products_is_refused(void **state) {
     (void)state;
-    assert_int_equal(shell(HOST
+    assert_int_equal(shell(LIBRARIES
                            "TEST_CUBLAS=none=1 $R run size/mlp --dataset sample -B 4 --train-size 8 --valid-size 8 "
                            "--max-steps 2 -d cuda --precision tf32 -O without"),
                      77);
@@ -260,7 +263,8 @@ static void a_precision_without_products_is_refused(void **state) {
     for (int k = 0; k < 2; k++) {
         char session[16];
         snprintf(session, sizeof session, "turing%d", k);
-        assert_int_equal(shell(HOST "TEST_CUDA=capability=75 " RUN "--precision %s -O %s", precisions[k], session), 77);
+        assert_int_equal(
+            shell(LIBRARIES "TEST_CUDA=capability=75 " LENET "--precision %s -O %s", precisions[k], session), 77);
         assert_non_null(strstr(of_row(session, 0, "status_reason"), "compute capability 7.5 has no "));
     }
 }
@@ -311,12 +315,6 @@ static void the_libraries_have_what_is_called(void **state) {
             sizeof cublas / sizeof *cublas);
     look_up((const char *const[]){"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9", NULL}, cudnn,
             sizeof cudnn / sizeof *cudnn);
-}
-#else
-static void no_backend(void **state) {
-    (void)state;
-    print_message("this build has no backend cuda, or not the headers of cuBLAS and cuDNN\n");
-    skip();
 }
 #endif
 

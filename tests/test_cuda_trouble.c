@@ -142,12 +142,6 @@ static void two_processes_and_a_cold_cache(void **state) {
                      0);
     assert_null(strstr(rb_text_string(&err), "is ignored"));
 }
-#else
-static void no_backend(void **state) {
-    (void)state;
-    print_message("this build has no backend cuda\n");
-    skip();
-}
 #endif
 
 int main(void) {

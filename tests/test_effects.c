@@ -214,6 +214,8 @@ static void bad_input_is_told(void **state) {
     assert_has(err, "nowhere/runs.csv");
     assert_int_equal(shell("$R effects s/epochs.csv"), 2);
     assert_has(err, "no folder of a session, nor its runs.csv");
+    assert_int_equal(shell("mkdir -p around/one && $R effects around"), 2);
+    assert_has(err, "around holds no session: there is no runs.csv; of several sessions name each: around/*");
     assert_int_equal(shell("$R effects s --base size/mpl"), 2);
     assert_has(err, "did you mean \"size/mlp\"?");
     assert_int_equal(shell("mkdir bad && echo a,b > bad/runs.csv && $R effects bad"), 2);

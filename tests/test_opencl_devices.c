@@ -93,6 +93,20 @@ static void a_driver_without_its_library_is_named(void **state) {
                            "export OCL_ICD_VENDORS=$PWD/blank; $R devices -d opencl -o csv"),
                      77);
     assert_one_line("blank/blank.icd: names no library");
+    /* What it names is on the terminal as text, whatever it is. */
+    assert_int_equal(shell("mkdir -p wild; printf '/no/\\033[31mred.so\\n' > wild/wild.icd\n"
+                           "export OCL_ICD_VENDORS=$PWD/wild; $R devices -d opencl -o csv"),
+                     77);
+    assert_one_line("/no/?[31mred.so: ");
+}
+
+/* One that loads and is no driver, as PoCL behaves where it cannot write its cache. */
+static void a_driver_that_finds_nothing_is_not_absent(void **state) {
+    (void)state;
+    assert_int_equal(shell("mkdir -p dull; echo libc.so.6 > dull/dull.icd\n"
+                           "export OCL_ICD_VENDORS=$PWD/dull; $R devices -d opencl -o csv"),
+                     77);
+    assert_one_line("the installed driver finds none; PoCL wants a cache folder that it can write");
 }
 
 static void a_driver_that_dies_costs_its_backend_alone(void **state) {
@@ -422,6 +436,7 @@ int main(void) {
         cmocka_unit_test(without_the_loader_it_says_what_to_install),
         cmocka_unit_test(without_a_driver_it_says_what_to_install),
         cmocka_unit_test(a_driver_without_its_library_is_named),
+        cmocka_unit_test(a_driver_that_finds_nothing_is_not_absent),
         cmocka_unit_test(a_driver_that_dies_costs_its_backend_alone),
         cmocka_unit_test(devices_are_told_and_selected),
         cmocka_unit_test(two_drivers_side_by_side),

@@ -1,5 +1,4 @@
 # test_publish.py: what tests/test_publish runs.
-import csv
 import os
 import pathlib
 import platform
@@ -13,27 +12,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 REGBENCH = pathlib.Path(sys.argv[1]).resolve() / "regbench"
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench" / "peers")]
 
+import checks  # noqa: E402
 import columns  # noqa: E402
+from checks import check, read_table, same  # noqa: E402
 from publishing import made_set, plan  # noqa: E402
-
-failures = 0
-
-
-def check(what, good, shown=""):
-    global failures
-    print(f"{'ok' if good else 'FAILED'}: {what}")
-    if not good:
-        failures += 1
-        print(f"    {shown}".rstrip())
-
-
-def same(what, got, wanted):
-    check(what, got == wanted, f"{got!r}, not {wanted!r}")
-
-
-def table(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def item(name, minutes, stage="speeds"):
@@ -131,22 +113,22 @@ def test_publish(top, data):
     check("killed: no set yet", not publish.set.exists())
     code, out = publish()
     check("it goes on to the end", well_made(code, out), out)
-    journal = [row for row in table(publish.work / "journal.csv") if row["others_cores"] is not None]
+    journal = [row for row in read_table(publish.work / "journal.csv") if row["others_cores"] is not None]
     same("every item once", sorted((row["stage"], row["item"], row["exit"]) for row in journal),
          [("facts", "devices", "0"), ("facts", "doctor", "0"), ("more", "animals-l1", "0"),
           ("more", "animals-unregularized", "0"), ("regularizers", "animals-penalties", "0"),
           ("regularizers", "animals-penalties-100", "0")])
 
-    runs = [r for r in table(publish.set / "regularizers" / "runs.csv") if r["status"] == "ok"]
+    runs = [r for r in read_table(publish.set / "regularizers" / "runs.csv") if r["status"] == "ok"]
     wanted = sorted((case, size, str(seed)) for case, size in (("animals/l1", "30"), ("animals/unregularized", "30"),
                                                                ("animals/unregularized", "100")) for seed in range(1, 7))
     same("every seed once", sorted((r["case"], r["n_train"], r["seed"]) for r in runs), wanted)
-    epochs = table(publish.set / "regularizers" / "epochs.csv")
+    epochs = read_table(publish.set / "regularizers" / "epochs.csv")
     check("every run has its epochs", {r["run_id"] for r in runs} == {e["run_id"] for e in epochs})
-    effects = table(publish.set / "regularizers" / "effects.csv")
+    effects = read_table(publish.set / "regularizers" / "effects.csv")
     check("what L1 changes", any(e["arm"] == "animals/l1" and e["figure"] == "param_l2" and float(e["change"]) < 0
                                  for e in effects))
-    speeds = table(publish.set / "more" / "runs.csv")
+    speeds = read_table(publish.set / "more" / "runs.csv")
     same("two processes of each case", sorted(r["case"] for r in speeds), ["animals/l1"] * 2 + ["animals/unregularized"] * 2)
     same("columns are regbench's", list(speeds[0]), columns.header())
     same("the machine's name", {r["machine"] for r in speeds + runs}, {"tiny"})
@@ -175,8 +157,7 @@ test_thinning()
 images = find_data()
 if images is None:
     print("CIFAR-10 is not here (REGBENCH_TEST_DATA, or regbench data fetch cifar)")
-    sys.exit(1 if failures else 77)
+    sys.exit(1 if checks.failures else 77)
 with tempfile.TemporaryDirectory(prefix="regbench-publish-") as folder:
     test_publish(pathlib.Path(folder), images)
-print(f"{failures} checks failed" if failures else "all checks passed")
-sys.exit(1 if failures else 0)
+sys.exit(checks.end())

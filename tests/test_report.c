@@ -174,6 +174,12 @@ static void csv_broken(void **state) {
     assert_int_equal(rb_csv_column(&csv, "a"), 0);
     assert_string_equal(rb_csv_at(&csv, 0, 1), "2");
     rb_csv_free(&csv);
+    util_write(folder, "x.csv", "w", "number,empty,more,endless,none,word\n-1.5e3,,1 2,inf,nan,x\n");
+    assert_int_equal(rb_csv_read(path, &csv), RB_OK);
+    assert_true(rb_csv_number(&csv, 0, 0) == -1500);
+    for (int c = 1; c < csv.n_columns; c++) assert_true(isnan(rb_csv_number(&csv, 0, c)));
+    assert_true(isnan(rb_csv_number(&csv, 0, rb_csv_column(&csv, "absent"))));
+    rb_csv_free(&csv);
     util_remove(folder);
 }
 

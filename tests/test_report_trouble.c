@@ -1,32 +1,11 @@
-/* test_report_data.c: the data of `regbench report`: its numbers recomputed from the sessions' CSV files by other
- * means, and what it says about sessions that are empty, cut off, failed, old, hostile, many. */
+/* test_report_trouble.c: what `regbench report` says of sessions that are empty, cut off, failed, old, hostile, many.
+ */
 #include "report_util.h"
 
 #include <sys/resource.h>
 
 #include "measure/build.h"
-#include "page_util.h"
-
-static char *base;
-static rb_text csv, epochs;
-
-static int begin(void **state) {
-    (void)state;
-    base = util_folder();
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    util_remove(base);
-    rb_text_free(&csv);
-    rb_text_free(&epochs);
-    return 0;
-}
-
-static void assert_near(double a, double b) {
-    if (!(fabs(a - b) <= 1e-8 * fmax(1, fabs(b)))) fail_msg("%.12g is not %.12g", a, b);
-}
+#include "page_rig.h"
 
 /* --- sessions as they come ------------------------------------------------------------------------------------------
  */
@@ -246,8 +225,6 @@ static void ten_thousand_rows(void **state) {
         rb_text_free(&html);
     }
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(nothing_and_failures_only), TEST(damaged_sessions), TEST(copies_count_once),

@@ -2,25 +2,9 @@
  * and of times to accuracy tells what two rows differ in. */
 #include "report_util.h"
 
-#include "page_util.h"
+#include "page_rig.h"
 
 #include "report/tta.h"
-
-static char *base;
-static rb_text csv;
-
-static int begin(void **state) {
-    (void)state;
-    base = util_folder();
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    util_remove(base);
-    rb_text_free(&csv);
-    return 0;
-}
 
 static void write_session(const char *name) { made_write(base, name, "runs.csv", csv.data); }
 
@@ -237,8 +221,6 @@ static void who_gave_up_is_not_censored(void **state) {
     for (int i = 0; i < n; i++) rb_row_end(&found[i]);
     free(found);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(another_library_is_of_its_sitting),

@@ -7,6 +7,9 @@ parser = peer.arguments("The labs' cases in PyTorch.", "layout", ("nchw", "chann
 parser.add_argument("--mode", choices=("eager", "compile", "graph"), default="eager",
                     help="graph: a whole training step as one CUDA graph (default eager)")
 parser.add_argument("--tf32", action="store_true", help="matrix products and convolutions in TF32: a row of its own")
+parser.add_argument("--bf16", action="store_true", help="forward and loss under autocast to bfloat16: a row of its own")
+parser.add_argument("--fused", action="store_true",
+                    help="on the cpu the optimizer as one kernel, too: a row of its own; on CUDA it always is")
 WARM_STEPS = 3  # on a stream of its own, before a graph is captured
 
 
@@ -20,7 +23,9 @@ class Torch:
         word = options.device.split(":")[0]
         if word not in ("cpu", "cuda"):
             raise peer.Absent(f'PyTorch has no device "{options.device}" here; it knows cpu and cuda:N')
-        for flag, given in (("--mode graph", options.mode == "graph"), ("--tf32", options.tf32)):
+        if options.tf32 and options.bf16:
+            raise peer.Wrong("--tf32 and --bf16 are two precisions: give one of them")
+        for flag, given in (("--mode graph", options.mode == "graph"), ("--tf32", options.tf32), ("--bf16", options.bf16)):
             if given and word != "cuda":
                 raise peer.Wrong(f'{flag} is of CUDA alone: give -d cuda:0 instead of "{options.device}"')
         if word == "cuda" and not torch.cuda.is_available():
@@ -35,13 +40,27 @@ class Torch:
         torch.backends.cuda.matmul.allow_tf32 = options.tf32
         torch.backends.cudnn.allow_tf32 = options.tf32
         torch.backends.cudnn.benchmark = self.on_cuda  # its best: shapes are static, the search is off the clock
-        self.precision = "tf32" if options.tf32 else "fp32"
+        self.precision = "tf32" if options.tf32 else "bf16" if options.bf16 else "fp32"
+        self.fused = (self.on_cuda or options.fused) and self.can_fuse()
+        if options.fused and not self.fused:
+            raise peer.Absent(f"this PyTorch has no fused optimizers on {options.device}")
         self.backend = f"torch-{options.mode}"
-        self.provider = f"torch {torch.__version__}"
+        self.provider = f"torch {torch.__version__}" + (" fused" if self.fused else "")
         self.device_key = str(self.device)
         self.device_name = torch.cuda.get_device_name(self.device) if self.on_cuda else peer.cpu_name()
         self.threads = None if self.on_cuda else torch.get_num_threads()
         self.submit_word = "graph-step" if options.mode == "graph" else "eager" if self.on_cuda else "direct"
+
+    def can_fuse(self):
+        """Else the default: on CUDA a kernel per kind of operation (foreach), on the cpu a loop over the parameters."""
+        weight = self.torch.ones(1, device=self.device, requires_grad=True)
+        weight.grad = self.torch.ones_like(weight)
+        try:
+            for kind in (self.torch.optim.SGD, self.torch.optim.Adam):
+                kind([weight], lr=0.1, fused=True).step()
+        except (RuntimeError, TypeError):
+            return False
+        return True
 
     def variants(self, case):
         return ("nchw", "channels_last") if cases.has(case.layers, "conv") else ("nchw",)
@@ -93,15 +112,25 @@ class Trainer:
         self.model = build(torch, case.layers, case.data.shape).to(owner.device, memory_format=memory)
         parameters = self.parameters = list(self.model.parameters())
         self.n_params = sum(p.numel() for p in parameters)
+        ways = {"fused": True} if owner.fused else {}
         if case.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(parameters, lr=case.lr, capturable=owner.options.mode == "graph")
+            self.optimizer = torch.optim.Adam(parameters, lr=case.lr, capturable=owner.options.mode == "graph", **ways)
         else:
-            self.optimizer = torch.optim.SGD(parameters, case.lr, case.momentum, weight_decay=case.weight_decay)
+            self.optimizer = torch.optim.SGD(parameters, case.lr, case.momentum, weight_decay=case.weight_decay, **ways)
         model, F, l1, l2 = self.model, torch.nn.functional, case.l1, case.l2
         criterion = F.cross_entropy if case.data.classes else F.mse_loss
 
+        def error(x, y):
+            return criterion(model(x), y)
+
+        def rounded_error(x, y):  # a weight is used once a step: nothing to keep, and a graph must not keep it
+            with torch.autocast(owner.device.type, torch.bfloat16, cache_enabled=False):
+                return criterion(model(x), y)
+
+        of_batch = rounded_error if owner.options.bf16 else error
+
         def loss(x, y):
-            value = criterion(model(x), y)
+            value = of_batch(x, y)
             if l1:
                 value = value + l1 * sum(p.abs().sum() for p in parameters)
             if l2:

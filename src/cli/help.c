@@ -12,6 +12,18 @@ static const struct {
 #undef RB_VERB
 };
 
+/* What a flag is to a verb, where that differs. */
+static const struct {
+    rb_verb verb;
+    rb_flag flag;
+    const char *argument, *help;
+} own[] = {
+#define RB_FLAG(id, name, letter, often, rule, argument, verbs, help)
+#define RB_FLAG_OF(verb, id, argument, help) {RB_VERB_##verb, RB_FLAG_##id, argument, help},
+#include "cli/flags.def"
+#undef RB_FLAG
+};
+
 /* Prints `text` from column `from` on, broken at blanks before column 100. */
 static void print_wrapped(FILE *to, const char *text, int from) {
     int column = from;
@@ -36,7 +48,10 @@ void rb_help(FILE *to) {
     for (int v = 0; v < RB_VERBS; v++) {
         char head[64];
         snprintf(head, sizeof head, "%s %s", verbs[v].name, verbs[v].takes);
-        fprintf(to, "  %-34s ", head);
+        if (strlen(head) > 34)
+            fprintf(to, "  %s\n%37s", head, "");
+        else
+            fprintf(to, "  %-34s ", head);
         print_wrapped(to, verbs[v].help, 37);
     }
     fprintf(to, "\n`regbench VERB --help` lists the flags of a verb. `regbench --version` prints the version.\n"
@@ -50,18 +65,26 @@ void rb_help_verb(FILE *to, rb_verb verb) {
     fprintf(to, "usage: regbench %s [FLAG..] %s\n\n", verbs[verb].name, verbs[verb].takes);
     print_wrapped(to, verbs[verb].help, 0);
     fputc('\n', to);
+    bool lists = false, overrides = false;
     for (int f = 0; f < RB_FLAGS; f++) {
         const rb_flag_entry *e = &rb__flags[f];
         char head[64], letter[8] = "    ";
+        const char *argument = e->argument, *help = e->help;
         if (!(e->verbs & (1u << verb))) continue;
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+            if (own[i].verb == verb && own[i].flag == (rb_flag)f) argument = own[i].argument, help = own[i].help;
+        lists |= e->often == MANY;
+        overrides |= !strncmp(help, "override:", 9);
         if (e->letter) snprintf(letter, sizeof letter, "-%c, ", e->letter);
-        snprintf(head, sizeof head, "%s--%s%s%s", letter, e->name, e->argument ? " " : "",
-                 e->argument ? e->argument : "");
+        snprintf(head, sizeof head, "%s--%s%s%s", letter, e->name, argument ? " " : "", argument ? argument : "");
         fprintf(to, "  %-30s ", head);
-        print_wrapped(to, e->help, 33);
+        print_wrapped(to, help, 33);
     }
+    fputc('\n', to);
+    if (lists) fprintf(to, "Lists: 1,2,5 and repeated flags multiply; ranges 1-6 and 64-1024*2.\n");
+    if (overrides) fprintf(to, "Overrides replace what the case says, which is their default: `regbench list`.\n");
     fprintf(to,
-            "\nLists: 1,2,5 and repeated flags multiply; ranges 1-6 and 64-1024*2. Every flag but --help has a\n"
-            "variable: --train-size is REGBENCH_TRAIN_SIZE, switches take 1; the command line wins.\n\nexamples:\n%s",
+            "Every flag has a variable (--out-dir: REGBENCH_OUT_DIR; switches take 1); the command line "
+            "wins.\n\nexamples:\n%s",
             verbs[verb].examples);
 }

@@ -117,8 +117,9 @@ static rb_status open_checkpoint(const rb_options *o, rb_checkpoint **out) {
     const rb_case *c;
     if (o->names.n != 1)
         return rb_fail(RB_USAGE,
-                       "`regbench predict` takes one checkpoint; `regbench run CASE --checkpoint-every 1` writes them "
-                       "to checkpoints/ of its session");
+                       "`regbench predict` takes one checkpoint, not %d; `regbench run CASE --checkpoint-every 1` "
+                       "writes them to checkpoints/ of its session",
+                       o->names.n);
     rb_status status = rb_checkpoint_open(o->names.at[0], out);
     if (status != RB_MISSING) return status;
     rb_error missing = *rb_error_last();

@@ -76,6 +76,22 @@ static rb_status check_budget(const rb_options *o, const rb_matrix *m) {
     return rb_fail(RB_USAGE, "--budget: there is no study here whose runs it could limit");
 }
 
+/* Wishes of which one would be dropped without a word. */
+static rb_status refuse_contradictions(const rb_options *o) {
+    static const struct {
+        rb_flag one, other;
+        const char *why;
+    } pairs[] = {{RB_FLAG_NO_EVAL, RB_FLAG_TARGET, "nobody would see whether it is reached"},
+                 {RB_FLAG_NO_EVAL, RB_FLAG_EVAL_TRAIN, "the one evaluates nothing"},
+                 {RB_FLAG_MAX_STEPS, RB_FLAG_EVAL_TRAIN, "after so many steps there is one evaluation, of validation"},
+                 {RB_FLAG_MAX_STEPS, RB_FLAG_CHECKPOINT_EVERY, "checkpoints are of whole epochs: --epochs ends a run"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (rb_given(o, pairs[i].one) && rb_given(o, pairs[i].other))
+            return rb_fail(RB_USAGE, "--%s and --%s contradict each other: %s", rb_flag_name(pairs[i].one),
+                           rb_flag_name(pairs[i].other), pairs[i].why);
+    return RB_OK;
+}
+
 rb_status rb_verb_run(const rb_options *o) {
     rb_status status = RB_OK;
     rb_matrix matrix = {0};
@@ -83,16 +99,17 @@ rb_status rb_verb_run(const rb_options *o) {
     rb_study_results studies = {0};
     if (rb_given(o, RB_FLAG_RESUME) && !rb_given(o, RB_FLAG_OUT_DIR))
         return rb_fail(RB_USAGE, "--resume needs --out-dir: the folder of the session to go on with");
+    RB_TRY(refuse_contradictions(o));
     RB_TRY(rb_matrix_build(o, &matrix));
     RB_TRY(check_budget(o, &matrix));
-    if (rb_given(o, RB_FLAG_DRY_RUN)) {
-        RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
-        goto cleanup;
-    }
     if (rb_given(o, RB_FLAG_FROM)) { /* a bad file is found before a folder is made */
         rb_checkpoint *c;
         RB_TRY(rb_checkpoint_open(rb_value(o, RB_FLAG_FROM), &c));
         rb_checkpoint_close(c);
+    }
+    if (rb_given(o, RB_FLAG_DRY_RUN)) {
+        RB_TRY(rb_matrix_print(o, &matrix, rb_output_format(o)));
+        goto cleanup;
     }
     RB_TRY(rb_recorder_open(&recorder, o));
     status = run_all(&recorder, &matrix, &studies);

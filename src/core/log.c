@@ -14,6 +14,9 @@ void rb_log(rb_log_level level, const char *fmt, ...) {
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    /* What others wrote (a file's cell, a driver's name) must not steer the terminal. */
+    for (char *c = line; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f) *c = '?';
     fprintf(stderr, "regbench: %s%s\n", word[level], line);
 }
 

@@ -41,7 +41,7 @@ typedef struct rb__cl_limits {
  * loaded. */
 rb_status rb__cl_devices(rb__cl_limits **list, int *n, char why[256]);
 /* A driver that the loader could not load; false where all could. */
-bool rb__cl_icd_trouble(char why[256]);
+bool rb__cl_icd_trouble(char why[256], bool *loaded);
 const char *rb__cl_type_name(cl_device_type type); /* "cpu", "gpu", "accelerator", "custom" */
 /* What `regbench devices` prints; `quirks` as --quirk gives it (NULL = REGBENCH_QUIRK). RB_USAGE. */
 rb_status rb__cl_describe(const rb__cl_limits *l, int index, const char *quirks, rb_device_info *out);

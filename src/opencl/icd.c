@@ -28,16 +28,20 @@ static void read_icd(const char *path, char out[512]) {
     fclose(file);
 }
 
-bool rb__cl_icd_trouble(char why[256]) {
+bool rb__cl_icd_trouble(char why[256], bool *loaded) {
     const char *folder = vendors_folder();
     DIR *all = opendir(folder);
     bool found = false;
+    *loaded = false;
     for (struct dirent *entry; all && !found && (entry = readdir(all));) {
         char path[1024], library[512];
         if (!ends_with(entry->d_name, ".icd")) continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         read_icd(path, library);
-        if (library[0] && dlopen(library, RTLD_LAZY | RTLD_LOCAL)) continue; /* kept: it has been loaded before */
+        if (library[0] && dlopen(library, RTLD_LAZY | RTLD_LOCAL)) { /* kept: it has been loaded before */
+            *loaded = true;
+            continue;
+        }
         const char *reason = library[0] ? dlerror() : NULL;
         snprintf(why, 256, "%.100s: %.150s", path, reason ? reason : "names no library");
         found = true;

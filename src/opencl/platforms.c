@@ -216,8 +216,12 @@ rb_status rb__cl_devices(rb__cl_limits **list, int *n, char why[256]) {
     *list = calloc(RB_MAX_DEVICES, sizeof **list);
     if (!*list) return rb_fail(RB_MEMORY, "out of memory for a list of devices");
     for (cl_uint i = 0; i < count && i < MOST_PLATFORMS; i++) add_platform(platforms[i], *list, n, why);
-    if (!why[0] && !rb__cl_icd_trouble(why) && *n == 0)
-        snprintf(why, 256, "no driver is installed; pocl-opencl-icd runs OpenCL on any CPU");
+    bool loaded;
+    if (!why[0] && !rb__cl_icd_trouble(why, &loaded) && *n == 0)
+        snprintf(why, 256, "%s",
+                 loaded ? "the installed driver finds none; PoCL wants a cache folder that it can write "
+                          "(POCL_CACHE_DIR, XDG_CACHE_HOME, HOME)"
+                        : "no driver is installed; pocl-opencl-icd runs OpenCL on any CPU");
     return RB_OK;
 }
 

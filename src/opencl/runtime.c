@@ -46,6 +46,13 @@ static rb_status kernel_new(rb_device *device, rb__kn_program *program, const ch
     cl_int error;
     size_t most = 0, smaller = 1;
     cl_kernel kernel = clCreateKernel((cl_program)program, name, &error);
+    if (error == CL_INVALID_KERNEL_NAME) { /* it was built without complaint */
+        status = rb_fail_native(RB_DEVICE, error,
+                                "%s: the driver's program lacks %s (CL_INVALID_KERNEL_NAME): its own cache may be "
+                                "damaged, remove it (PoCL's is ~/.cache/pocl, or POCL_CACHE_DIR)",
+                                device->key, name);
+        goto cleanup;
+    }
     RB_TRY(rb__cl_status(device, error, name));
     error = clGetKernelWorkGroupInfo(kernel, rb__cl(device)->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
     RB_TRY(rb__cl_status(device, error, "ask for a kernel's largest group"));

@@ -21,13 +21,6 @@ static const struct {
              {"lr", RB_PAGE_COL(curves, lr)}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
-static double number_of(const rb_csv *csv, int row, int column) {
-    const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);
-    char *end;
-    double value = strtod(text, &end);
-    return *text && !*end && isfinite(value) ? value : (double)NAN;
-}
-
 static const rb_csv *epochs_of(const rb_page_run *run) { return &run->from->csv[RB_PAGE_EPOCHS]; }
 
 /* First and end of the rows of epochs.csv that may be the run's; others in between bear another run_id. */
@@ -48,15 +41,15 @@ void rb__page_last_epoch(const rb_page_run *run, rb_page_last *out) {
     *out = (rb_page_last){NAN, NAN, NAN};
     range_of(run->from, run->row, &from, &to);
     for (int i = from; i < to; i++) {
-        double epoch = number_of(csv, i, at);
+        double epoch = rb_csv_number(csv, i, at);
         if (!is_of(csv, i, id, run->row)) continue;
         if (isfinite(wanted) ? epoch == wanted : epoch >= last) last = epoch, found = i;
     }
     if (found < 0) return;
-    out->train_acc = number_of(csv, found, rb_csv_column(csv, "train_eval_acc"));
-    if (!isfinite(out->train_acc)) out->train_acc = number_of(csv, found, rb_csv_column(csv, "train_acc"));
-    out->val_acc = number_of(csv, found, rb_csv_column(csv, "val_acc"));
-    out->param_l2 = number_of(csv, found, rb_csv_column(csv, "param_l2"));
+    out->train_acc = rb_csv_number(csv, found, rb_csv_column(csv, "train_eval_acc"));
+    if (!isfinite(out->train_acc)) out->train_acc = rb_csv_number(csv, found, rb_csv_column(csv, "train_acc"));
+    out->val_acc = rb_csv_number(csv, found, rb_csv_column(csv, "val_acc"));
+    out->param_l2 = rb_csv_number(csv, found, rb_csv_column(csv, "param_l2"));
 }
 
 /* --- one curve ------------------------------------------------------------------------------------------------------
@@ -86,7 +79,7 @@ static rb_status add_run(points *p, const rb_page_session *s, const rb_row *row,
     int from, to, id = rb_csv_column(csv, "run_id"), at = rb_csv_column(csv, "epoch");
     range_of(s, row, &from, &to);
     for (int i = from; i < to; i++) {
-        double epoch = number_of(csv, i, at);
+        double epoch = rb_csv_number(csv, i, at);
         if (!is_of(csv, i, id, row) || !isfinite(epoch) || !(epoch < end)) continue;
         if (p->n == p->capacity) {
             int capacity = p->capacity ? 2 * p->capacity : 256;
@@ -134,7 +127,7 @@ static rb_status put_point(rb_report *r, const rb_row *row, const point *p, int 
     for (int k = 0; k < PARTS; k++) {
         int known = 0;
         for (int i = 0; i < n; i++) {
-            double value = number_of(p[i].csv, p[i].row, rb_csv_column(p[i].csv, parts[k].name));
+            double value = rb_csv_number(p[i].csv, p[i].row, rb_csv_column(p[i].csv, parts[k].name));
             if (isfinite(value)) values[known++] = value;
         }
         if (!known) continue;

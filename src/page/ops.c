@@ -5,13 +5,6 @@
 
 #include "page/internal.h"
 
-static double number_of(const rb_csv *csv, int row, int column) {
-    const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);
-    char *end;
-    double value = strtod(text, &end);
-    return *text && !*end && isfinite(value) ? value : (double)NAN;
-}
-
 /* The rows of ops.csv of one run: they follow each other. */
 typedef struct stretch {
     const rb_row *run;
@@ -65,11 +58,12 @@ static rb_status put_stretch(rb_report *r, const stretch *s) {
     double all = 0, work = 0, moved = 0, steps = NAN;
     if (op < 0 || provider < 0) return RB_OK;
     for (int i = s->from; i < s->to; i++) {
-        double ns = number_of(s->csv, i, time), f = number_of(s->csv, i, flops), b = number_of(s->csv, i, bytes);
+        double ns = rb_csv_number(s->csv, i, time), f = rb_csv_number(s->csv, i, flops),
+               b = rb_csv_number(s->csv, i, bytes);
         if (isfinite(ns)) all += ns;
         if (isfinite(ns * f)) work += ns * f;
         if (isfinite(ns * b)) moved += ns * b;
-        steps = fmax(steps, number_of(s->csv, i, calls));
+        steps = fmax(steps, rb_csv_number(s->csv, i, calls));
     }
     for (int i = s->from; i < s->to; i++) {
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_ops);
@@ -77,11 +71,12 @@ static rb_status put_stretch(rb_report *r, const stretch *s) {
         rb__page_set_place(r, s->run, cells);
         rb__page_set_text(&cells[RB_PAGE_COL(ops, op)], rb_csv_at(s->csv, i, op));
         rb__page_set_text(&cells[RB_PAGE_COL(ops, provider)], rb_csv_at(s->csv, i, provider));
-        rb__page_set_number(&cells[RB_PAGE_COL(ops, calls)], number_of(s->csv, i, calls));
-        rb__page_set_number(&cells[RB_PAGE_COL(ops, ns)], number_of(s->csv, i, time));
-        rb__page_set_real(&cells[RB_PAGE_COL(ops, share_pct)], all > 0 ? 100 * number_of(s->csv, i, time) / all : NAN);
-        rb__page_set_real(&cells[RB_PAGE_COL(ops, gflop_per_s)], number_of(s->csv, i, flops));
-        rb__page_set_real(&cells[RB_PAGE_COL(ops, gbyte_per_s)], number_of(s->csv, i, bytes));
+        rb__page_set_number(&cells[RB_PAGE_COL(ops, calls)], rb_csv_number(s->csv, i, calls));
+        rb__page_set_number(&cells[RB_PAGE_COL(ops, ns)], rb_csv_number(s->csv, i, time));
+        rb__page_set_real(&cells[RB_PAGE_COL(ops, share_pct)],
+                          all > 0 ? 100 * rb_csv_number(s->csv, i, time) / all : NAN);
+        rb__page_set_real(&cells[RB_PAGE_COL(ops, gflop_per_s)], rb_csv_number(s->csv, i, flops));
+        rb__page_set_real(&cells[RB_PAGE_COL(ops, gbyte_per_s)], rb_csv_number(s->csv, i, bytes));
         rb__page_set_text(&cells[RB_PAGE_COL(ops, run_id)], rb_csv_at(s->csv, i, id));
     }
     /* Rows of today say it themselves, of older ones the profile does. */

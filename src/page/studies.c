@@ -26,10 +26,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 static double number_of(const rb_csv *csv, int row, const char *column) {
-    const char *text = rb_csv_get(csv, row, column);
-    char *end;
-    double value = strtod(text, &end);
-    return *text && !*end && isfinite(value) ? value : (double)NAN;
+    return rb_csv_number(csv, row, rb_csv_column(csv, column));
 }
 
 /* Every row of a file, keyed by machine, run (case, device, overrides) if `by_run`, and `columns` of the file. */

@@ -30,15 +30,15 @@ static rb_status line(const rb_plots *p, int group, const char *name, const meas
         double at = (double)NAN, sum = 0;
         int found = 0;
         for (int i = 0; i < csv->n_rows; i++) { /* the smallest strength that is left */
-            double e = rb_recorded_value(csv, i, eps);
+            double e = rb_csv_number(csv, i, eps);
             bool ours = p->session.group[RB_FROM_ATTACKS][i] == group && !strcmp(rb_csv_at(csv, i, attack), name);
             if (ours && !done[i] && !(e >= at)) at = e;
         }
         if (!isfinite(at)) break;
         for (int i = 0; i < csv->n_rows; i++) {
             bool ours = p->session.group[RB_FROM_ATTACKS][i] == group && !strcmp(rb_csv_at(csv, i, attack), name);
-            double value = rb_recorded_value(csv, i, column);
-            if (!ours || rb_recorded_value(csv, i, eps) != at) continue;
+            double value = rb_csv_number(csv, i, column);
+            if (!ours || rb_csv_number(csv, i, eps) != at) continue;
             done[i] = true;
             if (!isfinite(value)) continue;
             sum += value;

@@ -54,7 +54,7 @@ static rb_status speeds_read(const rb_csv *runs, speeds *s) {
     for (int i = 0; i < runs->n_rows; i++) {
         s->of_case[i] = s->of_device[i] = -1;
         if (strcmp(rb_csv_get(runs, i, "phase"), "bench") != 0 || strcmp(rb_csv_get(runs, i, "status"), "ok") != 0 ||
-            !(rb_recorded_value(runs, i, rate) > 0))
+            !(rb_csv_number(runs, i, rate) > 0))
             continue;
         s->of_case[i] = place(runs, i, CASE, CASES, s->cases, &s->n_cases);
         s->of_device[i] = place(runs, i, DEVICE, DEVICES, s->devices, &s->n_devices);
@@ -67,7 +67,7 @@ static rb_status speeds_read(const rb_csv *runs, speeds *s) {
 static int values_of(const speeds *s, int of_case, int device, double *values) {
     int n = 0, rate = rb_csv_column(s->runs, "samples_per_s");
     for (int i = 0; i < s->runs->n_rows; i++)
-        if (s->of_case[i] == of_case && s->of_device[i] == device) values[n++] = rb_recorded_value(s->runs, i, rate);
+        if (s->of_case[i] == of_case && s->of_device[i] == device) values[n++] = rb_csv_number(s->runs, i, rate);
     return n;
 }
 

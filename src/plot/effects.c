@@ -23,7 +23,7 @@ static bool same_chart(const rb_csv *csv, int row, int first) {
 }
 
 static double number(const rb_csv *csv, int row, const char *column) {
-    return rb_recorded_value(csv, row, rb_csv_column(csv, column));
+    return rb_csv_number(csv, row, rb_csv_column(csv, column));
 }
 
 /* One figure of all arms; their names stand below, where they come upwards. Returns the longest name's length. */

@@ -53,7 +53,7 @@ static void find_sessions(const rb_csv *csv, int first, sessions *s) {
 }
 
 static double cell(const rb_csv *csv, int row, const char *column) {
-    return rb_recorded_value(csv, row, rb_csv_column(csv, column));
+    return rb_csv_number(csv, row, rb_csv_column(csv, column));
 }
 
 static void line_name(const rb_csv *csv, int row, rb_text *out) {

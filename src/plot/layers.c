@@ -31,7 +31,7 @@ static rb_status bars_read(const rb_recorded *s, int group, bars *b) {
     if (csv->n_rows == 0 || epoch < 0 || tensor < 0 || !s->group[RB_FROM_LAYERS]) return RB_OK;
 #define OURS(i) (s->group[RB_FROM_LAYERS][i] == group && s->seed[RB_FROM_LAYERS][i] == 0)
     for (int i = 0; i < csv->n_rows; i++) {
-        double e = rb_recorded_value(csv, i, epoch);
+        double e = rb_csv_number(csv, i, epoch);
         if (!OURS(i) || !isfinite(e)) continue;
         b->first = isfinite(b->first) ? fmin(b->first, e) : e;
         b->last = isfinite(b->last) ? fmax(b->last, e) : e;
@@ -47,13 +47,13 @@ static rb_status bars_read(const rb_recorded *s, int group, bars *b) {
         }
     }
     for (int i = 0; i < csv->n_rows; i++) {
-        double e = rb_recorded_value(csv, i, epoch);
+        double e = rb_csv_number(csv, i, epoch);
         int t = 0;
         if (!OURS(i) || !(e == b->first || e == b->last)) continue;
         while (t < b->n && strcmp(b->tensor[t], rb_csv_at(csv, i, tensor)) != 0) t++;
         if (t == b->n) b->tensor[b->n++] = rb_csv_at(csv, i, tensor);
         for (int c = 0; c < 2; c++)
-            b->value[c][e == b->last][t] = rb_recorded_value(csv, i, rb_csv_column(csv, COLUMNS[c]));
+            b->value[c][e == b->last][t] = rb_csv_number(csv, i, rb_csv_column(csv, COLUMNS[c]));
     }
 #undef OURS
 cleanup:

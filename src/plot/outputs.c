@@ -60,9 +60,8 @@ static void read_fit(const rb_recorded *s, int group, fit *f) {
         predicted = rb_csv_column(csv, "predicted");
     double last = -1;
     for (int i = 0; i < csv->n_rows && s->group[RB_FROM_OUTPUTS]; i++) {
-        double at = rb_recorded_value(csv, i, epoch),
-               row[3] = {rb_recorded_value(csv, i, x), rb_recorded_value(csv, i, predicted),
-                         rb_recorded_value(csv, i, target)};
+        double at = rb_csv_number(csv, i, epoch),
+               row[3] = {rb_csv_number(csv, i, x), rb_csv_number(csv, i, predicted), rb_csv_number(csv, i, target)};
         if (s->group[RB_FROM_OUTPUTS][i] != group || s->seed[RB_FROM_OUTPUTS][i] != 0) continue;
         if (!isfinite(row[0]) || !isfinite(row[1]) || !isfinite(at) || at < last) continue;
         if (at > last) {

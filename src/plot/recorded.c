@@ -13,13 +13,6 @@
 static const char *const FILES[RB_SOURCES] = {"runs",   "epochs",  "steps", "outputs", "layers", "attacks",
                                               "trials", "effects", "ops",   "peaks",   "history"};
 
-double rb_recorded_value(const rb_csv *csv, int row, int column) {
-    const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);
-    char *end;
-    double value = strtod(text, &end);
-    return *text && !*end && isfinite(value) ? value : (double)NAN;
-}
-
 void rb_plot_plain(char *name) {
     for (char *c = name; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._=+-", *c)) *c = '-';
@@ -226,7 +219,7 @@ rb_status rb_curves_read(const rb_recorded *r, int group, rb_source table, const
     out->x = malloc((size_t)csv->n_rows * sizeof(double));
     if (!out->x) return rb_fail(RB_MEMORY, "out of memory for %d values", csv->n_rows);
     for (int i = 0; i < csv->n_rows; i++)
-        if (r->group[table][i] == group && isfinite(out->x[n] = rb_recorded_value(csv, i, cx))) n++;
+        if (r->group[table][i] == group && isfinite(out->x[n] = rb_csv_number(csv, i, cx))) n++;
     qsort(out->x, (size_t)n, sizeof(double), ascending);
     for (int i = 0; i < n; i++)
         if (out->n == 0 || out->x[i] > out->x[out->n - 1]) out->x[out->n++] = out->x[i];
@@ -239,7 +232,7 @@ rb_status rb_curves_read(const rb_recorded *r, int group, rb_source table, const
     for (size_t i = 0; i < values; i++) out->y[i] = (double)NAN;
     for (int i = 0; i < csv->n_rows; i++) {
         if (r->group[table][i] != group) continue;
-        double at = rb_recorded_value(csv, i, cx), value = rb_recorded_value(csv, i, cy);
+        double at = rb_csv_number(csv, i, cx), value = rb_csv_number(csv, i, cy);
         if (!isfinite(at) || !isfinite(value)) continue;
         double *found = bsearch(&at, out->x, (size_t)out->n, sizeof(double), ascending);
         out->y[(found - out->x) * n_seeds + r->seed[table][i]] = value;

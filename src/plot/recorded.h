@@ -46,8 +46,6 @@ typedef struct rb_recorded {
 /* RB_MISSING: `dir` holds no session; RB_INPUT: a file of it is no CSV. */
 rb_status rb_recorded_read(const char *dir, rb_recorded *out);
 void rb_recorded_free(rb_recorded *r);
-/* A cell as number; NaN where it is empty, no finite number, or there is no such column (-1). */
-double rb_recorded_value(const rb_csv *csv, int row, int column);
 /* Does the group have the same lab, what stands before "/" in the name, as another? */
 bool rb_same_lab(const rb_group *a, const rb_group *b);
 

@@ -23,7 +23,7 @@ typedef struct roof {
 } roof;
 
 static double cell(const rb_csv *csv, int row, const char *column) {
-    return rb_recorded_value(csv, row, rb_csv_column(csv, column));
+    return rb_csv_number(csv, row, rb_csv_column(csv, column));
 }
 
 static bool is_fp32(const rb_csv *csv, int row) { /* also where nothing says */

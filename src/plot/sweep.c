@@ -44,7 +44,7 @@ static double override_of(const char *overrides, const char *name) {
 
 static double value_of(const rb_csv *runs, int row, const knob *k) {
     return k->known < 0 ? override_of(rb_csv_get(runs, row, "overrides"), k->name)
-                        : rb_recorded_value(runs, row, rb_csv_column(runs, KNOBS[k->known].column));
+                        : rb_csv_number(runs, row, rb_csv_column(runs, KNOBS[k->known].column));
 }
 
 /* Overrides but for the knob: "name=value name=value". */

@@ -35,11 +35,10 @@ static void add_line(const rb_csv *csv, int first, const char *name, int *n, rb_
     int trial = rb_csv_column(csv, "trial"), best = rb_csv_column(csv, "best_so_far"),
         own = rb_csv_column(csv, "val_acc"), rows = 0, set = 0;
     for (int k = first; k < csv->n_rows; k++) {
-        double row[3] = {rb_recorded_value(csv, k, trial), rb_recorded_value(csv, k, best),
-                         rb_recorded_value(csv, k, own)};
+        double row[3] = {rb_csv_number(csv, k, trial), rb_csv_number(csv, k, best), rb_csv_number(csv, k, own)};
         bool counts = same_line(csv, k, first) && isfinite(row[0]) && isfinite(row[1]);
         for (int later = k + 1; later < csv->n_rows && counts; later++) /* decided anew: the last row holds */
-            counts = !same_line(csv, later, first) || rb_recorded_value(csv, later, trial) != row[0];
+            counts = !same_line(csv, later, first) || rb_csv_number(csv, later, trial) != row[0];
         if (!counts) continue;
         if (rows++ == 0) set = rb_chart_set(chart, name, "trial, best so far, its own validation accuracy");
         rb_chart_row(chart, 3, row);

@@ -3,6 +3,7 @@
 
 #include <csv.h>
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,4 +145,11 @@ const char *rb_csv_at(const rb_csv *csv, int row, int column) {
 const char *rb_csv_get(const rb_csv *csv, int row, const char *name) {
     int column = rb_csv_column(csv, name);
     return column < 0 ? "" : rb_csv_at(csv, row, column);
+}
+
+double rb_csv_number(const rb_csv *csv, int row, int column) {
+    const char *text = column < 0 ? "" : rb_csv_at(csv, row, column);
+    char *end;
+    double value = strtod(text, &end);
+    return *text && !*end && isfinite(value) ? value : (double)NAN;
 }

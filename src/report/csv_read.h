@@ -21,5 +21,7 @@ rb_status rb_csv_check_version(const rb_csv *csv, const char *path);
 int rb_csv_column(const rb_csv *csv, const char *name);               /* -1 where there is none */
 const char *rb_csv_at(const rb_csv *csv, int row, int column);        /* row 0 is the first below the header */
 const char *rb_csv_get(const rb_csv *csv, int row, const char *name); /* "" where there is no such column */
+/* A cell as number; NaN where it is empty, no finite number, or there is no such column (-1). */
+double rb_csv_number(const rb_csv *csv, int row, int column);
 
 #endif

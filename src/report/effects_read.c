@@ -246,7 +246,13 @@ rb_status rb_effects_read(const char *path, rb_effect_runs *out) {
             snprintf(folder, sizeof folder, ".");
     }
     RB_TRY(rb_session_refuse_newer(folder));
-    RB_TRY(read_table(folder, "runs", false, &runs));
+    status = read_table(folder, "runs", false, &runs);
+    if (status == RB_MISSING && stat(folder, &about) == 0) {
+        rb_error_clear();
+        status = rb_fail(RB_MISSING, "%s holds no session: there is no runs.csv; of several sessions name each: %s/*",
+                         folder, folder);
+    }
+    RB_TRY(status);
     RB_TRY(read_table(folder, "epochs", true, &epochs));
     RB_TRY(read_table(folder, "layers", true, &layers));
     RB_TRY(sort_by_run(&epochs, &of_epochs));

@@ -11,6 +11,13 @@
 /* data that needs no file, a small network */
 #define RUN "$R run size/mlp --dataset sample -B 8 --train-size 16 --max-steps 3 --verify off -o csv "
 
+/* What is left of a test where the backend, or what it needs, is not built. */
+static inline void no_backend(void **state) {
+    (void)state;
+    print_message("this build has no backend cuda, or not the headers of its libraries\n");
+    skip();
+}
+
 /* One line on stderr, nothing on stdout. */
 static inline void assert_refused(int code, const char *part) {
     assert_int_equal(code, 77);

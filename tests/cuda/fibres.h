@@ -1,4 +1,4 @@
-/* fibres.h: a block's threads for host_driver.c: as many fibres as the block has threads, which stop at barriers. */
+/* fibres.h: a block's threads for host_work.c: as many fibres as the block has threads, which stop at barriers. */
 #ifndef TESTS_CUDA_FIBRES_H
 #define TESTS_CUDA_FIBRES_H
 

@@ -1,6 +1,6 @@
 /* host_nvrtc.c: libnvrtc for tests without a GPU: the host's C++ compiler makes a library of the kernels.
  *
- * Its "binary" is that library, which host_driver.c loads. Options that NVRTC does not know are refused as NVRTC does.
+ * Its "binary" is that library, which host_work.c loads. Options that NVRTC does not know are refused as NVRTC does.
  * TEST_NVRTC, words separated by commas: version=MAJOR says another version; sources=FOLDER leaves each source there
  * and compiles nothing: such kernels do nothing. */
 #include <nvrtc.h>
