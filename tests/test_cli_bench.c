@@ -84,6 +84,15 @@ static void drivers_are_recorded(void **state) {
     rb_csv_free(&devices);
 }
 
+/* A speed of steps on NaN is told of; one that stays finite is not. */
+static void divergence_is_told(void **state) {
+    (void)state;
+    assert_int_equal(shell(BENCH "-O finite 2>finite.err"), 0);
+    assert_int_not_equal(shell("grep -q 'no longer finite' finite.err"), 0);
+    assert_int_equal(shell(BENCH "--set lr=999999 --set weight-decay=1 -O nan 2>nan.err"), 0);
+    assert_int_equal(shell("grep -q 'size/mlp: the parameters are no longer finite' nan.err"), 0);
+}
+
 static void five_percent_is_drift(void **state) {
     (void)state;
     double pct;
@@ -99,6 +108,7 @@ static void five_percent_is_drift(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(throttled_windows_count),
                                        cmocka_unit_test(peaks_around_a_session),
-                                       cmocka_unit_test(five_percent_is_drift), cmocka_unit_test(drivers_are_recorded)};
+                                       cmocka_unit_test(five_percent_is_drift), cmocka_unit_test(drivers_are_recorded),
+                                       cmocka_unit_test(divergence_is_told)};
     return cmocka_run_group_tests(tests, begin, end);
 }

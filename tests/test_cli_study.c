@@ -89,6 +89,8 @@ static void before_anything_starts(void **state) {
         {"run cnn/grid --set batch=7", "batch is what cnn/grid varies"},
         {"run cnn/grid-lr0.1-b256 -B 7", "batch is what cnn/grid varies"},
         {"run cnn/grid --no-eval", "compares validation accuracies"},
+        {"run trajectory/early-stop-gl --valid-size 100 --train-size 300 --no-eval",
+         "trajectory/early-stop-gl stops by what evaluations tell"},
         {"run cnn/grid-lr0.5", "cnn/grid has no run \"cnn/grid-lr0.5\""},
         {"run animals/tune-random-03", "decides on its runs as it goes"},
         {"run cnn/gird", "did you mean \"cnn/grid\""},

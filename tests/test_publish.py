@@ -103,6 +103,11 @@ def test_publish(top, data):
     check("--stages of no such name: exit 2", publish("--stages", "speed")[0] == 2)
     check("no program: exit 2, how to build it",
           (lambda r: r[0] == 2 and "cmake --preset release" in r[1])(publish("--regbench", top / "none")))
+    for words, says in ((("--regbench", top), "no program"), (("--machine", "a b"), "must consist of"),
+                        (("--cases", "nosuch/*"), "matches no case"), (("--python", top / "none"), "no such program")):
+        code, out = publish(*words)
+        check(f"{words[0]} that cannot be: exit 2, before anything is done",
+              code == 2 and says in out and len(out.splitlines()) == 1 and not publish.work.exists(), out)
     check("no time for anything of this: exit 2", publish("--minutes", 0)[0] == 2)
 
     for events, group in ((300, True), (1300, False)):

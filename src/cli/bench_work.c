@@ -201,6 +201,20 @@ cleanup:
     return status;
 }
 
+/* A speed is one of training only as long as something is trained: kernels that pass over zeros find none in NaN. */
+static rb_status tell_divergence(const rb_feed *f) {
+    rb_status status = RB_OK;
+    double norm = 0;
+    if (f->inference) return RB_OK;
+    RB_TRY(rb_trainer_param_l2(f->trainer, &norm));
+    if (!isfinite(norm))
+        rb_log(RB_LOG_WARN,
+               "%s: the parameters are no longer finite: steps on NaN were timed, which may be another amount of work",
+               rb_trainer_case(f->trainer)->name);
+cleanup:
+    return status;
+}
+
 const char *rb_bench_mode(const rb_options *o) {
     const char *mode = rb_value(o, RB_FLAG_MODE);
     return mode ? mode : "train";
@@ -235,6 +249,7 @@ rb_status rb_bench_process(void *context, FILE *to) {
     RB_TRY(note_peak(&place, &peak));
     RB_TRY(send_windows(w, &windows, rb_row_get_text(&row, RB_COL(runs, run_id))));
     RB_TRY(note_windows(w, &windows, &row));
+    RB_TRY(tell_divergence(&w->feed));
     rb_row_real(&row, RB_COL(runs, peak_gflops), peak);
     rb_row_real(&row, RB_COL(runs, pct_peak_flops), 100 * rb_row_number(&row, RB_COL(runs, gflop_per_s)) / peak);
     note_roofline(w, peak, &row);

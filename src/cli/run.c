@@ -76,6 +76,16 @@ static rb_status check_budget(const rb_options *o, const rb_matrix *m) {
     return rb_fail(RB_USAGE, "--budget: there is no study here whose runs it could limit");
 }
 
+/* A case that stops early would go on to its last epoch. */
+static rb_status check_evaluated(const rb_options *o, const rb_matrix *m) {
+    if (!rb_given(o, RB_FLAG_NO_EVAL) || rb_given(o, RB_FLAG_MAX_STEPS)) return RB_OK;
+    for (int i = 0; i < m->n; i++)
+        if (m->items[i].edit->c.stop.kind != RB_STOP_NEVER)
+            return rb_fail(RB_USAGE, "%s stops by what evaluations tell: it cannot run with --no-eval",
+                           m->items[i].edit->c.name);
+    return RB_OK;
+}
+
 /* Wishes of which one would be dropped without a word. */
 static rb_status refuse_contradictions(const rb_options *o) {
     static const struct {
@@ -102,6 +112,7 @@ rb_status rb_verb_run(const rb_options *o) {
     RB_TRY(refuse_contradictions(o));
     RB_TRY(rb_matrix_build(o, &matrix));
     RB_TRY(check_budget(o, &matrix));
+    RB_TRY(check_evaluated(o, &matrix));
     if (rb_given(o, RB_FLAG_FROM)) { /* a bad file is found before a folder is made */
         rb_checkpoint *c;
         RB_TRY(rb_checkpoint_open(rb_value(o, RB_FLAG_FROM), &c));
