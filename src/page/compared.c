@@ -29,8 +29,8 @@ static int by_device(const void *a, const void *b) {
     return order ? order : strcmp(x->key, y->key);
 }
 
-/* Another library's devices, and two builds by turns, are other comparisons. */
-static bool is_ours(const rb_row *row) { return !rb__page_is_peer(row) && !*rb_row_get_text(row, RB_COL(runs, arm)); }
+/* Two builds by turns are another comparison. */
+static bool is_ours(const rb_row *row) { return !*rb_row_get_text(row, RB_COL(runs, arm)); }
 
 /* All sessions' runs as one, whose rows still belong to the sessions. */
 static rb_status merge(rb_report *r, rb_runs *out) {
