@@ -109,7 +109,17 @@ static float LOCAL_NAME(value)(__global const A_TYPE *a, const int4 place) {
 #endif
     return place.w & VALUE ? READ(a[place.x]) : place.w ? 1.0f : 0.0f;
 }
-#define A_VALUE(m, k) LOCAL_NAME(value)(a, INT4((m).x + (k).x, (m).y + (k).y, (m).z + (k).z, (m).w & (k).w))
+#if A_WIDE == 4
+static float4 LOCAL_NAME(four)(__global const float *a, const int4 place) {
+    const float4 else_value = FLOAT4(place.w == ONE ? 1.0f : 0.0f, 0.0f, 0.0f, 0.0f);
+#if EDGES
+    if ((uint)place.y >= IMAGE_H || (uint)place.z >= IMAGE_W) return else_value;
+#endif
+    return place.w & VALUE ? *(__global const float4 *)(a + place.x) : else_value;
+}
+#endif
+#define BOTH(m, k)    INT4((m).x + (k).x, (m).y + (k).y, (m).z + (k).z, (m).w & (k).w)
+#define A_VALUE(m, k) LOCAL_NAME(value)(a, BOTH(m, k))
 
 /* Where step k of the depth stands in b; negative behind the last. */
 static int LOCAL_NAME(step)(const int k, const int end, const int2 rest) {
@@ -135,24 +145,56 @@ static int LOCAL_NAME(step)(const int k, const int end, const int2 rest) {
 #define ALONG_DEPTH(k) LOCAL_NAME(tap)(k, to, rest)
 #endif
 
-/* What item loads of a tile, number i: neighbours in memory are read by neighbouring items. */
+/* What item loads of a tile, number i: neighbours in memory are read by neighbouring items, or four of them (A_WIDE,
+ * B_WIDE) by one: along the depth where that is how they lie, else along rows or columns. */
 #define PART(i) (ITEM + (i) * LOCAL)
 #if PASS == DW
-#define A_ROW(i)   (PART(i) % BM)
-#define A_DEPTH(i) (PART(i) / BM)
+#define A_ROW(i)   (PART(i) % (BM / A_WIDE) * A_WIDE)
+#define A_DEPTH(i) (PART(i) / (BM / A_WIDE))
 #else
-#define A_ROW(i)   (PART(i) / BK)
-#define A_DEPTH(i) (PART(i) % BK)
+#define A_ROW(i)   (PART(i) / (BK / A_WIDE))
+#define A_DEPTH(i) (PART(i) % (BK / A_WIDE) * A_WIDE)
 #endif
 #if PASS == DX
-#define B_DEPTH(i) (PART(i) % BK)
-#define B_PLACE(i) (PART(i) / BK)
+#define B_DEPTH(i) (PART(i) % (BK / B_WIDE) * B_WIDE)
+#define B_PLACE(i) (PART(i) / (BK / B_WIDE))
 #else
-#define B_DEPTH(i) (PART(i) / BN)
-#define B_PLACE(i) (PART(i) % BN)
+#define B_DEPTH(i) (PART(i) / (BN / B_WIDE))
+#define B_PLACE(i) (PART(i) % (BN / B_WIDE) * B_WIDE)
 #endif
-#define A_LOADS (BM * BK / LOCAL)
-#define B_LOADS (BN * BK / LOCAL)
+#define A_LOADS (BM * BK / LOCAL / A_WIDE)
+#define B_LOADS (BN * BK / LOCAL / B_WIDE)
+#define ALONG_TILE(to, v)  *(__local float4 *)(to) = (v)
+#define ACROSS_TILE(to, pitch, v)                                                                                      \
+    (to)[0] = (v).x, (to)[pitch] = (v).y, (to)[2 * (pitch)] = (v).z, (to)[3 * (pitch)] = (v).w
+#if A_WIDE == 1
+#define A_NEXT              float
+#define GET_A(m, k)         A_VALUE(m, k)
+#define PUT_A(to, v)        *(to) = (v)
+#else
+#define A_NEXT              float4
+#define GET_A(m, k)         LOCAL_NAME(four)(a, BOTH(m, k))
+#if PASS == DW
+#define PUT_A(to, v)        ALONG_TILE(to, v)
+#else
+#define PUT_A(to, v)        ACROSS_TILE(to, A_PITCH, v)
+#endif
+#endif
+#if B_WIDE == 1
+#define B_NEXT              float
+#define GET_B(k, n)         B_VALUE(k, n)
+#define PUT_B(to, v)        *(to) = (v)
+#else
+#define B_NEXT              float4
+#define B_END               (PASS == DX ? COLUMNS : LDB) /* what lies behind the columns is not stored */
+#define GET_B(k, n)                                                                                                    \
+    ((k) >= 0 && (n) < B_END ? *(__global const float4 *)(b + (k) + B_COLUMN(n)) : FLOAT4(0.0f, 0.0f, 0.0f, 0.0f))
+#if PASS == DX
+#define PUT_B(to, v)        ACROSS_TILE(to, B_PITCH, v)
+#else
+#define PUT_B(to, v)        ALONG_TILE(to, v)
+#endif
+#endif
 #define A_PITCH (BM + 4) /* banks of local memory */
 #define B_PITCH (BN + 4)
 
@@ -187,23 +229,27 @@ static void NAME(A_PARAMETERS, __global const float *b, __global const float *ex
 #if LMEM
     __local float *a_tile = shared, *b_tile = shared + BK * A_PITCH;
     int4 places[A_LOADS];
-    float next_a[A_LOADS], next_b[B_LOADS];
+    A_NEXT next_a[A_LOADS];
+    B_NEXT next_b[B_LOADS];
     UNROLL for (int i = 0; i < A_LOADS; i++) places[i] = ALONG_ROWS(row + A_ROW(i));
 #define FETCH(k0)                                                                                                      \
     UNROLL for (int i = 0; i < A_LOADS; i++) {                                                              \
         const int4 place = ALONG_DEPTH((k0) + A_DEPTH(i));                                                             \
-        next_a[i] = A_VALUE(places[i], place);                                                                         \
+        next_a[i] = GET_A(places[i], place);                                                                           \
     }                                                                                                                  \
     UNROLL for (int i = 0; i < B_LOADS; i++) {                                                              \
         const int step = LOCAL_NAME(step)((k0) + B_DEPTH(i), to, rest);                                                \
-        next_b[i] = B_VALUE(step, column + B_PLACE(i));                                                                \
+        next_b[i] = GET_B(step, column + B_PLACE(i));                                                                  \
     }
     FETCH(from)
     for (int k0 = from; k0 < to; k0 += BK) {
-        UNROLL for (int i = 0; i < A_LOADS; i++) a_tile[A_DEPTH(i) * A_PITCH + A_ROW(i)] = next_a[i];
-        UNROLL for (int i = 0; i < B_LOADS; i++) b_tile[B_DEPTH(i) * B_PITCH + B_PLACE(i)] = next_b[i];
+        UNROLL for (int i = 0; i < A_LOADS; i++) PUT_A(a_tile + A_DEPTH(i) * A_PITCH + A_ROW(i), next_a[i]);
+        UNROLL for (int i = 0; i < B_LOADS; i++) PUT_B(b_tile + B_DEPTH(i) * B_PITCH + B_PLACE(i), next_b[i]);
         barrier(CLK_LOCAL_MEM_FENCE);
         FETCH(k0 + BK) /* behind the end: zeros, no memory is touched */
+#if BK <= 8 && defined(UNROLL_SHORT)
+        UNROLL_SHORT
+#endif
         for (int k = 0; k < BK; k++) {
             UNROLL for (int i = 0; i < ITEM_ROWS; i++) x[i] = a_tile[k * A_PITCH + TILE_ROW(i)];
             UNROLL for (int j = 0; j < ITEM_COLUMNS; j++) y[j] = b_tile[k * B_PITCH + TILE_COLUMN(j)];
@@ -277,6 +323,7 @@ static void NAME(A_PARAMETERS, __global const float *b, __global const float *ex
 #undef TAPS
 #undef CLASS_H
 #undef CLASS_W
+#undef BOTH
 #undef A_VALUE
 #undef B_COLUMN
 #undef B_VALUE
@@ -289,6 +336,15 @@ static void NAME(A_PARAMETERS, __global const float *b, __global const float *ex
 #undef B_PLACE
 #undef A_LOADS
 #undef B_LOADS
+#undef ALONG_TILE
+#undef ACROSS_TILE
+#undef A_NEXT
+#undef GET_A
+#undef PUT_A
+#undef B_NEXT
+#undef B_END
+#undef GET_B
+#undef PUT_B
 #undef A_PITCH
 #undef B_PITCH
 #undef MULTIPLY

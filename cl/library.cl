@@ -2,7 +2,8 @@
  * columns, filters as cuDNN wants them, operands rounded to bf16.
  *
  * y (rows,LD) = act(y + b), pad lanes zero; dx (rows,LD) = dx act'(saved), zero from COLUMNS on; db[k] = sum over the rows
- * of dy[n,k], in their order. turned (K,TAPS,C) = w (TAPS,ROWS,K) with zeros for channels from ROWS on, and back.
+ * of dy[n,k], in their order (LMEM: of ABREAST columns a group, those of an item, then the items' by halves). turned
+ * (K,TAPS,C) = w (TAPS,ROWS,K) with zeros for channels from ROWS on, and back.
  * NARROW: what the library takes or gives back is bf16 (src/cuda/bf16.c); then y = act(narrow + b), and
  * dx = (ADD ? dx + narrow : narrow) act'(saved). */
 #define WORD_0 float
@@ -85,11 +86,23 @@ static void NAME(__global const float *saved,
 
 #ifdef BODY_column_sums
 static void NAME(__global const float *dy, __global float *db, const int rows, __local float *shared, int group) {
+#if LMEM
+    const int column = group * ABREAST + ITEM % ABREAST;
+    float sum = 0.0f;
+    for (int n = ITEM / ABREAST; n < rows; n += LOCAL / ABREAST) sum += dy[(size_t)n * LDY + column];
+    shared[ITEM] = sum;
+    for (int half_way = LOCAL / 2; half_way >= ABREAST; half_way /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (ITEM < half_way) shared[ITEM] += shared[ITEM + half_way];
+    }
+    if (ITEM < ABREAST) db[column] = shared[ITEM];
+#else
     const int column = (group * LOCAL + ITEM) * LANES;
     if (column >= WIDTH) return;
     vf sum = (vf)(0.0f);
     for (int n = 0; n < rows; n++) sum += LOAD(dy + (size_t)n * LDY + column);
     STORE(db + column, sum);
+#endif
 }
 #endif
 

@@ -8,7 +8,7 @@
  * Every group (without local memory: every item) leaves a pair (gradient, parameters) of sums, which finish.cl adds in
  * order. norms is the same walk without a step. Bytes: g, w, v read, w, v written. */
 #if LANES == 1
-#define WIDE 4
+#define PER_ITEM 4
 #define READ(to, p)                                                                                                    \
     {                                                                                                                  \
         const float4 four = *(__global const float4 *)(p);                                                             \
@@ -16,13 +16,13 @@
     }
 #define WRITE(p, from) (*(__global float4 *)(p) = FLOAT4(from[0], from[1], from[2], from[3]))
 #else
-#define WIDE 1
+#define PER_ITEM 1
 #define READ(to, p)    to[0] = LOAD(p);
 #define WRITE(p, from) STORE(p, from[0])
 #endif
 #define EACH(i)                                                                                                        \
-    for (int i = group * BLOCK + ITEM * LANES * WIDE; i < min((group + 1) * BLOCK, (int)count);                        \
-         i += LOCAL * LANES * WIDE)
+    for (int i = group * BLOCK + ITEM * LANES * PER_ITEM; i < min((group + 1) * BLOCK, (int)count);                        \
+         i += LOCAL * LANES * PER_ITEM)
 #if LMEM
 #define LEAVE(a, b)                                                                                                    \
     {                                                                                                                  \
@@ -49,19 +49,19 @@ static void NAME(__global const int *head, __global const float *grad, __global 
 #endif
     vf grad_sq = (vf)(0.0f), param_sq = (vf)(0.0f);
     EACH(i) {
-        vf w[WIDE], g[WIDE];
+        vf w[PER_ITEM], g[PER_ITEM];
         READ(w, param + i)
         READ(g, grad + i)
 #if MOMENTUM || ADAM
-        vf v[WIDE];
+        vf v[PER_ITEM];
         READ(v, velocity + i)
 #endif
 #if ADAM
-        vf s[WIDE];
+        vf s[PER_ITEM];
         READ(s, square + i)
 #endif
         UNROLL
-        for (int k = 0; k < WIDE; k++) {
+        for (int k = 0; k < PER_ITEM; k++) {
 #if PENALTY
             const vf sign = w[k] > (vf)(0.0f) ? (vf)(L1) : (w[k] < (vf)(0.0f) ? (vf)(-L1) : (vf)(0.0f));
             g[k] += sign + (vf)(2.0f * L2) * w[k];
@@ -98,15 +98,15 @@ static void NAME(__global const float *param, __global float2 *sums, const int c
                  int group) {
     vf param_sq = (vf)(0.0f);
     EACH(i) {
-        vf w[WIDE];
+        vf w[PER_ITEM];
         READ(w, param + i)
         UNROLL
-        for (int k = 0; k < WIDE; k++) param_sq = MAC(w[k], w[k], param_sq);
+        for (int k = 0; k < PER_ITEM; k++) param_sq = MAC(w[k], w[k], param_sq);
     }
     LEAVE(0.0f, SUM(param_sq))
 }
 #endif
-#undef WIDE
+#undef PER_ITEM
 #undef READ
 #undef WRITE
 #undef EACH

@@ -26,7 +26,7 @@ LAYERS(pool_overlap, RB_CONV(4, .kernel = 3, .pad = 1), RB_MAXPOOL(3, .stride = 
 LAYERS(pool_bare, RB_MAXPOOL(2), RB_CONV(3, .kernel = 2), RB_AVGPOOL(2), RB_MAXPOOL(1), RB_LINEAR(3));
 LAYERS(pool_floor, RB_CONV(19, .kernel = 3, .pad = 1), RB_RELU, RB_MAXPOOL(2), RB_AVGPOOL(4), RB_SIGMOID,
        RB_LINEAR(10));
-LAYERS(pool_narrow, RB_CONV(6, .kernel = 3, .pad = 1), RB_RELU, RB_CONV(2, .kernel = 3, .pad = 1), RB_RELU,
+LAYERS(pool_narrow, RB_CONV(14, .kernel = 3, .pad = 1), RB_RELU, RB_CONV(2, .kernel = 3, .pad = 1), RB_RELU,
        RB_MAXPOOL(2), RB_LINEAR(4));
 LAYERS(residual, RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(16, .kernel = 3, .pad = 1), RB_RELU,
        RB_CONV(16, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU_TAG("block"),
@@ -65,6 +65,10 @@ LAYERS(toy_drop, RB_LINEAR(30), RB_DROPOUT(0.4f), RB_LEAKY_RELU(0.01f), RB_LINEA
 LAYERS(soft, RB_LINEAR(23), RB_RELU, RB_LINEAR(19));
 LAYERS(act_alone, RB_RELU, RB_LINEAR(6), RB_SIGMOID, RB_SIGMOID, RB_LEAKY_RELU(0.5f), RB_LINEAR(3));
 LAYERS(act_drop, RB_LEAKY_RELU(0.5f), RB_DROPOUT(0.3f), RB_LINEAR(6), RB_SIGMOID, RB_LINEAR(3));
+/* Few filters on one channel, a mean that leaves a rest; few channels whose gradients are added. */
+LAYERS(planar_rest, RB_CONV(7, .kernel = 5, .pad = 1), RB_LEAKY_RELU(0.1f), RB_AVGPOOL(3),
+       RB_CONV(5, .kernel = 3, .pad = 1), RB_RELU_TAG("in"), RB_CONV(18, .kernel = 3, .pad = 1), RB_RELU,
+       RB_CONV(5, .kernel = 3, .pad = 1), RB_ADD("in"), RB_RELU, RB_LINEAR(4));
 LAYERS(planar_bare, RB_CONV(4, .kernel = 3, .pad = 1), RB_AVGPOOL(2), RB_LINEAR(4));
 
 const rb_check_shape rb_check_shapes[] = {
@@ -86,6 +90,7 @@ const rb_check_shape rb_check_shapes[] = {
     {"pools on the input", pool_bare, 2, 7, 9, 3, 5, 6, 5, 0, 1, 0, 0, 0, 0, 0},
     {"pools that leave a rest", pool_floor, 1, 15, 13, 10, 4, 7, 9, 0, 1, 0, 0, 0, 0, 0},
     {"pool behind a narrow convolution", pool_narrow, 1, 6, 8, 4, 5, 7, 6, 0, 1, 0, 0, 0, 0, 0},
+    {"few channels", planar_rest, 1, 10, 95, 4, 3, 5, 4, 0, 1, 0, 0, 0, 0, 0},
     {"residual blocks", residual, 3, 6, 6, 5, 3, 5, 4, 0, 1, 0.9f, 0, 0, 0, 0},
     {"wide image with strides", conv_wide, 2, 5, 67, 3, 3, 4, 3, 0, 1, 0, 0, 0, 0, 0},
     {"convolution with many channels", conv_deep, 3, 4, 5, 4, 9, 14, 10, 0, 1, 0, 0, 0, 0, 0},

@@ -50,8 +50,11 @@ void rb__cuda_add_column_sums(rb__kn_plan *plan, const rb__kn_item *it, int rows
     rb__kn_in(plan, part, it->in[1]);
     rb__kn_out(plan, part, it->out[1]);
     rb__kn_int(part, rows);
-    part->groups = rb__kn_divide(it->ldw, plan->device->local);
-    part->cost = rows;
+    /* a few columns a group, so that an item has few of the rows */
+    const int local = plan->device->local, columns = rb__kn_adds_items(plan, part) ? (local < 4 ? local : 4) : local;
+    rb__kn_define(part, "ABREAST", columns);
+    part->groups = rb__kn_divide(it->ldw, columns);
+    part->cost = (double)rows * columns / local;
 }
 
 void rb__cuda_add_turn(rb__kn_plan *plan, const rb__kn_item *it, int work, bool back) {

@@ -17,7 +17,7 @@ typedef struct kernel {
 
 /* After these the context answers nothing else. */
 static bool is_lasting(CUresult error) {
-    switch (error) {
+    switch ((int)error) {
     case CUDA_ERROR_ECC_UNCORRECTABLE:
     case CUDA_ERROR_ILLEGAL_ADDRESS:
     case CUDA_ERROR_LAUNCH_TIMEOUT:
@@ -30,6 +30,8 @@ static bool is_lasting(CUresult error) {
     case CUDA_ERROR_ASSERT:
     case CUDA_ERROR_NVLINK_UNCORRECTABLE:
     case CUDA_ERROR_CONTEXT_IS_DESTROYED:
+    case CUDA_ERROR_EXTERNAL_DEVICE:
+    case 226:                /* CUDA_ERROR_CONTAINED, which headers of CUDA 12 lack */
     case CUDA_ERROR_UNKNOWN: /* among others of a card that has left the bus */
         return true;
     default:

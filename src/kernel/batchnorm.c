@@ -48,10 +48,18 @@ static void define_shape(rb__kn_part *part, const rb__kn_item *it, const cut *c)
     rb__kn_define_float(part, "MOMENTUM", it->op->u.bn.momentum);
 }
 
-static void merge_groups(const rb__kn_plan *plan, rb__kn_part *part, const cut *c) {
-    part->groups = c->spread;
+/* A part that puts blocks together: gpu family: in as many groups as there are fours of channels, so that an item has
+ * few of the blocks, whose sums it waits for one after another. */
+static rb__kn_part *new_merge(rb__kn_plan *plan, const rb__kn_item *it, const cut *c, const char *body) {
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, "batchnorm.cl", body);
+    cut narrow = *c;
+    while (narrow.columns > RB__KN_NORM_COLUMNS && c->blocks > plan->device->local / narrow.columns)
+        narrow.columns /= 2;
+    define_shape(part, it, &narrow);
+    part->groups = plan->device->gpu ? c->ldw / narrow.columns : 1;
     part->local_floats = plan->device->gpu ? 3 * plan->device->local : 0;
     part->cost = c->blocks;
+    return part;
 }
 
 /* A part over all pixels that leaves a pair per channel and block. */
@@ -77,15 +85,13 @@ static void lower_forward(rb__kn_plan *plan, rb__kn_item *it) {
         rb__kn_int(stats, c.M);
     }
     if (train && !c.merged) {
-        rb__kn_part *merge = rb__kn_part_new(plan, it->number, "batchnorm.cl", "bn_merge");
-        define_shape(merge, it, &c);
+        rb__kn_part *merge = new_merge(plan, it, &c, "bn_merge");
         rb__kn_work_in(merge, partials, "__global const float *");
         rb__kn_inout(plan, merge, it->in[3]);
         rb__kn_inout(plan, merge, it->in[4]);
         rb__kn_out(plan, merge, it->out[1]);
         rb__kn_out(plan, merge, it->out[2]);
         rb__kn_int(merge, c.M);
-        merge_groups(plan, merge, &c);
     }
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "batchnorm.cl", "bn_apply");
     define_shape(part, it, &c);
@@ -131,14 +137,12 @@ static void lower_gradient(rb__kn_plan *plan, rb__kn_item *it) {
     rb__kn_work_out(sums, partials, "__global float *");
     rb__kn_int(sums, c.M);
     if (!c.merged || !dx) {
-        rb__kn_part *merge = rb__kn_part_new(plan, it->number, "batchnorm.cl", "bn_merge_sums");
-        define_shape(merge, it, &c);
+        rb__kn_part *merge = new_merge(plan, it, &c, "bn_merge_sums");
         rb__kn_work_in(merge, partials, "__global const float *");
         rb__kn_in(plan, merge, it->in[4]);
         rb__kn_out(plan, merge, it->out[1]);
         rb__kn_out(plan, merge, it->out[2]);
         rb__kn_int(merge, c.blocks);
-        merge_groups(plan, merge, &c);
     }
     if (!dx) return;
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "batchnorm.cl", "bn_dx");

@@ -56,6 +56,7 @@ static void add_gradient(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item
 /* How a part's groups share the batch, in at most `parts` parts of it: arguments N and each. Returns their number. */
 static int share_images(rb__kn_part *part, int n, int parts, int block) {
     int each = rb__kn_divide(rb__kn_divide(n, parts), block) * block;
+    part->rows = each;
     rb__kn_int(part, n);
     rb__kn_int(part, each);
     return part->groups = rb__kn_divide(n, each);
@@ -73,6 +74,7 @@ static int share(rb__kn_part *part, const rb__kn_item *it, int parts, int panels
     rb__kn_define(part, "BLOCK", block);
     rb__kn_int(part, sharers);
     part->groups = parts * sharers;
+    if (sharers > 1) part->rows = 0; /* several groups have the same rows */
     return parts;
 }
 
@@ -85,10 +87,39 @@ static bool is_sparse(const rb__kn_item *it) {
     return it->pool_dx && it->pool && it->C % RB__KN_LANES == 0 && it->ldx == it->C && it->stride == 1 && it->R <= 5;
 }
 
+/* conv_columns.cl: values of a run, of a line. */
+static int run_of(const rb__kn_item *it) { return rb__kn_pad(it->R * it->C); }
+static int line_of(const rb__kn_item *it) { return rb__kn_pad(it->Q * it->C + run_of(it)); }
+
+/* Few channels: that file's lanes over (s,c) multiply clearly less than lanes over c. */
+static bool is_columns(const rb__kn_item *it) {
+    if (it->op->kind != RB_OP_CONV_DX || it->stride != 1 || is_sparse(it)) return false;
+    return 4 * it->Q * run_of(it) < 3 * it->W * it->R * rb__kn_pad(it->C);
+}
+
+/* conv_planar.cl: filters of dw that are in registers with the taps of a row; bytes of a group's private arrays. */
+static int planar_filters(const rb__kn_item *it) { return piece(it->K, most(1, 15 / it->R)); }
+static size_t planar_stack(const rb__kn_item *it, const rb__kn_item *pool) {
+    const int image = (it->H + 2 * it->pad) * (it->W + 2 * it->pad), plane = it->K * rb__kn_pad(it->Q), r = pool->R;
+    const int row = it->op->kind == RB_OP_CONV ? r * plane + it->Q * it->ldy : plane * (it->P + 2);
+    return sizeof(float) * ((size_t)image + (size_t)row + (size_t)((it->R * it->R + 1) * (it->K + 15) * RB__KN_LANES));
+}
+
+bool rb__kn_conv_planar(const rb__kn_item *it, const rb__kn_item *pool) {
+    const int plane = it->K * rb__kn_pad(it->Q);
+    return it->C == 1 && it->stride == 1 && it->R <= 7 && it->ldy == RB__KN_LANES && 4 * plane <= 3 * it->Q * it->ldy &&
+           planar_stack(it, pool) <= RB__KN_STACK;
+}
+
 /* Bytes of a group's private arrays: bordered images (of x, in dx of dy), and what a pooling merged in leaves there. A
  * border of dy is at most the filter's size on each side. */
 static size_t stack_of(const rb__kn_item *it) {
     const bool dx = it->op->kind == RB_OP_CONV_DX, sparse = is_sparse(it);
+    if (it->planar) return planar_stack(it, it->op->kind == RB_OP_CONV ? it->pool : it->pool_dx);
+    if (is_columns(it)) {
+        const int lines = rb__kn_divide(run_of(it), it->C) + 1;
+        return sizeof(float) * ((size_t)(lines * line_of(it)) + (size_t)it->P * (size_t)it->Q * (size_t)it->ldy);
+    }
     const size_t R = (size_t)it->R, ldy = (size_t)it->ldy, border = 2 * (size_t)it->pad;
     const size_t x = ((size_t)it->H + border) * ((size_t)it->W + border) * (size_t)it->C;
     const size_t y = (size_t)it->P * (size_t)it->Q * ldy;
@@ -101,9 +132,9 @@ static size_t stack_of(const rb__kn_item *it) {
 
 bool rb__kn_conv_fits(const rb__kn_item *it) { return stack_of(it) <= RB__KN_STACK; }
 
-static rb__kn_part *part_new(rb__kn_plan *plan, const rb__kn_item *it, const char *plain, const char *sparse) {
-    rb__kn_part *part = is_sparse(it) ? rb__kn_part_new(plan, it->number, "conv_sparse.cl", sparse)
-                                      : rb__kn_part_new(plan, it->number, "conv.cl", plain);
+static rb__kn_part *part_new(rb__kn_plan *plan, const rb__kn_item *it, const char *file, const char *body) {
+    rb__kn_part *part = rb__kn_part_new(plan, it->number, file, body);
+    part->base = "conv_image.cl";
     part->stack = stack_of(it);
     define_shape(part, it);
     return part;
@@ -111,9 +142,11 @@ static rb__kn_part *part_new(rb__kn_plan *plan, const rb__kn_item *it, const cha
 
 /* A part that arranges the weights in panels of nv vectors; flip: for dx. Returns where they are. */
 static int pack(rb__kn_plan *plan, const rb__kn_item *it, int nv, bool flip) {
+    bool sparse = is_sparse(it);
     int taps = it->R * it->R, rows = flip ? it->K : it->C, columns = flip ? rb__kn_pad(it->C) : it->ldw;
     int packed = rb__kn_work_new(plan, sizeof(float) * (size_t)taps * (size_t)rows * (size_t)columns);
-    rb__kn_part *part = part_new(plan, it, "conv_pack", "conv_pack_sparse");
+    rb__kn_part *part =
+        sparse ? part_new(plan, it, "conv_sparse.cl", "conv_pack_sparse") : part_new(plan, it, "conv.cl", "conv_pack");
     rb__kn_define(part, "FLIP", flip);
     rb__kn_define(part, "NV", nv);
     rb__kn_define(part, "COLUMNS", columns);
@@ -131,7 +164,7 @@ static void lower_forward(rb__kn_plan *plan, rb__kn_item *it) {
     /* Rows of a narrow panel of wide weights would be far sharers in memory. */
     bool packed = panels > 1 && weight_bytes(it) > RB__KN_CONV_PACKED;
     int weights = packed ? pack(plan, it, nv, false) : -1;
-    rb__kn_part *part = part_new(plan, it, "conv", NULL);
+    rb__kn_part *part = part_new(plan, it, "conv.cl", "conv");
     int rows = define_tile(part, pool ? 1 : it->P, it->Q, nv);
     rb__kn_define(part, "SLACK", rows * it->stride * width + RB__KN_CONV_ROWS * it->stride * it->C + RB__KN_LANES);
     rb__kn_define(part, "LDB", packed ? nv * RB__KN_LANES : it->ldw);
@@ -154,6 +187,28 @@ static void lower_forward(rb__kn_plan *plan, rb__kn_item *it) {
     set_cost(part, it);
 }
 
+/* The same with the mean over windows behind it, one channel, few filters. */
+static void lower_planar(rb__kn_plan *plan, rb__kn_item *it) {
+    const int line = rb__kn_pad(it->Q);
+    rb__kn_part *part = part_new(plan, it, "conv_planar.cl", "conv_planar");
+    rb__kn_define(part, "LINE", line);
+    rb__kn_define(part, "NV", vectors(line));
+    rb__kn_define(part, "SLACK", 2 * RB__KN_LANES);
+    rb__kn_define(part, "WINDOW", it->pool->R);
+    rb__kn_define(part, "HIGH", it->pool->P);
+    rb__kn_define(part, "WIDE", it->pool->Q);
+    rb__kn_define(part, "BIAS", it->in[2] >= 0);
+    rb__kn_define(part, "KEEP", it->out[0] >= 0);
+    rb__kn_define_act(part, it->op);
+    rb__kn_input(plan, part, it);
+    rb__kn_in(plan, part, it->in[1]);
+    rb__kn_in(plan, part, it->in[2]);
+    if (it->out[0] >= 0) rb__kn_out(plan, part, it->out[0]);
+    rb__kn_out(plan, part, it->pool->out[0]);
+    share_images(part, it->N, RB__KN_CONV_GROUPS, 1);
+    set_cost(part, it);
+}
+
 /* How far the taps of the pixels of dx reach over the edges of dy (see conv.cl). Returns the height with borders. */
 static int define_border(rb__kn_part *part, const rb__kn_item *it, int *width) {
     int left = 0, right = 0, below = 0, st = it->stride;
@@ -171,16 +226,43 @@ static int define_border(rb__kn_part *part, const rb__kn_item *it, int *width) {
     return left + it->P + below;
 }
 
-static void lower_dx(rb__kn_plan *plan, rb__kn_item *it) {
-    int columns = rb__kn_pad(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
-    rb__kn_part *part = part_new(plan, it, "conv_dx", "conv_dx_sparse");
+/* dx of few channels. */
+static void lower_columns(rb__kn_plan *plan, rb__kn_item *it) {
+    int run = run_of(it), nv = vectors(run);
+    int packed = rb__kn_work_new(plan, sizeof(float) * (size_t)(it->R * it->K) * (size_t)run);
+    rb__kn_part *pack = part_new(plan, it, "conv_columns.cl", "conv_pack_columns");
+    rb__kn_define(pack, "RUN", run);
+    rb__kn_in(plan, pack, it->in[1]);
+    rb__kn_work_out(pack, packed, "__global float *");
+    pack->groups = it->R;
+    pack->cost = (double)it->K * run / 4;
+
+    rb__kn_part *part = part_new(plan, it, "conv_columns.cl", "conv_dx_columns");
+    rb__kn_define(part, "RUN", run);
+    rb__kn_define(part, "NV", nv);
+    rb__kn_define(part, "M", piece(it->Q, nv == 1 ? 2 * RB__KN_CONV_ROWS : RB__KN_CONV_ROWS));
     rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
     rb__kn_define_act(part, it->op);
     add_gradient(plan, part, it);
     rb__kn_work_in(part, packed, "__global const float *");
     rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
     rb__kn_result(plan, part, it);
-    if (is_sparse(it)) {
+    share_images(part, it->N, RB__KN_CONV_GROUPS, 1);
+    set_cost(part, it);
+}
+
+static void lower_dx(rb__kn_plan *plan, rb__kn_item *it) {
+    bool sparse = is_sparse(it);
+    int columns = rb__kn_pad(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
+    rb__kn_part *part =
+        sparse ? part_new(plan, it, "conv_sparse.cl", "conv_dx_sparse") : part_new(plan, it, "conv.cl", "conv_dx");
+    rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+    rb__kn_define_act(part, it->op);
+    add_gradient(plan, part, it);
+    rb__kn_work_in(part, packed, "__global const float *");
+    rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
+    rb__kn_result(plan, part, it);
+    if (sparse) {
         share_images(part, it->N, RB__KN_CONV_GROUPS, 1);
     } else {
         int high = define_border(part, it, &width);
@@ -199,20 +281,27 @@ static void lower_dw(rb__kn_plan *plan, rb__kn_item *it) {
     int nv = whole ? 1 : vectors(it->ldw);
     size_t bytes = weight_bytes(it) + sizeof(float) * (size_t)it->ldw;
     size_t image = (size_t)(it->H + 2 * it->pad) * (size_t)(it->W + 2 * it->pad) * (size_t)it->C;
-    rb__kn_part *part = part_new(plan, it, "conv_dw", "conv_dw_sparse");
+    const char *body = sparse ? "conv_dw_sparse" : it->planar ? "conv_dw_planar" : "conv_dw";
+    rb__kn_part *part = part_new(plan, it, sparse ? "conv_sparse.cl" : it->planar ? "conv_planar.cl" : "conv.cl", body);
     int parts = most(1, least(RB__KN_CONV_GROUPS / 2, (int)(RB__KN_CONV_PARTIALS / bytes)));
     int partials = rb__kn_work_new(plan, bytes * (size_t)parts);
     rb__kn_define(part, "WHOLE", whole);
-    rb__kn_define(part, "M", whole ? places : piece(run, nv == 1 ? RB__KN_CONV_PLACES : RB__KN_CONV_ROWS));
+    if (it->planar)
+        rb__kn_define(part, "M", planar_filters(it));
+    else
+        rb__kn_define(part, "M", whole ? places : piece(run, nv == 1 ? RB__KN_CONV_PLACES : RB__KN_CONV_ROWS));
+    rb__kn_define(part, "LINE", rb__kn_pad(it->Q));
     rb__kn_define(part, "NV", nv);
     rb__kn_define(part, "SLACK", 2 * RB__KN_LANES + RB__KN_CONV_PLACES);
     rb__kn_input(plan, part, it);
     add_gradient(plan, part, it);
     rb__kn_work_out(part, partials, "__global float *");
-    parts = sparse ? share_images(part, it->N, parts, 1) : share(part, it, parts, it->ldw / (nv * RB__KN_LANES), image);
+    parts = sparse || it->planar ? share_images(part, it->N, parts, 1)
+                                 : share(part, it, parts, it->ldw / (nv * RB__KN_LANES), image);
     set_cost(part, it);
 
-    rb__kn_part *sum = part_new(plan, it, "conv_sum", "conv_sum_sparse");
+    rb__kn_part *sum =
+        sparse ? part_new(plan, it, "conv_sparse.cl", "conv_sum_sparse") : part_new(plan, it, "conv.cl", "conv_sum");
     rb__kn_define(sum, "NV", 1);
     rb__kn_define(sum, "BIAS", it->out[1] >= 0);
     rb__kn_work_in(sum, partials, "__global const float *");
@@ -233,8 +322,12 @@ void rb__kn_lower_conv(rb__kn_plan *plan, rb__kn_item *it) {
         plan->device->runtime->lower(plan, it);
     else if (plan->device->gpu || !rb__kn_conv_fits(it)) /* slower in the cpu family, but right */
         rb__kn_lower_gemm(plan, it);
+    else if (it->op->kind == RB_OP_CONV && it->planar)
+        lower_planar(plan, it);
     else if (it->op->kind == RB_OP_CONV)
         lower_forward(plan, it);
+    else if (is_columns(it))
+        lower_columns(plan, it);
     else if (it->op->kind == RB_OP_CONV_DX)
         lower_dx(plan, it);
     else

@@ -71,6 +71,31 @@ static void merge_pool(const rb__kn_plan *plan, rb__kn_item *items, rb__kn_item 
     pool->idle = true;
 }
 
+/* Whether item `it` reads y of this convolution for its gradient, which has taken over that of the mean behind it. */
+static bool reads_planar(const rb__kn_item *conv, const rb__kn_item *it) {
+    return is_dw(it) && it->pool_dx && !it->pool && it->op->layer == conv->op->layer && it->pad == conv->pad &&
+           rb__kn_conv_planar(it, it->pool_dx);
+}
+
+/* One channel, few filters, a mean behind it: by conv_planar.cl, if nobody but a gradient that goes that way, too,
+ * wants the output in between. */
+static void merge_planar(const rb__kn_plan *plan, rb__kn_item *items, rb__kn_item *conv) {
+    const int n = plan->variant->n_ops, y = conv->out[0];
+    const rb__kn_item *dx = NULL;
+    if (!conv->pool || conv->pool->op->kind != RB_OP_AVGPOOL || !rb__kn_conv_planar(conv, conv->pool)) return;
+    for (int i = 0; y >= 0 && i < n; i++)
+        for (int k = 0; k < RB_OP_MAX_IN; k++) {
+            if (items[i].in[k] != y || &items[i] == conv->pool) continue;
+            if (items[i].op->kind != RB_OP_AVGPOOL_DX || !items[i].idle || dx) return;
+            dx = &items[i];
+        }
+    for (int i = 0; dx && i < n; i++)
+        if (items[i].pool_dx == dx && !reads_planar(conv, &items[i])) return;
+    for (int i = 0; dx && i < n; i++)
+        if (items[i].pool_dx == dx) items[i].planar = true;
+    conv->planar = true;
+}
+
 void rb__kn_merge_conv(const rb__kn_plan *plan, rb__kn_item *items) {
     const int n = plan->variant->n_ops;
     if (plan->device->gpu || !plan->own) return;
@@ -80,4 +105,6 @@ void rb__kn_merge_conv(const rb__kn_plan *plan, rb__kn_item *items) {
     for (int i = 0; i < n; i++)
         if (items[i].op->kind == RB_OP_MAXPOOL || items[i].op->kind == RB_OP_AVGPOOL)
             merge_pool(plan, items, &items[i]);
+    for (int i = 0; i < n; i++)
+        if (is_conv(&items[i])) merge_planar(plan, items, &items[i]);
 }

@@ -106,6 +106,14 @@ static void choose(const rb_device *device, product *g) {
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
 
+/* Values that lie side by side in an operand and that one access reads: 4 where each four of them are of one pixel or
+ * row, begin at a multiple of 16 bytes and are all there or none, and where the items of a group share them evenly.
+ * `along`: how many lie side by side. */
+static int wide(const rb_device *device, const product *g, int tile, int along, int ld, bool bytes) {
+    const bool fits = g->local_memory && tile * g->tile->depth % (4 * device->local) == 0;
+    return fits && along % 4 == 0 && ld % 4 == 0 && !bytes ? 4 : 1;
+}
+
 static void define_tile(rb__kn_part *part, const rb_device *device, const product *g) {
     rb__kn_define(part, "LMEM", g->local_memory);
     rb__kn_define(part, "GRID_ROWS", device->local / g->grid_columns);
@@ -119,9 +127,13 @@ static void define_tile(rb__kn_part *part, const rb_device *device, const produc
     part->cost = (double)g->bm * g->bn * (g->pass == DW ? g->piece : g->depth) / RB__KN_LANES;
 }
 
-static void define_shape(rb__kn_part *part, const product *g) {
+static void define_shape(const rb__kn_plan *plan, rb__kn_part *part, const product *g) {
     static const char *const names[] = {"C", "H", "W", "K", "P", "Q", "R", "STRIDE", "PAD"};
     const rb__kn_item *it = g->it;
+    const rb_device *device = plan->device;
+    const int lda = g->pass == DX ? it->ldy : it->gather && g->conv ? it->C : it->ldx;
+    const int ldb = g->pass == DW ? it->ldy : it->ldw, a = g->pass == DX ? it->K : g->conv ? it->C : it->D;
+    const bool bytes = it->gather && plan->variant->tensors[it->gather->in[0]].dtype == RB_U8;
     const int values[] = {it->C, it->H, it->W, it->K, it->P, it->Q, it->R, it->stride, it->pad};
     rb__kn_define(part, "PASS", g->pass);
     rb__kn_define(part, "CONV", g->conv);
@@ -131,10 +143,12 @@ static void define_shape(rb__kn_part *part, const product *g) {
     rb__kn_define(part, "PIXELS", g->pixels);
     rb__kn_define(part, "ROWS", g->pass == DW ? g->rows : 0);
     rb__kn_define(part, "DEPTH", g->pass != DW ? g->depth : 0);
-    rb__kn_define(part, "LDA", g->pass == DX ? it->ldy : it->gather && g->conv ? it->C : it->ldx);
-    rb__kn_define(part, "LDB", g->pass == DW ? it->ldy : it->ldw);
+    rb__kn_define(part, "LDA", lda);
+    rb__kn_define(part, "LDB", ldb);
     rb__kn_define(part, "LDC", g->ldc);
     rb__kn_define(part, "ONES", g->ones);
+    rb__kn_define(part, "A_WIDE", wide(device, g, g->bm, a, lda, bytes));
+    rb__kn_define(part, "B_WIDE", wide(device, g, g->bn, g->pass == DX ? it->K : ldb, ldb, false));
     rb__kn_define(part, "SPLIT", g->pieces > 1);
     rb__kn_define(part, "BIAS", g->pass == FORWARD && it->in[2] >= 0);
     rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
@@ -185,7 +199,7 @@ void rb__kn_lower_gemm(rb__kn_plan *plan, rb__kn_item *it) {
         parts = rb__kn_work_new(plan, sizeof(float) * (size_t)g.pieces * (size_t)(g.rows + g.ones) * (size_t)g.ldc);
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "gemm.cl", "gemm");
     define_tile(part, plan->device, &g);
-    define_shape(part, &g);
+    define_shape(plan, part, &g);
     rb__kn_input(plan, part, it);
     rb__kn_in(plan, part, it->in[1]);
     rb__kn_in(plan, part, g.pass == FORWARD || (g.pass == DX && it->op->act != RB_ACT_NONE) ? it->in[2] : -1);

@@ -53,6 +53,7 @@ typedef struct rb__kn_work {
 typedef struct rb__kn_part {
     int op;           /* of the variant; -1 = the end of the step */
     const char *file; /* of cl/ */
+    const char *base; /* of cl/: compiled before it with the same definitions; NULL = none */
     char name[64];    /* of its function in a program; program.c */
     const char *body; /* function in it, and its switch: file.cl has #ifdef BODY_<body> */
     rb_text defines;  /* "#define NAME value" lines */
@@ -232,6 +233,7 @@ typedef struct rb__kn_item {
     int D;             /* linear: elements of an input row, padding included */
     int ldx, ldy, ldw; /* elements from one row or pixel of the input side, output side, of weights to the next */
     bool idle;         /* a neighbour does this op's work */
+    bool planar;       /* CONV, CONV_DW: by conv_planar.cl, which lays out what both know of the layer's output */
     const struct rb__kn_item *gather;  /* reads its batch from the data set itself */
     const struct rb__kn_item *loss;    /* LINEAR: goes on with this loss */
     const struct rb__kn_item *pool;    /* CONV: goes on with this pooling; gradients: the pooling behind the layer */
@@ -243,6 +245,9 @@ void rb__kn_lower(rb__kn_plan *plan); /* all ops; failures in plan->status */
 void rb__kn_pool_index(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *pool);
 /* A convolution's private arrays fit a thread's stack; else it goes without a merged pooling, or by gemm.cl. */
 bool rb__kn_conv_fits(const rb__kn_item *it);
+/* A convolution, or its gradient by the weights, that may go by conv_planar.cl with the pooling of these windows, and
+ * is faster so. */
+bool rb__kn_conv_planar(const rb__kn_item *it, const rb__kn_item *pool);
 /* merge.c: neighbours that one part does better together; not called where plan->strict. */
 void rb__kn_merge(rb__kn_plan *plan, rb__kn_item *items);
 /* conv_merge.c: the same for convolutions of the cpu family. */

@@ -17,7 +17,7 @@ void rb__kn_lower_pool(rb__kn_plan *plan, rb__kn_item *it) {
     const rb_op_kind kind = it->op->kind;
     const bool max = kind == RB_OP_MAXPOOL || kind == RB_OP_MAXPOOL_DX;
     const bool forward = kind == RB_OP_MAXPOOL || kind == RB_OP_AVGPOOL;
-    const int64_t count = (int64_t)it->N * (forward ? it->P * it->Q * it->ldy : it->H * it->W * it->ldx);
+    const int pixels = forward ? it->P * it->Q : it->H * it->W, ld = forward ? it->ldy : it->ldx;
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "pool.cl", bodies[kind]);
     rb__kn_define(part, "H", it->H);
     rb__kn_define(part, "W", it->W);
@@ -39,6 +39,6 @@ void rb__kn_lower_pool(rb__kn_plan *plan, rb__kn_item *it) {
         rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[max ? 2 : 1]);
         rb__kn_result(plan, part, it);
     }
-    rb__kn_int(part, (int)count);
-    rb__kn_flat(plan, part, count);
+    rb__kn_int(part, it->N * pixels * ld);
+    rb__kn_flat_rows(plan, part, it->N, pixels, ld);
 }

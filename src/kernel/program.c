@@ -34,9 +34,11 @@ static rb_status source_text(rb_device *device, const char *name, const char **t
 static rb_status name_part(rb_device *device, rb__kn_part *part) {
     rb_text key = {0};
     char hex[65];
-    const char *text = NULL;
+    const char *text = NULL, *base = "";
     rb_status status = RB_OK;
+    if (part->base) RB_TRY(source_text(device, part->base, &base));
     RB_TRY(source_text(device, part->file, &text));
+    rb_text_append(&key, base);
     rb_text_append(&key, text);
     rb_text_append(&key, part->body);
     rb_text_append(&key, rb_text_string(&part->defines));
@@ -94,10 +96,14 @@ static rb_status write_function(rb_text *source, rb_device *device, const rb__kn
     rb_status status = RB_OK;
     snprintf(mark, sizeof mark, "#define NAME %s\n", part->name);
     if (source->data && strstr(source->data, mark)) return RB_OK; /* another launch has it */
-    RB_TRY(source_text(device, part->file, &text));
-    rb_text_printf(source, "\n%s#define BODY_%s\n%s#line 1 \"%s\"\n", mark, part->body, rb_text_string(&part->defines),
-                   part->file);
-    rb_text_append(source, text);
+    rb_text_printf(source, "\n%s#define BODY_%s\n%s", mark, part->body, rb_text_string(&part->defines));
+    const char *const files[] = {part->base, part->file};
+    for (int i = 0; i < 2; i++) {
+        if (!files[i]) continue;
+        RB_TRY(source_text(device, files[i], &text));
+        rb_text_printf(source, "#line 1 \"%s\"\n", files[i]);
+        rb_text_append(source, text);
+    }
     rb_text_printf(source, "#undef NAME\n#undef BODY_%s\n", part->body);
     undefine(source, rb_text_string(&part->defines));
 cleanup:

@@ -4,8 +4,9 @@
 #define RB_KERNEL_TUNING_H
 
 enum {
-    RB__KN_CPU_FLAT = 4096, /* elements of a group of flat work */
-    RB__KN_GPU_FLAT = 8,    /* elements of an item of flat work */
+    RB__KN_CPU_FLAT = 4096,      /* elements of a group of flat work */
+    RB__KN_GPU_FLAT = 8,         /* elements of an item of flat work */
+    RB__KN_UPDATE_GROUPS = 4096, /* of an update at most */
     /* gpu family: sums over the batch are cut into pieces until there are so many tiles of 32x32, but into none shorter
      * than this, and never so that the pieces need more memory than this. */
     RB__KN_SPLIT_TILES = 1024,
@@ -36,7 +37,8 @@ enum {
      * times vectors of channels up to which every group puts the blocks together itself, which costs less than a launch
      */
     RB__KN_NORM_CHUNK = 8,
-    RB__KN_NORM_GROUPS = 512,
+    RB__KN_NORM_GROUPS = 1024,
+    RB__KN_NORM_COLUMNS = 4, /* channels side by side, at least, where blocks are put together */
     RB__KN_NORM_MERGED = 32768,
 
     /* convolutions of the cpu family */

@@ -1,5 +1,19 @@
 /* update.c: parts of the optimizer and of the norms: one launch over all parameters. */
 #include "kernel/kernel.h"
+#include "kernel/tuning.h"
+
+/* Flat work in so few groups that one group of finish.cl soon has their sums. */
+static void share_out(const rb__kn_plan *plan, rb__kn_part *part, int64_t count) {
+    int64_t block = (int64_t)RB__KN_GPU_FLAT * plan->device->local;
+    if (!plan->device->gpu || count <= block * RB__KN_UPDATE_GROUPS) {
+        rb__kn_flat(plan, part, count);
+        return;
+    }
+    while (count > block * RB__KN_UPDATE_GROUPS) block *= 2;
+    part->groups = (int)((count + block - 1) / block);
+    part->cost = (double)block / RB__KN_LANES;
+    rb__kn_define(part, "BLOCK", (int)block);
+}
 
 void rb__kn_lower_update(rb__kn_plan *plan, rb__kn_item *it) {
     const rb_op *op = it->op;
@@ -7,7 +21,7 @@ void rb__kn_lower_update(rb__kn_plan *plan, rb__kn_item *it) {
     const rb_tensor *param = &plan->variant->tensors[step ? it->out[0] : it->in[0]];
     int64_t count = (int64_t)(param->bytes / sizeof(float));
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "update.cl", step ? "update" : "norms");
-    rb__kn_flat(plan, part, count);
+    share_out(plan, part, count);
     plan->n_norm_blocks = part->groups * (rb__kn_adds_items(plan, part) ? 1 : plan->device->local);
     plan->norm_op = it->number;
     plan->norm_blocks = rb__kn_work_new(plan, 2 * sizeof(float) * (size_t)plan->n_norm_blocks);

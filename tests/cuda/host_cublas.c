@@ -5,8 +5,8 @@
  * workspace that do not lie in one allocation or are not aligned, a first call while a step is captured. Its heuristic
  * first offers what nobody may take: an algorithm that rounds its operands (to bfloat16, and those of bfloat16
  * further), and, where the mask allows it, one whose bits differ from call to call. Of operands in bfloat16 sums are
- * fp32, as c is, and a's sums of rows are not to be had. TEST_CUBLAS, words separated by commas: plain=1 no epilogues;
- * none=1 no algorithms. */
+ * fp32, as c is, and a's sums of rows are those of bfloat16. TEST_CUBLAS, words separated by commas: plain=1 no
+ * epilogues; none=1 no algorithms; refuse=5 offers algorithm 5 and then does not take it, 0: none of them. */
 #include <cublasLt.h>
 #include <math.h>
 
