@@ -416,6 +416,20 @@ static void test_describe_tells_data_apart(void **state) {
     rb_text_free(&other);
 }
 
+/* Each way to augment is other work by itself. */
+static void test_describe_augmentation(void **state) {
+    (void)state;
+    static const rb_augment ways[] = {{.hflip = 0.5f}, {.vflip = 0.5f}, {.crop_pad = 4}, {.rotate = 15}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        rb_text text = {0};
+        rb_case c = tagged_case;
+        c.augment = ways[i];
+        describe(&c, &text);
+        assert_non_null(strstr(rb_text_string(&text), "augment"));
+        rb_text_free(&text);
+    }
+}
+
 /* Words for people, how long a run is and defaults that are spelled out do not change the work of a step. */
 static void test_describe_is_equal(void **state) {
     (void)state;
@@ -451,6 +465,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_describe_tells_cases_apart, clear, clear),
         cmocka_unit_test_setup_teardown(test_describe_tells_layers_apart, clear, clear),
         cmocka_unit_test_setup_teardown(test_describe_tells_data_apart, clear, clear),
+        cmocka_unit_test_setup_teardown(test_describe_augmentation, clear, clear),
         cmocka_unit_test_setup_teardown(test_describe_is_equal, clear, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
