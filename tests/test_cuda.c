@@ -162,14 +162,34 @@ static void the_cache_survives_damage(void **state) {
     assert_int_equal(shell(HOST "%s -O four", run), 0);
     assert_null(strstr(rb_text_string(&err), "is ignored"));
 }
+
+/* Larger tiles, which local memory does not hold, are none to choose while it holds others. Kernels are only looked at:
+ * nothing is compiled, and the run has nothing to say. */
+static void a_tile_that_local_memory_holds_goes_first(void **state) {
+    (void)state;
+    static const char *const sizes[] = {"work_group=512,local_mem=32768", "work_group=256,local_mem=16384",
+                                        "work_group=64,local_mem=8192"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        shell("mkdir tiles%zu && " HOST "TEST_NVRTC=sources=$PWD/tiles%zu " RUN
+              "-d cuda -O tiles-%zu --quirk cache=off,%s",
+              i, i, i, sizes[i]);
+        assert_int_equal(shell("cat tiles%zu/*.cu", i), 0);
+        if (count(&out, "#define LMEM 0") || !strstr(rb_text_string(&out), "#define BODY_gemm"))
+            fail_msg("%s: a product without local memory, or none at all", sizes[i]);
+    }
+}
 #endif
 
 int main(void) {
     const struct CMUnitTest tests[] = {
 #ifdef REGBENCH_HAVE_CUDA
-        cmocka_unit_test(what_is_missing_is_named),   cmocka_unit_test(a_device_is_described),
-        cmocka_unit_test(the_same_bits_in_any_order), cmocka_unit_test(several_steps_are_one_launch),
-        cmocka_unit_test(a_run_is_as_on_the_cpu),     cmocka_unit_test(the_cache_survives_damage),
+        cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(a_device_is_described),
+        cmocka_unit_test(the_same_bits_in_any_order),
+        cmocka_unit_test(several_steps_are_one_launch),
+        cmocka_unit_test(a_run_is_as_on_the_cpu),
+        cmocka_unit_test(the_cache_survives_damage),
+        cmocka_unit_test(a_tile_that_local_memory_holds_goes_first),
 #else
         cmocka_unit_test(no_backend),
 #endif

@@ -77,7 +77,8 @@ static bool fit(const rb_device *device, const rb__kn_tile *tile, product *g) {
 }
 
 /* The time of a product in cycles, about. Of every piece of the depth, an item asks for its share; while that is on its
- * way, it reads the piece before from local memory and multiplies. */
+ * way, it reads the piece before from local memory and multiplies. Without local memory: of one step of the depth, to
+ * be compared with each other only. */
 static double time_of(const rb_device *device, const product *g) {
     const rb__kn_tile *tile = g->tile;
     double groups =
@@ -91,13 +92,14 @@ static double time_of(const rb_device *device, const product *g) {
     return rb__kn_divide(g->pass == DW ? g->piece : g->depth, tile->depth) * (ask * tile->depth + waited);
 }
 
+/* A tile that local memory holds goes before any that it does not, whose items would ask for all they need. */
 static void choose(const rb_device *device, product *g) {
     product best = {0};
     double least = 0;
     for (int i = 0; i < RB__KN_TILES; i++) {
-        if (!fit(device, &rb__kn_tiles[i], g)) continue;
+        if (!fit(device, &rb__kn_tiles[i], g) || (best.local_memory && !g->local_memory)) continue;
         double time = time_of(device, g);
-        if (best.tile && time >= least) continue;
+        if (best.tile && best.local_memory == g->local_memory && time >= least) continue;
         best = *g;
         least = time;
     }
@@ -107,10 +109,10 @@ static void choose(const rb_device *device, product *g) {
 /* --- parts -------------------------------------------------------------------------------------------------------- */
 
 /* Values that lie side by side in an operand and that one access reads: 4 where each four of them are of one pixel or
- * row, begin at a multiple of 16 bytes and are all there or none, and where the items of a group share them evenly.
- * `along`: how many lie side by side. */
+ * row, begin at a multiple of 16 bytes and are all there or none, and where a tile is of whole fours, which the items
+ * of a group share evenly. `along`: how many lie side by side. */
 static int wide(const rb_device *device, const product *g, int tile, int along, int ld, bool bytes) {
-    const bool fits = g->local_memory && tile * g->tile->depth % (4 * device->local) == 0;
+    const bool fits = g->local_memory && tile % 4 == 0 && tile * g->tile->depth % (4 * device->local) == 0;
     return fits && along % 4 == 0 && ld % 4 == 0 && !bytes ? 4 : 1;
 }
 
