@@ -117,7 +117,8 @@ static void add_parts(rb__kn_plan *plan, const rb__kn_item *it, rb__cudnn_conv *
     const int x = narrow && (forward || dw) ? rb__cuda_rounded(plan, it, it->in[0]) : -1;
     const int dy = narrow && !forward ? rb__cuda_rounded(plan, it, it->in[dw ? 1 : 0]) : -1;
     const int result =
-        narrow && !dw ? rb__kn_work_new(plan, plan->variant->tensors[it->out[0]].bytes * size / sizeof(float)) : -1;
+        narrow && !dw ? rb__kn_library_result(plan, plan->variant->tensors[it->out[0]].bytes * size / sizeof(float))
+                      : -1;
     if (!dw) rb__cuda_add_turn(plan, it, turned, false);
     rb__kn_part *part = call_new(plan, it, c);
     plan->providers[it->number] = "cudnn";

@@ -48,8 +48,8 @@ static void define_shape(rb__kn_part *part, const rb__kn_item *it, const cut *c)
     rb__kn_define_float(part, "MOMENTUM", it->op->u.bn.momentum);
 }
 
-/* A part that puts blocks together: gpu family: in as many groups as there are fours of channels, so that an item has
- * few of the blocks, whose sums it waits for one after another. */
+/* A part that puts blocks together: gpu family: a group has fewer channels side by side, down to
+ * RB__KN_NORM_COLUMNS, as long as an item has several blocks, whose sums it waits for one after another. */
 static rb__kn_part *new_merge(rb__kn_plan *plan, const rb__kn_item *it, const cut *c, const char *body) {
     rb__kn_part *part = rb__kn_part_new(plan, it->number, "batchnorm.cl", body);
     cut narrow = *c;

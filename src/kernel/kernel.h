@@ -101,7 +101,9 @@ typedef struct rb__kn_plan {
     int n_launches;
     const char **providers; /* by op; NULL = own */
     const char **algos;     /* by op: what its library chose, kept by its part; NULL = nothing to choose */
-    int library_work;       /* scratch that all library calls share, which never run side by side; -1 = none */
+    /* scratch that all library calls share, which never run side by side, and what one leaves for the part behind it
+     * where that is no tensor; -1 = none */
+    int library_work, library_result;
     /* what the last part of the step adds up */
     int loss_rows, loss_op, n_loss_rows;     /* WORK of pairs (loss, hit), -1 = none; the op they belong to */
     int norm_blocks, norm_op, n_norm_blocks; /* WORK of pairs (gradient, parameters): sums of squares */
@@ -183,6 +185,8 @@ void rb__kn_cursor(const rb__kn_plan *plan, rb__kn_part *part);
 int rb__kn_work_new(rb__kn_plan *plan, size_t bytes);
 /* The scratch that the plan's library calls share, of at least so many bytes. */
 int rb__kn_library_work(rb__kn_plan *plan, size_t bytes);
+/* Likewise, of what a call leaves for the next part alone. */
+int rb__kn_library_result(rb__kn_plan *plan, size_t bytes);
 void rb__kn_plan_fail(rb__kn_plan *plan, rb_status status);
 /* Groups and BLOCK of flat work over `count` elements. */
 void rb__kn_flat(const rb__kn_plan *plan, rb__kn_part *part, int64_t count);

@@ -100,13 +100,16 @@ int rb__kn_work_new(rb__kn_plan *plan, size_t bytes) {
     return plan->n_works++;
 }
 
-int rb__kn_library_work(rb__kn_plan *plan, size_t bytes) {
-    if (plan->library_work < 0)
-        plan->library_work = rb__kn_work_new(plan, bytes);
-    else if (plan->works[plan->library_work].bytes < bytes)
-        plan->works[plan->library_work].bytes = bytes;
-    return plan->library_work;
+static int shared_work(rb__kn_plan *plan, int *work, size_t bytes) {
+    if (*work < 0)
+        *work = rb__kn_work_new(plan, bytes);
+    else if (plan->works[*work].bytes < bytes)
+        plan->works[*work].bytes = bytes;
+    return *work;
 }
+
+int rb__kn_library_work(rb__kn_plan *plan, size_t bytes) { return shared_work(plan, &plan->library_work, bytes); }
+int rb__kn_library_result(rb__kn_plan *plan, size_t bytes) { return shared_work(plan, &plan->library_result, bytes); }
 
 void rb__kn_rows(const rb__kn_plan *plan, rb__kn_part *part, int n) {
     int rows = plan->device->gpu ? plan->device->local : RB__KN_ROWS;

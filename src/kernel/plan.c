@@ -71,7 +71,7 @@ rb_status rb__kn_plan_new(rb_store *store, const rb_program *program, const rb_v
     plan->apart = apart;
     plan->strict = rb_variant_is_part(variant);
     plan->own = has_own_memory(plan);
-    plan->loss_rows = plan->norm_blocks = plan->library_work = -1;
+    plan->loss_rows = plan->norm_blocks = plan->library_work = plan->library_result = -1;
     plan->views = calloc((size_t)variant->n_tensors + 1, sizeof *plan->views);
     plan->providers = calloc((size_t)variant->n_ops + 1, sizeof *plan->providers);
     plan->algos = calloc((size_t)variant->n_ops + 1, sizeof *plan->algos);
