@@ -90,7 +90,7 @@ static void NAME(DY_PARAMETERS, __global const float *packed, __global const flo
             for (int u = 0; u < W; u++)
                 for (int c = 0; c < LDX; c += LANES) {
                     const size_t at = ((size_t)(n * H + h) * W + u) * LDX + c;
-                    vf value = *(const vf_any *)(total + (u + PAD) * C + c);
+                    vf value = GET_ANY(total + (u + PAD) * C + c);
                     value = (vi)(c) + LANE_NUMBERS < (vi)(C) ? value : (vf)(0.0f);
 #if ADD
                     value += LOAD(dx + at);

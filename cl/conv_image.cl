@@ -2,16 +2,19 @@
  * before each of them.
  *
  * Shapes: x (N,H,W,LDX) or a row of the data set, y, dy (N,P,Q,LDY); dense images with a border of PAD pixels. */
+#undef GET_ANY
 #undef PUT_ANY
-#undef VALUE
-#undef VALUES
+#undef NUMBER
+#undef NUMBERS
 #undef X_PARAMETERS
 #undef X_ARGUMENTS
 #undef DY_PARAMETERS
 #undef DY_ARGUMENTS
 #if defined(__clang__)
+#define GET_ANY(p)    (*(const vf_any *)(p))
 #define PUT_ANY(p, v) (*(vf_any *)(p) = (v))
 #else
+#define GET_ANY(p)    vload16(0, p)
 #define PUT_ANY(p, v) vstore16(v, 0, p)
 #endif
 
@@ -20,12 +23,12 @@
 #if GATHER
 #if BYTES
 typedef uchar LOCAL_NAME(value);
-#define VALUE(v)  NORMALIZE(float, (float)(v))
-#define VALUES(p) NORMALIZE(vf, TO_FLOAT(LOAD_BYTES(p)))
+#define NUMBER(v)  NORMALIZE(float, (float)(v))
+#define NUMBERS(p) NORMALIZE(vf, TO_FLOAT(LOAD_BYTES(p)))
 #else
 typedef float LOCAL_NAME(value);
-#define VALUE(v)  (v)
-#define VALUES(p) LOAD_ANY(p)
+#define NUMBER(v)  (v)
+#define NUMBERS(p) LOAD_ANY(p)
 #endif
 #define X_PARAMETERS __global const int *head, __global const LOCAL_NAME(value) *data, __global const int *order
 #define X_ARGUMENTS  head, data, order
@@ -45,10 +48,10 @@ static void LOCAL_NAME(load)(X_PARAMETERS, const int n, float *image) {
 #if W * C >= LANES
         for (int i = 0; i < W * C; i += LANES) {
             const int at = min(i, W * C - LANES); /* the last vector overlaps the one before */
-            PUT_ANY(to + at, row < 0 ? (vf)(0.0f) : VALUES(from + h * W * C + at));
+            PUT_ANY(to + at, row < 0 ? (vf)(0.0f) : NUMBERS(from + h * W * C + at));
         }
 #else
-        for (int i = 0; i < W * C; i++) to[i] = row < 0 ? 0.0f : VALUE(from[h * W * C + i]);
+        for (int i = 0; i < W * C; i++) to[i] = row < 0 ? 0.0f : NUMBER(from[h * W * C + i]);
 #endif
     }
 #else

@@ -28,7 +28,7 @@ static void LOCAL_NAME(row)(const float *image, __global const float *w, __globa
             for (int s = 0; s < R; s++) {
                 vf x[NV];
                 UNROLL
-                for (int v = 0; v < NV; v++) x[v] = *(const vf_any *)(image + r * WP + s + j + v * LANES);
+                for (int v = 0; v < NV; v++) x[v] = GET_ANY(image + r * WP + s + j + v * LANES);
                 UNROLL
                 for (int k = 0; k < K; k++) {
                     const vf weight = (vf)(w[(r * R + s) * LDW + k]);
@@ -129,7 +129,7 @@ static void LOCAL_NAME(taps)(const float *image, const float *dy, float *sums) {
             for (int m = 0; m < M; m++) g[m] = *(const vf *)(dy + p * PLANE + m * LINE + j);
             UNROLL
             for (int s = 0; s < R; s++) {
-                const vf x = *(const vf_any *)(image + p * WP + s + j);
+                const vf x = GET_ANY(image + p * WP + s + j);
                 UNROLL
                 for (int m = 0; m < M; m++) sum[m][s] = MAC(x, g[m], sum[m][s]);
             }

@@ -123,3 +123,12 @@ static void NAME(__global const WORD *turned, __global float *w, const int count
     }
 }
 #endif
+#undef WORD_0
+#undef WORD_1
+#undef WORD
+#undef WIDE_0
+#undef WIDE_1
+#undef WIDE
+#undef ROUNDED_0
+#undef ROUNDED_1
+#undef ROUNDED
