@@ -201,6 +201,7 @@ static rb_status edit_of(const rb_row *row, rb_case_edit *edit) {
         *equals = '\0';
         RB_TRY(rb_case_edit_set(edit, word, equals + 1));
     }
+    RB_TRY(rb_case_edit_check(edit));
     if (edit->c.batch != (int)size && size < edit->c.batch && size == rb__number(row, RB_COL(runs, n_train)))
         goto cleanup;
     snprintf(batch, sizeof batch, "%.0f", size);
