@@ -164,15 +164,35 @@ static void test_edit_optimizer(void **state) {
     assert_int_equal(rb_case_edit_begin(&e, &c), RB_OK);
     assert_int_equal(rb_case_edit_set(&e, "optimizer", "adam"), RB_OK); /* the case's own rests */
     assert_int_equal(e.c.optimizer, RB_ADAM);
-    assert_fails(rb_case_edit_set(&e, "momentum", "0.5"), says);
+    assert_int_equal(rb_case_edit_check(&e), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "momentum", "0.5"), RB_OK);
+    assert_fails(rb_case_edit_check(&e), says);
     assert_int_equal(rb_case_edit_set(&e, "momentum", "0"), RB_OK);
+    assert_int_equal(rb_case_edit_check(&e), RB_OK);
     assert_int_equal(rb_case_edit_begin(&e, &c), RB_OK);
     assert_int_equal(rb_case_edit_set(&e, "lr", "0.5"), RB_OK);
     assert_int_equal(rb_case_edit_set(&e, "momentum", "0.5"), RB_OK);
-    assert_fails(rb_case_edit_set(&e, "optimizer", "adam"), says);
-    assert_int_equal(e.c.optimizer, RB_SGD);
-    assert_string_equal(e.overrides, "lr=0.5 momentum=0.5");
-    assert_int_equal(rb_case_edit_set(&e, "optimizer", "sgd"), RB_OK);
+    assert_int_equal(rb_case_edit_check(&e), RB_OK);
+    assert_int_equal(rb_case_edit_set(&e, "optimizer", "adam"), RB_OK);
+    assert_fails(rb_case_edit_check(&e), says);
+}
+
+/* What was adam's becomes SGD's, in the order of the command line, of old checkpoints and of published rows. */
+static void test_edit_momentum_of_an_adam_case(void **state) {
+    static const char *const orders[2][2][2] = {{{"momentum", "0.9"}, {"optimizer", "sgd"}},
+                                                {{"optimizer", "sgd"}, {"momentum", "0.9"}}};
+    static const char *const texts[] = {"momentum=0.9 optimizer=sgd", "optimizer=sgd momentum=0.9"};
+    rb_case_edit e;
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(rb_case_edit_begin(&e, found("toy/regression")), RB_OK);
+        assert_int_equal(e.c.optimizer, RB_ADAM);
+        for (int i = 0; i < 2; i++) assert_int_equal(rb_case_edit_set(&e, orders[k][i][0], orders[k][i][1]), RB_OK);
+        assert_int_equal(rb_case_edit_check(&e), RB_OK);
+        assert_int_equal(e.c.optimizer, RB_SGD);
+        assert_true(e.c.momentum == 0.9f);
+        assert_string_equal(e.overrides, texts[k]);
+    }
 }
 
 static void test_edit_bad_values(void **state) {
@@ -457,6 +477,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_case, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_optimizer, clear, clear),
+        cmocka_unit_test_setup_teardown(test_edit_momentum_of_an_adam_case, clear, clear),
         cmocka_unit_test_setup_teardown(test_lab_steps, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_bad_values, clear, clear),
         cmocka_unit_test_setup_teardown(test_edit_unknown_names, clear, clear),

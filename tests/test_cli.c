@@ -155,6 +155,11 @@ static void help_names_every_flag_of_the_verb(void **state) {
     assert_null(strstr(rb_text_string(&out), "Lists:"));
     assert_int_equal(shell("$R data --help"), 0);
     assert_has(out, "the PNG file");
+    assert_has(out, "Every flag but --help and --output has a variable");
+    assert_has(out, "REGBENCH_DATA is one of the places");
+    assert_int_equal(shell("$R list --help"), 0);
+    assert_has(out, "Every flag but --help has a variable");
+    assert_null(strstr(rb_text_string(&out), "REGBENCH_DATA"));
     assert_int_equal(shell("$R --version"), 0);
     assert_int_equal(strncmp(rb_text_string(&out), "regbench ", 9), 0);
 }

@@ -159,6 +159,17 @@ static void a_checkpoint_begins_another_run(void **state) {
     assert_has(err, "seed 2021, this one has 7");
 }
 
+/* A case of adam's trained by sgd, with a momentum: overrides are told in one order, whichever was given first. */
+static void another_optimizer_has_its_momentum(void **state) {
+    (void)state;
+    assert_int_equal(shell("$R run toy/regression -d cpu --optimizer sgd --momentum 0.9 --epochs 2 --verify off -o csv "
+                           "--checkpoint-every 1 -O sgd && $R summary sgd/checkpoints/*.safetensors"),
+                     0);
+    assert_has(out, "momentum=0.9 optimizer=sgd");
+    assert_int_equal(shell("$R run toy/regression -d cpu --momentum 0.9 --epochs 2 -O never"), 2);
+    assert_has(err, "its optimizer is adam");
+}
+
 static void an_unusable_checkpoint_of_a_session_is_told(void **state) {
     (void)state;
     const char *run = "$R run size/mlp -d cpu --train-size 128 --epochs 2 --no-eval --verify off -o csv";
@@ -220,6 +231,7 @@ int main(void) {
         cmocka_unit_test(a_killed_run_goes_on),
         cmocka_unit_test(norms_of_every_layer),
         cmocka_unit_test(a_checkpoint_begins_another_run),
+        cmocka_unit_test(another_optimizer_has_its_momentum),
         cmocka_unit_test(an_unusable_checkpoint_of_a_session_is_told),
         cmocka_unit_test(a_full_disk_ends_the_run),
         cmocka_unit_test(predictions_and_summary),

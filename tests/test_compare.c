@@ -43,7 +43,7 @@ static void two_sessions(void **state) {
 /* Another library's rows beside ours, from bench/peers/alternate: what became of PyTorch is no business of a gate. */
 static void other_libraries_are_left_out(void **state) {
     rb_compared c;
-    made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = ""};
+    made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = "", .commit = ""};
     (void)state;
     for (int i = 0; i < 2; i++) {
         made_begin(dir, i ? "b" : "a", &csv);

@@ -178,6 +178,41 @@ static void restless_machines(void **state) {
         fail_msg("%d of %d without a step, %d with one", confirmed[0], HISTORIES, confirmed[1]);
 }
 
+/* Sittings so restless that each looks like a step leave none to tell how they differ: they are no steps either. A step
+ * beyond their restlessness is one. */
+static void steps_everywhere_are_none(void **state) {
+    static const double levels[2][6] = {{1000, 1100, 950, 1080, 1010, 930}, {1000, 1040, 990, 600, 620, 590}};
+    rb_history h;
+    (void)state;
+    for (int k = 0; k < 2; k++)
+        for (int n = 5; n <= 6; n++) {
+            for (int i = 0; i < n; i++) session_at((made){.commit = commits[i]}, levels[k][i], 7, NULL);
+            history_of(&h);
+            assert_int_equal(h.slower, k);
+            for (int i = 0; i < n; i++)
+                assert_string_equal(step_at(&h, i), k == 1 && i == 3 ? "slower, confirmed" : "");
+            rb_history_free(&h);
+            forget();
+        }
+}
+
+/* Places where a step could have been are those with values: twenty sittings that failed make a step no less sure. */
+static void failures_are_no_places(void **state) {
+    rb_history h;
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        session_at((made){.commit = commits[i]}, (i < 4 ? 1000 : 929) * (i % 2 ? 1.02 : 0.98), 7, NULL);
+    for (int i = 8; i < 28; i++) {
+        session_of((made){.commit = commits[7]}, (double[]){929}, 1, NULL);
+        rb_row_text(&sessions[i].rows[0], RB_COL(runs, status), "crash");
+    }
+    history_of(&h);
+    assert_int_equal(h.n, 28);
+    for (int i = 0; i < 28; i++) assert_string_equal(step_at(&h, i), i == 4 ? "slower, confirmed" : "");
+    rb_history_free(&h);
+    forget();
+}
+
 /* A sitting of which every run failed has seen no step, and confirms none. */
 static void failures_are_no_step(void **state) {
     rb_history h;
@@ -388,6 +423,8 @@ int main(void) {
                                        TEST(several_steps),
                                        TEST(what_is_small_hides_nothing),
                                        TEST(failures_are_no_step),
+                                       TEST(failures_are_no_places),
+                                       TEST(steps_everywhere_are_none),
                                        TEST(restless_machines),
                                        TEST(another_instrument),
                                        TEST(apart),

@@ -474,6 +474,7 @@ def test_torch_fused():
         torch.manual_seed(3)
         owner = module.Torch(options)
         same(f"fused {flags}: the row", owner.provider.endswith(" fused"), bool(flags))
+        same(f"fused {flags}: its name", owner.backend, "torch-eager-fused" if flags else "torch-eager")
         for optimizer in ("sgd", "adam"):
             few = small(dataclasses.replace(cases.find("size/mlp"), optimizer=optimizer, lr=0.01), 8)
             torch.manual_seed(4)

@@ -212,6 +212,11 @@ static void every_defect_is_found(void **state) {
         {"sed -i s/1.98490196/2.98490196/ speeds/ratios.csv", "is not the ratio 2.9849"},
         {"sed -i s/,0.03,/,0.3,/ speeds/ratios.csv", "2,bad,disturbed,size/mlp: other programs used 0.30 cores"},
         {"sed -i s/nchw,ok/nchw,failed/ speeds/ratios.csv", "2,bad,failed"},
+        {"sed -i s/torch-eager,/torch-eager-bf16,/ speeds/ratios.csv",
+         "2,bad,consistent,size/mlp: runs.csv has no speeds of torch-eager-bf16"},
+        {"sed -i s/torch-eager,/torch-eage,/ speeds/ratios.csv", "has no speeds of torch-eage"},
+        {"sed -i '/torch-eager/s/,fp32,/,bf16,/' speeds/runs.csv", "has no speeds of torch-eager"},
+        {"sed -i 's/^size.mlp/size\\/lenet/' speeds/ratios.csv", "size/lenet: runs.csv has no speeds of regbench"},
         {"sed -i 3s/ok/diverged/ runs/runs.csv", "3,bad,failed,animals/l1 on cpu: status diverged"},
         {"sed -i 3s/,0.41,/,1.41,/ runs/runs.csv", "3,bad,plausible,val_acc_final is 1.41, not between 0 and 1"},
         {"sed -i 3s/,0.41,/,0.42,/ runs/runs.csv",
@@ -233,6 +238,17 @@ static void every_defect_is_found(void **state) {
             fail_msg("%s: exit %d, wanted \"%s\" in\n%s%s", defects[i].defect, code, defects[i].finding,
                      rb_text_string(&out), rb_text_string(&err));
     }
+}
+
+/* What ratios.csv calls torch-eager-bf16 is torch-eager in bf16 in runs.csv. */
+static void a_peers_name_says_its_precision(void **state) {
+    (void)state;
+    make_set();
+    assert_int_equal(
+        shell("sed -i s/torch-eager,/torch-eager-bf16,/ set/speeds/ratios.csv && "
+              "sed -i '/torch-eager/s/,fp32,/,bf16,/' set/speeds/runs.csv && $R results --seal set -o csv"),
+        0);
+    assert_int_equal(lines(rb_text_string(&out)), 1);
 }
 
 /* What is beyond fp32's peak may be right in tf32, of which no peak is known. */
@@ -481,6 +497,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_set_is_sealed_and_holds),
         cmocka_unit_test(every_defect_is_found),
+        cmocka_unit_test(a_peers_name_says_its_precision),
         cmocka_unit_test(another_precision_has_another_peak),
         cmocka_unit_test(what_is_bad_is_not_sealed),
         cmocka_unit_test(what_readme_admits_is_not_bad),

@@ -54,7 +54,7 @@ static const struct {
      "session_id,moment,utc,drift_pct,drifted,precision\n"},
     {RB_TABLE_tta, "schema_version,case,device_key,overrides,target_value,n,reached,epochs_to_target,s_per_epoch,"
                    "tta_train_s,tta_total_s,machine,dataset,precision,provider,submit,threads,quirks,settings,commit,"
-                   "dirty\n"},
+                   "dirty,device\n"},
     {RB_TABLE_doctor, "schema_version,topic,check,found,advice\n"},
     {RB_TABLE_columns, "schema_version,table_name,column_name,type,meaning\n"},
     {RB_TABLE_trials,

@@ -93,7 +93,8 @@ static void claims_need_values(void **state) {
     }
     made_begin(base, "two", &csv);
     made_arm(&csv, (made){.name = "size/mlp"}, 1000, 10);
-    made peer = {.name = "size/mlp", .backend = "torch-eager", .provider = "torch 2", .hash = "", .env_id = ""};
+    made peer = {
+        .name = "size/mlp", .backend = "torch-eager", .provider = "torch 2", .hash = "", .commit = "", .env_id = ""};
     made_arm(&csv, peer, 100, 10);
     peer.device_key = "opencl:0";
     made_arm(&csv, peer, 300, 10);

@@ -8,7 +8,7 @@
 
 static void write_session(const char *name) { made_write(base, name, "runs.csv", csv.data); }
 
-static const made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = "", .env_id = ""};
+static const made torch = {.backend = "torch-eager", .provider = "torch 2.15", .hash = "", .commit = "", .env_id = ""};
 
 /* A row's times of a library, each of a sitting of its own. */
 static void another_library_is_of_its_sitting(void **state) {
@@ -101,6 +101,24 @@ static void a_ranking_is_of_the_rows_it_names(void **state) {
     cJSON_Delete(data);
 }
 
+/* Who else used the cores belongs to the session of each row. */
+static void disturbed_devices_are_told(void **state) {
+    static const char others[] = "case,batch,others_cores_max,device\nsize/mlp,512,0.33,opencl:0\n";
+    (void)state;
+    made_begin(base, "a", &csv);
+    made_arm(&csv, (made){0}, 1000, 10);
+    write_session("a");
+    made_begin(base, "b", &csv);
+    made_arm(&csv, (made){.device_key = "opencl:0", .backend = "opencl"}, 800, 10);
+    write_session("b");
+    made_write(base, "b", "ratios.csv", others);
+    cJSON *data = page_of(base);
+    assert_int_equal(page_rows(data, "compare"), 1);
+    const char *reason = page_text(data, "compare", 0, "reason");
+    if (!strstr(reason, "others used up to 0.33 cores while B was measured")) fail_msg("%s", reason);
+    cJSON_Delete(data);
+}
+
 /* --- time to accuracy -----------------------------------------------------------------------------------------------
  */
 
@@ -146,13 +164,21 @@ static void times_differ_in_what_is_told(void **state) {
         {1, 2, 4, 30, "own", "", "bbbbbbbbbbbb", false}, {2, 2, 6, 20, "own", "threads=2", NULL, false}};
     (void)state;
     times_of(list, 6);
+    rb_row row;
+    time_row(&list[0], &row);
+    rb_row_text(&row, RB_COL(runs, device), "Other CPU");
+    rb_row_text(&row, RB_COL(runs, run_id), "y-0001"); /* else it were a copy */
+    made_begin(base, "elsewhere", &csv);
+    rb_csv_row(&row, &csv);
+    rb_row_end(&row);
+    write_session("elsewhere");
     cJSON *data = page_of(base);
-    assert_int_equal(page_rows(data, "tta"), 5); /* the last is another seed of the first */
-    for (int i = 0; i < 5; i++)
+    assert_int_equal(page_rows(data, "tta"), 6); /* the last of the list is another seed of the first */
+    for (int i = 0; i < 6; i++)
         for (int k = 0; k < i; k++) {
             bool told = page_number(data, "tta", i, "threads") != page_number(data, "tta", k, "threads");
-            static const char *const columns[] = {"provider", "settings", "commit"};
-            for (int c = 0; c < 3; c++)
+            static const char *const columns[] = {"provider", "settings", "commit", "device"};
+            for (int c = 0; c < 4; c++)
                 told |= strcmp(page_text(data, "tta", i, columns[c]), page_text(data, "tta", k, columns[c])) != 0;
             assert_true(told);
         }
@@ -227,6 +253,7 @@ int main(void) {
                                        TEST(another_version_is_another_program),
                                        TEST(a_ranking_is_of_the_rows_it_names),
                                        TEST(doubtful_speeds_say_so),
+                                       TEST(disturbed_devices_are_told),
                                        TEST(times_differ_in_what_is_told),
                                        TEST(precisions_have_outcomes_of_their_own),
                                        TEST(a_seed_counts_once),

@@ -44,7 +44,7 @@ class Torch:
         self.fused = (self.on_cuda or options.fused) and self.can_fuse()
         if options.fused and not self.fused:
             raise peer.Absent(f"this PyTorch has no fused optimizers on {options.device}")
-        self.backend = f"torch-{options.mode}"
+        self.backend = f"torch-{options.mode}" + "-fused" * (options.fused and not self.on_cuda)
         self.provider = f"torch {torch.__version__}" + (" fused" if self.fused else "")
         self.device_key = str(self.device)
         self.device_name = torch.cuda.get_device_name(self.device) if self.on_cuda else peer.cpu_name()

@@ -95,6 +95,9 @@ rb_status rb_case_edit_begin(rb_case_edit *edit, const rb_case *c);
  * TAG.units, TAG.p, TAG.slope ...
  * RB_USAGE names the value, what is allowed, and the nearest known name. */
 rb_status rb_case_edit_set(rb_case_edit *edit, const char *name, const char *value);
+/* After the last edit: RB_USAGE where one of them would change nothing beside the others, momentum with Adam. The order
+ * of the edits is no matter. */
+rb_status rb_case_edit_check(const rb_case_edit *edit);
 void rb_case_edit_copy(const rb_case_edit *from, rb_case_edit *to); /* an edit points into itself */
 rb_status rb_case_edit_rename(rb_case_edit *edit, const char *name);
 

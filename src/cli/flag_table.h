@@ -43,6 +43,9 @@ rb_status rb__check_choice(const char *source, const char *choices, const char *
 /* A word of the command line as a shell takes it. */
 rb_status rb__command_add(rb_words *command, const char *word);
 
+/* Verbs whose -o takes other words than the rest, or a file (`data show`): they check it by rb_output_choice. */
+bool rb__own_output(rb_verb verb);
+
 /* "REGBENCH_TRAIN_SIZE" */
 void rb__flag_variable(rb_flag flag, char out[64]);
 

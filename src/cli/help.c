@@ -65,7 +65,8 @@ void rb_help_verb(FILE *to, rb_verb verb) {
     fprintf(to, "usage: regbench %s [FLAG..] %s\n\n", verbs[verb].name, verbs[verb].takes);
     print_wrapped(to, verbs[verb].help, 0);
     fputc('\n', to);
-    bool lists = false, overrides = false;
+    bool lists = false, overrides = false, data = rb__flags[RB_FLAG_DATA].verbs & (1u << verb);
+    char variables[280];
     for (int f = 0; f < RB_FLAGS; f++) {
         const rb_flag_entry *e = &rb__flags[f];
         char head[64], letter[8] = "    ";
@@ -83,8 +84,11 @@ void rb_help_verb(FILE *to, rb_verb verb) {
     fputc('\n', to);
     if (lists) fprintf(to, "Lists: 1,2,5 and repeated flags multiply; ranges 1-6 and 64-1024*2.\n");
     if (overrides) fprintf(to, "Overrides replace what the case says, which is their default: `regbench list`.\n");
-    fprintf(to,
-            "Every flag has a variable (--out-dir: REGBENCH_OUT_DIR; switches take 1); the command line "
-            "wins.\n\nexamples:\n%s",
-            verbs[verb].examples);
+    snprintf(variables, sizeof variables,
+             "Every flag but --help%s has a variable (--out-dir: REGBENCH_OUT_DIR; switches take 1); the command line "
+             "wins.%s",
+             rb__own_output(verb) ? " and --output" : "",
+             data ? " REGBENCH_DATA is one of the places where data sets are looked for; --data must be there." : "");
+    print_wrapped(to, variables, 0);
+    fprintf(to, "\nexamples:\n%s", verbs[verb].examples);
 }

@@ -72,6 +72,12 @@ static bool turn(axis *axes, int n) {
     return false;
 }
 
+static bool varies(const rb_study *study, const char *name) {
+    for (const rb_axis *x = study ? study->axes : NULL; x && x->name; x++)
+        if (strcmp(x->name, name) == 0) return true;
+    return false;
+}
+
 /* Appends an edited case, with the overrides' values of this turn. */
 static rb_status add_edit(rb_matrix *out, const rb_case *c, const rb_study *study, const axis *axes, int n) {
     rb_status status = RB_OK;
@@ -79,11 +85,11 @@ static rb_status add_edit(rb_matrix *out, const rb_case *c, const rb_study *stud
     out->studies[out->n_edits++] = study;
     RB_TRY(rb_case_edit_begin(edit, c));
     for (int a = 0; a < n; a++) {
-        for (const rb_axis *x = study ? study->axes : NULL; x && x->name; x++)
-            if (strcmp(x->name, axes[a].name) == 0)
-                return rb_fail(RB_USAGE, "%s is what %s varies: it cannot be overridden", x->name, study->name);
+        if (varies(study, axes[a].name))
+            return rb_fail(RB_USAGE, "%s is what %s varies: it cannot be overridden", axes[a].name, study->name);
         RB_TRY(rb_case_edit_set(edit, axes[a].name, axes[a].values.at[axes[a].at]));
     }
+    if (!varies(study, "optimizer")) RB_TRY(rb_case_edit_check(edit)); /* else each of its runs is asked */
 cleanup:
     return status;
 }

@@ -88,8 +88,7 @@ static rb_status wrong_verb(rb_verb verb, rb_flag flag) {
     return status;
 }
 
-/* Verbs whose -o takes other words than the rest, or a file (`data show`): they check it by rb_output_choice. */
-static bool own_output(rb_verb verb) {
+bool rb__own_output(rb_verb verb) {
     return verb == RB_VERB_data || verb == RB_VERB_export || verb == RB_VERB_columns || verb == RB_VERB_report;
 }
 
@@ -127,7 +126,7 @@ static rb_status read_flag(rb_options *o, char **argv, int argc, int *i, rb_word
         value = next;
         ++*i;
     }
-    if (flag == RB_FLAG_OUTPUT && own_output(o->verb) && value[0]) {
+    if (flag == RB_FLAG_OUTPUT && rb__own_output(o->verb) && value[0]) {
         rb_words_free(&given[flag]);
         return rb_words_add(&given[flag], value, strlen(value));
     }
@@ -146,7 +145,7 @@ static rb_status read_environment(rb_options *o) {
         if (!value || !value[0]) continue;
         if (rb__flags[f].rule != RULE_SWITCH) {
             /* A general wish for csv does not concern those. */
-            if (!(f == RB_FLAG_OUTPUT && own_output(o->verb)))
+            if (!(f == RB_FLAG_OUTPUT && rb__own_output(o->verb)))
                 RB_TRY(rb__add_value(name, (rb_flag)f, value, &o->flag[f]));
         } else if (!strcmp(value, "1")) {
             RB_TRY(rb_words_add(&o->flag[f], "1", 1));

@@ -224,7 +224,7 @@ rb_status rb_arms_of(const rb_runs *const *sessions, int n, rb_across across, rb
             e->row = &sessions[s]->rows[i];
             e->at = out->n;
             e->arm = s;
-            e->others = rb_others_cores(&sessions[s]->ratios, e->row);
+            e->others = sessions[s]->others ? sessions[s]->others[i] : rb_others_cores(&sessions[s]->ratios, e->row);
             RB_TRY(make_key(e->row, out->differs, e));
             if (across == RB_ACROSS_SESSIONS) continue;
             rb_text_clear(&label);

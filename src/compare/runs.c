@@ -11,13 +11,6 @@
 
 bool rb_run_ok(const rb_row *row) { return !strcmp(rb_row_get_text(row, RB_COL(runs, status)), rb_status_word(RB_OK)); }
 
-bool rb_run_is_peer(const rb_row *row) {
-    return !*rb_row_get_text(row, RB_COL(runs, workload_hash)) &&
-           strcmp(rb_row_get_text(row, RB_COL(runs, phase)), "gbench") != 0 &&
-           (rb_run_ok(row) ||
-            !*rb_row_get_text(row, RB_COL(runs, commit))); /* ours may fail before its work is known */
-}
-
 rb_status rb_runs_add(rb_runs *runs, const rb_row *row) {
     if (runs->n == runs->capacity) {
         int capacity = runs->capacity ? 2 * runs->capacity : 64;

@@ -5,6 +5,7 @@
 #include "regbench/report.h"
 #include "report/choices.h"
 #include "report/csv_read.h"
+#include "report/peer.h"
 
 typedef struct rb_runs {
     char *path;
@@ -12,6 +13,7 @@ typedef struct rb_runs {
     int n, capacity;
     rb_csv env;       /* env.csv beside them; no rows where there is none */
     rb_csv ratios;    /* ratios.csv of bench/peers/alternate beside them: who else used the cores */
+    double *others;   /* (n) where the rows are of several sessions: rb_others_cores of each; else NULL; borrowed */
     double aa_noise;  /* fact aa_noise_pct of env.csv as a share: how far a build is from itself here; 0 = unknown */
     bool no_settings; /* a runs.csv from before that column: what was asked of the device is not known */
 } rb_runs;
@@ -37,9 +39,5 @@ rb_status rb_runs_read_csv(const char *path, rb_runs *out);
 rb_status rb_runs_read_gbench(const char *path, rb_runs *out);
 
 bool rb_run_ok(const rb_row *row); /* its status is ok */
-
-/* Another library's, timed beside ours by bench/peers/alternate: it did no work of ours, so it has no hash of it, and
- * no commit. It takes part in no comparison of builds, devices or commits. */
-bool rb_run_is_peer(const rb_row *row);
 
 #endif

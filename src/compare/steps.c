@@ -9,6 +9,8 @@
 #include "measure/statistics.h"
 
 #define SITTINGS_LEVEL 0.05 /* of the test whether sittings differ by chance alone, over a series */
+/* What that test wants: sittings beside those that the segments need. As many sittings have them with a single step. */
+enum { LEAST_DF = 3, LEAST_SITTINGS = LEAST_DF + 2 };
 
 bool rb_is_later(double begin, const rb_sitting *than) { return begin - than->end >= RB_HISTORY_PAUSE_S; }
 
@@ -24,16 +26,22 @@ static int values_between(const rb_sitting *points, int from, int to) {
     return n;
 }
 
+/* Where a step could be: before each sitting but the first; one without values has seen nothing. */
+static int places_of(const rb_sitting *points, int from, int to) {
+    int sittings = 0;
+    for (int i = from; i < to; i++) sittings += points[i].n > 0;
+    return sittings > 0 ? sittings - 1 : 0;
+}
+
 static rb_status find_steps(rb_sitting *points, int from, int to) {
     rb_status status = RB_OK;
-    int best = -1, places = 0;
+    int best = -1, places = places_of(points, from, to);
     double best_p = 2, best_ratio = 1;
-    for (int s = from + 1; s < to; s++) places += points[s].n > 0 && values_between(points, from, s) > 0;
     for (int s = from + 1; s < to; s++) {
         int before = values_between(points, from, s), after = values_between(points, s, to);
         double p;
         rb_ratio ratio;
-        if (before == 0 || points[s].n == 0) continue; /* a sitting without values has seen nothing */
+        if (before == 0 || points[s].n == 0) continue;
         RB_TRY(rb_mann_whitney(points[from].values, before, points[s].values, after, &p));
         if (p > best_p || p * places > RB_COMPARE_LEVEL) continue;
         RB_TRY(rb_ratio_of(points[from].values, before, points[s].values, after, RB_COMPARE_CONFIDENCE, &ratio));
@@ -83,35 +91,43 @@ static scatter scatter_of(const rb_sitting *points, int from, int to) {
     return all;
 }
 
-/* How likely sittings that differ by nothing but their day's chance are to be as far apart as those before and after
- * the step at `s`: Student's p, times the places where a step could have been. */
-static double chance_of(const rb_sitting *points, int from, int s, int to, const scatter *all) {
+/* How far apart the sittings before and after the step at `s` are, in standard deviations of one sitting if that is 1:
+ * the further, the surer. */
+static double distance_of(const rb_sitting *points, int from, int s, int to) {
     scatter ignored = {0};
     double before, after;
     int first = s - 1, n_before, n_after;
     while (first > from && !rb_is_step(&points[first])) first--;
     segment(points, first, s, &before, &n_before, &ignored);
     segment(points, s, to, &after, &n_after, &ignored);
+    return fabs(after - before) / sqrt(1.0 / n_before + 1.0 / n_after);
+}
+
+/* How likely sittings that differ by nothing but their day's chance are to be as far apart as those before and after
+ * the step at `s`: Student's p, times the places where a step could have been. */
+static double chance_of(const rb_sitting *points, int from, int s, int to, const scatter *all) {
     if (all->df < 1) return 1;
-    double error = sqrt(all->squares / all->df * (1.0 / n_before + 1.0 / n_after));
-    return rb_student_p((after - before) / error, all->df) * (to - from - 1);
+    double t = distance_of(points, from, s, to) / sqrt(all->squares / all->df);
+    return rb_student_p(t, all->df) * places_of(points, from, to);
 }
 
 /* Processes of one sitting share its day: where sittings differ among themselves by as much as a step, it is none. The
- * least sure one goes first, since between false ones true ones look weak. With fewer than three sittings beside those
- * that the segments need nobody can say how they differ: then a suspicion stays one. */
+ * least sure one goes first, since between false ones true ones look weak. Steps at nearly every sitting leave none
+ * that would tell how sittings differ, as restless ones do: then the least sure one goes untested. In fewer sittings
+ * than a single step needs nobody can say how they differ: there a suspicion stays one. */
 static void drop_chance(rb_sitting *points, int from, int to) {
+    if (places_of(points, from, to) + 1 < LEAST_SITTINGS) return;
     for (;;) {
         scatter all = scatter_of(points, from, to);
-        int worst = -1;
-        double most = SITTINGS_LEVEL;
+        int weakest = -1;
+        double least = INFINITY;
         for (int s = from + 1; s < to; s++) {
-            if (!rb_is_step(&points[s])) continue;
-            double p = chance_of(points, from, s, to, &all);
-            if (p > most) most = p, worst = s;
+            double distance = rb_is_step(&points[s]) ? distance_of(points, from, s, to) : INFINITY;
+            if (distance < least) least = distance, weakest = s;
         }
-        if (worst < 0 || all.df < 3) return;
-        points[worst].step_ratio = points[worst].step_p = NAN;
+        if (weakest < 0) return;
+        if (all.df >= LEAST_DF && !(chance_of(points, from, weakest, to, &all) > SITTINGS_LEVEL)) return;
+        points[weakest].step_ratio = points[weakest].step_p = NAN;
     }
 }
 

@@ -68,6 +68,8 @@ static rb__kn_part *new_sums(rb__kn_plan *plan, const rb__kn_item *it, const cut
     define_shape(part, it, c);
     part->groups = c->blocks * c->spread;
     part->rows = plan->device->gpu ? 0 : c->block / c->pixels;
+    /* PoCL 3.1, two such parts in one kernel (a block's and its shortcut's): wrong sums. Each by itself is right. */
+    part->alone = plan->device->gpu;
     part->local_floats = plan->device->gpu ? 3 * plan->device->local : 0;
     part->cost = (double)c->block * c->ld / RB__KN_LANES;
     return part;

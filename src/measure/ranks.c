@@ -88,7 +88,7 @@ static double normal_p(double n, double m, double sum, double ties) {
  * there, so that three values would never differ from a hundred. The exact one is as cheap as that of 30 against 30. */
 static bool has_exact(int all, int small) {
     const double most = (double)(RB_RANKS_EXACT / 2) * RB_RANKS_EXACT * RB_RANKS_EXACT * (RB_RANKS_EXACT + 1);
-    return all <= RB_RANKS_EXACT || (all < 1000 && (double)small * all * all * (all + 1) <= most);
+    return all <= RB_RANKS_EXACT || (double)small * all * all * (all + 1) <= most;
 }
 
 rb_status rb_mann_whitney(const double *a, int n, const double *b, int m, double *p) {

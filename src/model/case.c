@@ -169,32 +169,19 @@ static bool was_set(const rb_case_edit *e, const char *name) {
 
 /* Momentum is SGD's: with Adam it would stand in the row and change nothing. That of the case itself rests meanwhile.
  */
-static rb_status check_momentum(const rb_case_edit *e, rb_optimizer_kind optimizer, float momentum) {
-    if (optimizer != RB_ADAM || momentum == 0) return RB_OK;
+rb_status rb_case_edit_check(const rb_case_edit *e) {
+    if (e->c.optimizer != RB_ADAM || e->c.momentum == 0 || !was_set(e, "momentum")) return RB_OK;
     return rb_fail(RB_USAGE,
                    "cannot set momentum=%.9g of case %s: its optimizer is adam, which has none (beta1 = %g stands in "
                    "for it)",
-                   (double)momentum, e->c.name, (double)RB_ADAM_BETA1);
+                   (double)e->c.momentum, e->c.name, (double)RB_ADAM_BETA1);
 }
 
-static rb_status set_momentum(rb_case_edit *e, const char *value) {
-    rb_status status = RB_OK;
-    float momentum = 0;
-    RB_TRY(parse_real("momentum", value, 0, false, 1, &momentum));
-    RB_TRY(check_momentum(e, e->c.optimizer, momentum));
-    e->c.momentum = momentum;
-cleanup:
-    return status;
-}
-
-static rb_status set_optimizer(rb_case_edit *e, const char *value) {
-    rb_status status = RB_OK;
+static rb_status set_optimizer(rb_case *c, const char *value) {
     bool adam = strcmp(value, "adam") == 0;
     if (!adam && strcmp(value, "sgd")) return rb_fail(RB_USAGE, "optimizer must be sgd or adam, not \"%s\"", value);
-    if (was_set(e, "momentum")) RB_TRY(check_momentum(e, adam ? RB_ADAM : RB_SGD, e->c.momentum));
-    e->c.optimizer = adam ? RB_ADAM : RB_SGD;
-cleanup:
-    return status;
+    c->optimizer = adam ? RB_ADAM : RB_SGD;
+    return RB_OK;
 }
 
 static rb_status set_value(rb_case_edit *e, const char *name, const char *value) {
@@ -204,7 +191,7 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
     if (strcmp(name, "train-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_train);
     if (strcmp(name, "valid-size") == 0) return parse_int(name, value, 1, INT32_MAX, &c->n_valid);
     if (strcmp(name, "lr") == 0) return parse_real(name, value, 0, true, 1e6, &c->lr);
-    if (strcmp(name, "momentum") == 0) return set_momentum(e, value);
+    if (strcmp(name, "momentum") == 0) return parse_real(name, value, 0, false, 1, &c->momentum);
     if (strcmp(name, "l1") == 0) return parse_real(name, value, 0, false, 1e6, &c->l1);
     if (strcmp(name, "l2") == 0) return parse_real(name, value, 0, false, 1e6, &c->l2);
     if (strcmp(name, "weight-decay") == 0) return parse_real(name, value, 0, false, 1e6, &c->weight_decay);
@@ -218,7 +205,7 @@ static rb_status set_value(rb_case_edit *e, const char *name, const char *value)
         c->dataset = e->dataset;
         return RB_OK;
     }
-    if (strcmp(name, "optimizer") == 0) return set_optimizer(e, value);
+    if (strcmp(name, "optimizer") == 0) return set_optimizer(c, value);
     if (strcmp(name, "dropout") == 0) {
         int n = 0;
         for (rb_layer *l = e->layers; l->kind != RB_LAYER_END; l++)

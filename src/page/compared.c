@@ -4,6 +4,7 @@
 
 #include "page/internal.h"
 #include "report/effects.h"
+#include "report/others.h"
 
 /* The sessions as compare and history want them; freed by the caller. */
 static const rb_runs **list_of(const rb_report *r) {
@@ -42,11 +43,15 @@ static rb_status merge(rb_report *r, rb_runs *out) {
     RB_TRY(rb__page_runs(r, is_ours, columns, sizeof columns / sizeof *columns, &runs, &n));
     qsort(runs, (size_t)n, sizeof *runs, by_device);
     out->rows = malloc(((size_t)n + 1) * sizeof *out->rows);
-    if (!out->rows) {
+    out->others = malloc(((size_t)n + 1) * sizeof *out->others);
+    if (!out->rows || !out->others) {
         status = rb_fail(RB_MEMORY, "out of memory for %d runs", n);
         goto cleanup;
     }
-    for (int i = 0; i < n; i++) out->rows[i] = *runs[i].row;
+    for (int i = 0; i < n; i++) {
+        out->rows[i] = *runs[i].row;
+        out->others[i] = rb_others_cores(&runs[i].from->runs.ratios, runs[i].row);
+    }
     out->n = n;
     for (int k = 0; k < r->n_sessions; k++)
         if (r->sessions[k].runs.aa_noise > out->aa_noise) out->aa_noise = r->sessions[k].runs.aa_noise;
@@ -73,6 +78,7 @@ rb_status rb__page_compared(rb_report *r) {
     }
 cleanup:
     free(all.rows);
+    free(all.others);
     return status;
 }
 

@@ -13,7 +13,7 @@ static bool has_doubt(int doubt, const rb_page_session *from, const rb_row *row)
         return !strcmp(rb_row_get_text(row, RB_COL(runs, dataset)), "sample") ||
                !strcmp(rb_row_get_text(row, RB_COL(runs, dataset)), "cifar-animals");
     case UNVERIFIED:
-        return !strcmp(rb_row_get_text(row, RB_COL(runs, verify)), "off") && !rb__page_is_peer(row);
+        return !strcmp(rb_row_get_text(row, RB_COL(runs, verify)), "off") && !rb_run_is_peer(row);
     case DIRTY:
         return row->cells[RB_COL(runs, dirty)].u.i == 1;
     case OTHERS:
@@ -29,7 +29,7 @@ rb_status rb__page_doubts(rb_report *r) {
             "used a data set that stands in for another (sample, cifar-animals): their accuracies are not the other's",
         [UNVERIFIED] = "were not checked against the reference before they were taken (--verify off)",
         [DIRTY] = "come from a build whose source differed from its commit",
-        [OTHERS] = "were timed while other programs used more than 0.15 cores: doubtful values",
+        [OTHERS] = "were timed while other programs used more than " RB_OTHERS_CORES_TEXT " cores: doubtful values",
         [THROTTLED] = "were throttled, or without a processor, in more than 5 % of their windows"};
     int counts[DOUBTS] = {0}, runs = 0;
     for (int k = 0; k < r->n_sessions; k++)

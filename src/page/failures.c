@@ -37,25 +37,16 @@ cleanup:
 static bool has_target(const rb_row *row) { return isfinite(rb_row_number(row, RB_COL(runs, target_value))); }
 
 static rb_status put_times(rb_report *r, const rb_page_run *runs, int n, const rb_row **list) {
-    static const rb_cell_copy same[] = {RB_PAGE_COPY(tta, tta, case),
-                                        RB_PAGE_COPY(tta, tta, machine),
-                                        RB_PAGE_COPY(tta, tta, device_key),
-                                        RB_PAGE_COPY(tta, tta, dataset),
-                                        RB_PAGE_COPY(tta, tta, overrides),
-                                        RB_PAGE_COPY(tta, tta, precision),
-                                        RB_PAGE_COPY(tta, tta, provider),
-                                        RB_PAGE_COPY(tta, tta, submit),
-                                        RB_PAGE_COPY(tta, tta, threads),
-                                        RB_PAGE_COPY(tta, tta, quirks),
-                                        RB_PAGE_COPY(tta, tta, settings),
-                                        RB_PAGE_COPY(tta, tta, commit),
-                                        RB_PAGE_COPY(tta, tta, dirty),
-                                        RB_PAGE_COPY(tta, tta, target_value),
-                                        RB_PAGE_COPY(tta, tta, n),
-                                        RB_PAGE_COPY(tta, tta, reached),
-                                        RB_PAGE_COPY(tta, tta, epochs_to_target),
-                                        RB_PAGE_COPY(tta, tta, s_per_epoch),
-                                        RB_PAGE_COPY(tta, tta, tta_train_s),
+    static const rb_cell_copy same[] = {RB_PAGE_COPY(tta, tta, case),         RB_PAGE_COPY(tta, tta, machine),
+                                        RB_PAGE_COPY(tta, tta, device_key),   RB_PAGE_COPY(tta, tta, dataset),
+                                        RB_PAGE_COPY(tta, tta, overrides),    RB_PAGE_COPY(tta, tta, precision),
+                                        RB_PAGE_COPY(tta, tta, provider),     RB_PAGE_COPY(tta, tta, submit),
+                                        RB_PAGE_COPY(tta, tta, threads),      RB_PAGE_COPY(tta, tta, quirks),
+                                        RB_PAGE_COPY(tta, tta, settings),     RB_PAGE_COPY(tta, tta, commit),
+                                        RB_PAGE_COPY(tta, tta, dirty),        RB_PAGE_COPY(tta, tta, device),
+                                        RB_PAGE_COPY(tta, tta, target_value), RB_PAGE_COPY(tta, tta, n),
+                                        RB_PAGE_COPY(tta, tta, reached),      RB_PAGE_COPY(tta, tta, epochs_to_target),
+                                        RB_PAGE_COPY(tta, tta, s_per_epoch),  RB_PAGE_COPY(tta, tta, tta_train_s),
                                         RB_PAGE_COPY(tta, tta, tta_total_s)};
     rb_status status = RB_OK;
     rb_row *rows = NULL;

@@ -146,7 +146,6 @@ double rb__page_median(const rb_page_run *runs, int n, int column, double *value
 /* What was asked of its device and no other column tells (rb_run_choices), in the arena. */
 const char *rb__page_choices(rb_report *r, const rb_row *row);
 bool rb__page_as_foreseen(const rb_row *row); /* not ok, but what its case expects */
-bool rb__page_is_peer(const rb_row *row);     /* another library's, timed beside ours by bench/peers/alternate */
 /* The command that does such runs (n: of one kind, each with its seed) again, in the arena; NULL for what another
  * program did. */
 const char *rb__page_repeat(rb_report *r, const rb_page_run *runs, int n);

@@ -36,9 +36,8 @@ static int values_of(const rb_page_run *runs, int n, const rb_page_run *like, do
 /* The library's newest run in the place, NULL where runs[at] is not the first of the library: told already. */
 static const rb_page_run *newest_of(const rb_page_run *runs, int n, int at) {
     const rb_page_run *newest = &runs[at];
-    if (at > 0 && rb__page_is_peer(runs[at - 1].row) && same_library(runs[at - 1].row, runs[at].row)) return NULL;
     for (int i = 0; i < n; i++) {
-        if (!rb__page_is_peer(runs[i].row) || !same_library(runs[i].row, runs[at].row)) continue;
+        if (!rb_run_is_peer(runs[i].row) || !same_library(runs[i].row, runs[at].row)) continue;
         if (i < at) return NULL;
         if (strcmp(rb_row_get_text(runs[i].row, RB_COL(runs, started_utc)),
                    rb_row_get_text(newest->row, RB_COL(runs, started_utc))) > 0)
@@ -53,7 +52,7 @@ static int fastest_of(const rb_page_run *runs, int n, const rb_page_session *fro
     double most = 0;
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        if (runs[i].from != from || rb__page_is_peer(runs[i].row)) continue;
+        if (runs[i].from != from || rb_run_is_peer(runs[i].row)) continue;
         if (i > 0 && runs[i - 1].from == from && !strcmp(runs[i - 1].key, runs[i].key)) continue; /* was in it */
         int found = values_of(runs, n, &runs[i], values + n);
         double median = rb_median(values + n, found);
@@ -97,7 +96,7 @@ static void tell(rb_report *r, const rb_contrast *pairs, int n, int apart, rb_te
 /* Adds the pairs of one place; each owns the values at its `a`. `room`: for three times n values. */
 static rb_status add_place(const rb_page_run *runs, int n, double *room, rb_contrast *pairs, int *n_pairs, int *apart) {
     for (int i = 0; i < n; i++) {
-        const rb_page_run *peer = rb__page_is_peer(runs[i].row) ? newest_of(runs, n, i) : NULL;
+        const rb_page_run *peer = rb_run_is_peer(runs[i].row) ? newest_of(runs, n, i) : NULL;
         if (!peer) continue;
         int theirs = values_of(runs, n, peer, room), ours = fastest_of(runs, n, peer->from, room + n);
         if (ours == 0) {

@@ -135,7 +135,7 @@ static void note_other_hardware(rb_report *r, const rb_page_run *runs, int n, co
     const char *hardware = text_of(best, RB_COL(runs, device));
     for (int i = 0; i < n; i++) {
         const char *other = text_of(runs[i].row, RB_COL(runs, device));
-        if (!*other || !strcmp(other, hardware) || rb__page_is_peer(runs[i].row)) continue;
+        if (!*other || !strcmp(other, hardware) || rb_run_is_peer(runs[i].row)) continue;
         rb__page_note(r, "%s of %s is %s in some runs and %s in others: give each host a name of its own (--machine).",
                       text_of(best, RB_COL(runs, device_key)), text_of(best, RB_COL(runs, machine)), hardware, other);
         return;
@@ -156,7 +156,7 @@ rb_status rb__page_devices(rb_report *r) {
         const rb_page_run *best = NULL;
         to = rb__page_group_end(runs, from, n);
         for (int i = from; i < to; i++) {
-            bool named = *text_of(runs[i].row, RB_COL(runs, device)) && !rb__page_is_peer(runs[i].row);
+            bool named = *text_of(runs[i].row, RB_COL(runs, device)) && !rb_run_is_peer(runs[i].row);
             if (!best || named) best = &runs[i];
         }
         rb_page_cell *cells = rb__page_row(r, RB_PAGE_devices);

@@ -13,8 +13,6 @@ static void put_flag(const char *flag, const char *value, rb_text *out) {
     rb_shell_quote(value, out);
 }
 
-bool rb__page_is_peer(const rb_row *row) { return rb_run_is_peer(row); }
-
 /* The batch of another library's row, where it is not the case's own; in our rows it stands in the overrides. */
 static void put_peer_batch(const rb_row *row, rb_text *out) {
     const rb_cell *batch = &row->cells[RB_COL(runs, batch_size)];
@@ -32,7 +30,7 @@ static void put_command(const rb_page_run *which, int n, rb_text *out) {
     const char *phase = rb_row_get_text(row, RB_COL(runs, phase)), *verify = rb_row_get_text(row, RB_COL(runs, verify));
     const char *device = rb_row_get_text(row, RB_COL(runs, device_key)), *study = rb__page_study_of(which);
     const rb_cell *threads = &row->cells[RB_COL(runs, threads)];
-    bool run = !strcmp(phase, "run"), peer = rb__page_is_peer(row);
+    bool run = !strcmp(phase, "run"), peer = rb_run_is_peer(row);
     rb_text_append(out, peer ? "bench/peers/alternate " : run ? "regbench run " : "regbench bench ");
     rb_shell_quote(study ? study : rb_row_get_text(row, RB_COL(runs, case)), out);
     if (peer) put_flag("--peer", rb_row_get_text(row, RB_COL(runs, backend)), out);
@@ -82,7 +80,7 @@ const char *rb__page_repeat(rb_report *r, const rb_page_run *runs, int n) {
     rb_text command = {0};
     if (!strcmp(phase, "gbench") || !*rb_row_get_text(runs[0].row, RB_COL(runs, case))) return NULL;
     put_command(&runs[0], n, &command);
-    if (!rb__page_is_peer(runs[0].row)) put_seeds(runs, n, !strcmp(phase, "run"), &command);
+    if (!rb_run_is_peer(runs[0].row)) put_seeds(runs, n, !strcmp(phase, "run"), &command);
     r->memory |= command.failed;
     const char *kept = rb__page_keep(r, rb_text_string(&command));
     rb_text_free(&command);

@@ -14,7 +14,7 @@ static bool is_timed(const rb_row *row) {
 
 /* Another library has no commit: what one session measured of it is one build, whose version the provider tells. */
 static bool same_build(const rb_page_run *a, const rb_page_run *b) {
-    if (rb__page_is_peer(a->row)) return a->from == b->from;
+    if (rb_run_is_peer(a->row)) return a->from == b->from;
     return !strcmp(rb_row_get_text(a->row, RB_COL(runs, commit)), rb_row_get_text(b->row, RB_COL(runs, commit))) &&
            a->row->cells[RB_COL(runs, dirty)].u.i == b->row->cells[RB_COL(runs, dirty)].u.i;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "page/internal.h"
+#include "report/others.h"
 
 /* Positions of all columns in one list: FIRST_speeds is that of the first column of `speeds`. */
 /* clang-format off */

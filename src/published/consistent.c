@@ -100,6 +100,15 @@ cleanup:
 /* --- ratios.csv of bench/peers/alternate ----------------------------------------------------------------------------
  */
 
+/* alternate's name of a peer says its precision too: torch-eager-bf16 is backend torch-eager in bf16. */
+static bool is_called(const rb_row *row, const char *name) {
+    const char *backend = rb__cell(row, RB_COL(runs, backend)), *precision = rb__cell(row, RB_COL(runs, precision));
+    size_t length = strlen(backend);
+    if (strncmp(name, backend, length) != 0) return false;
+    if (!*precision || !strcmp(precision, "fp32")) return !name[length];
+    return name[length] == '-' && !strcmp(name + length + 1, precision);
+}
+
 /* Median of the speeds in runs.csv that a line of ratios.csv tells of, of regbench or the peer; NaN: none. */
 static double median_of(const rb_published_file *runs, const rb_csv *csv, int line, bool peer, double *room) {
     const char *name = rb_csv_get(csv, line, "case"), *device = rb_csv_get(csv, line, "device");
@@ -110,9 +119,9 @@ static double median_of(const rb_published_file *runs, const rb_csv *csv, int li
         const char *key = rb__cell(row, RB_COL(runs, device_key));
         if (strcmp(rb__cell(row, RB_COL(runs, case)), name) != 0 ||
             rb__number(row, RB_COL(runs, batch_size)) != batch || !rb_published_is_speed(row) ||
-            rb_published_is_peer(row) != peer)
+            rb_run_is_peer(row) != peer)
             continue;
-        if (peer ? strcmp(rb__cell(row, RB_COL(runs, backend)), rb_csv_get(csv, line, "peer")) != 0
+        if (peer ? !is_called(row, rb_csv_get(csv, line, "peer"))
                  : *device && strncmp(device, key, strlen(device)) != 0)
             continue;
         room[n++] = rb__number(row, RB_COL(runs, samples_per_s));
@@ -138,9 +147,13 @@ static rb_status check_ratio(const rb_published_set *set, const rb_published_fil
         RB_TRY(rb_finding(f, set, file->name, i + 2, RB_ADMIT_DISTURBED, "",
                           "%s: other programs used %.2f cores meanwhile", name, others));
     if (!runs) goto cleanup;
-    double a = median_of(runs, csv, i, false, room);
-    double b =
-        *rb_csv_get(csv, i, "device") ? NAN : median_of(runs, csv, i, true, room); /* two devices share one peer */
+    double a = median_of(runs, csv, i, false, room), b = median_of(runs, csv, i, true, room);
+    if (isnan(a) || isnan(b)) {
+        status = rb_finding(f, set, file->name, i + 2, RB_BAD, "consistent", "%s: runs.csv has no speeds of %s", name,
+                            isnan(a) ? "regbench" : rb_csv_get(csv, i, "peer"));
+        goto cleanup;
+    }
+    if (*rb_csv_get(csv, i, "device")) b = peer; /* two devices share one peer */
     if (fabs(a - own) > 1e-4 * own || fabs(b - peer) > 1e-4 * peer)
         RB_TRY(rb_finding(f, set, file->name, i + 2, RB_BAD, "consistent",
                           "%s: medians %.6g and %.6g, runs.csv has %.6g and %.6g", name, own, peer, a, b));

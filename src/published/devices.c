@@ -28,7 +28,7 @@ static bool same_code(const rb__group *a, const rb__group *b) {
            rb_run_same_choices(a->first, b->first);
 }
 
-static bool is_peer(const rb__group *g) { return rb_published_is_peer(g->first); }
+static bool is_peer(const rb__group *g) { return rb_run_is_peer(g->first); }
 
 /* In the same file: taken by turns with it. What another sitting measured, at another time, makes no ratio. */
 static bool peer_of(const rb__group *peer, const rb__group *g) {

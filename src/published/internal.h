@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "published/published.h"
+#include "report/peer.h"
 
 /* Short names for what nearly every line here does. */
 static inline const char *rb__cell(const rb_row *row, int column) { return rb_row_get_text(row, column); }

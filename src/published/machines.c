@@ -65,7 +65,7 @@ static bool better(const rb__group *b, const rb__group *a) {
     return b->n != a->n ? b->n > a->n : b > a;
 }
 
-static bool is_own(const rb__group *g) { return !rb_published_is_peer(g->first); }
+static bool is_own(const rb__group *g) { return !rb_run_is_peer(g->first); }
 
 static bool stays(const rb__groups *all, const rb__group *g) {
     for (int i = 0; is_own(g) && i < all->n; i++) {

@@ -144,7 +144,8 @@ void rb__put_caption(const rb_published *p, const rb_row *rows, int n, const cha
     }
 }
 
-const char rb__doubt[] = " \\* Other programs used more than 0.15 cores meanwhile: a doubtful value.";
+const char rb__doubt[] =
+    " \\* Other programs used more than " RB_OTHERS_CORES_TEXT " cores meanwhile: a doubtful value.";
 
 bool rb__doubtful(const rb_row *row) {
     return rb__number(row, RB_COL(result_devices, others_cores_max)) > RB_OTHERS_CORES;

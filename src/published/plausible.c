@@ -31,7 +31,7 @@ typedef struct looking {
 
 #define BAD(l, i, check, ...) rb_finding((l)->f, (l)->set, (l)->file->name, (i) + 2, RB_BAD, check, __VA_ARGS__)
 
-static bool is_own(const rb_row *row) { return !rb_published_is_peer(row); }
+static bool is_own(const rb_row *row) { return !rb_run_is_peer(row); }
 
 static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * fmax(fabs(a), fabs(b)); }
 
@@ -201,6 +201,7 @@ static rb_status edit_of(const rb_row *row, rb_case_edit *edit) {
         *equals = '\0';
         RB_TRY(rb_case_edit_set(edit, word, equals + 1));
     }
+    RB_TRY(rb_case_edit_check(edit));
     if (edit->c.batch != (int)size && size < edit->c.batch && size == rb__number(row, RB_COL(runs, n_train)))
         goto cleanup;
     snprintf(batch, sizeof batch, "%.0f", size);
@@ -272,7 +273,7 @@ static rb_status check_origin(const looking *l, int i) {
                           rb__cell(row, RB_COL(runs, case)), rb__cell(row, RB_COL(runs, device_key)), word));
     if (!*utc || !strptime(utc, "%Y-%m-%dT%H:%M:%SZ", &when) || timegm(&when) > time(NULL) + 86400)
         RB_TRY(BAD(l, i, "plausible", "started_utc \"%.40s\" is no time in the past", utc));
-    if (rb_published_is_peer(row)) goto cleanup;
+    if (rb_run_is_peer(row)) goto cleanup;
     if (!is_commit(commit)) RB_TRY(BAD(l, i, "schema", "commit \"%.40s\" is not 12 hex digits", commit));
     if (rb__number(row, RB_COL(runs, dirty)) != 0)
         RB_TRY(rb_finding(l->f, l->set, l->file->name, i + 2, RB_ADMIT_DIRTY, "",

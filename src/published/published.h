@@ -53,8 +53,6 @@ char *rb_published_line(const rb_published_set *set, const char *name, const cha
 const rb_published_file *rb_published_beside(const rb_published_set *set, const rb_published_file *beside,
                                              const char *name);
 
-/* A peer's row of bench/peers: what somebody would use instead of regbench. Its `backend` is the peer's name. */
-bool rb_published_is_peer(const rb_row *runs);
 /* The row counts for the tables: a whole measurement of training steps that ended well, on real data. */
 bool rb_published_is_speed(const rb_row *runs);
 

@@ -291,10 +291,6 @@ const rb_published_file *rb_published_beside(const rb_published_set *set, const 
     return NULL;
 }
 
-bool rb_published_is_peer(const rb_row *runs) {
-    return !*rb_row_get_text(runs, RB_COL(runs, workload_hash)) && !*rb_row_get_text(runs, RB_COL(runs, commit));
-}
-
 bool rb_published_is_speed(const rb_row *runs) {
     const rb_cell *rate = &runs->cells[RB_COL(runs, samples_per_s)];
     return !strcmp(rb_row_get_text(runs, RB_COL(runs, phase)), "bench") && rate->type == RB_CELL_REAL &&

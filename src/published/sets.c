@@ -37,7 +37,7 @@ typedef struct summary {
 static void take(summary *s, const rb_row *row) {
     const char *name = rb__cell(row, RB_COL(runs, case)), *utc = rb__cell(row, RB_COL(runs, started_utc));
     bool timed = rb_published_is_speed(row), trained = !strcmp(rb__cell(row, RB_COL(runs, phase)), "run");
-    if (rb_published_is_peer(row)) return;
+    if (rb_run_is_peer(row)) return;
     add_word(rb__cell(row, RB_COL(runs, machine)), &s->machines);
     add_word(rb__cell(row, RB_COL(runs, device_key)), &s->devices);
     add_word(rb__cell(row, RB_COL(runs, commit)), &s->commits);

@@ -7,7 +7,10 @@
 #include "report/csv_read.h"
 
 /* Cores: a speed measured while others used more is a doubtful value (the * of the published tables). */
-#define RB_OTHERS_CORES 0.15
+#define RB_OTHERS_CORES        0.15
+#define RB_OTHERS_TEXT_(cores) #cores
+#define RB_OTHERS_TEXT(cores)  RB_OTHERS_TEXT_(cores)
+#define RB_OTHERS_CORES_TEXT   RB_OTHERS_TEXT(RB_OTHERS_CORES) /* "0.15" */
 
 /* The most that others used while the case of this row of `runs` was measured; NaN where nobody looked. `ratios` may
  * have no rows. */

@@ -51,11 +51,11 @@ static double median(const rb_row *const *group, int n, int column, const double
 
 static void summarize(const rb_row *const *group, int n, double *end, bool *seen, double *times, rb_row *out) {
     static const rb_cell_copy same[] = {
-        RB_COPY(tta, runs, case),        RB_COPY(tta, runs, machine),   RB_COPY(tta, runs, device_key),
-        RB_COPY(tta, runs, dataset),     RB_COPY(tta, runs, overrides), RB_COPY(tta, runs, precision),
-        RB_COPY(tta, runs, provider),    RB_COPY(tta, runs, submit),    RB_COPY(tta, runs, threads),
-        RB_COPY(tta, runs, quirks),      RB_COPY(tta, runs, commit),    RB_COPY(tta, runs, dirty),
-        RB_COPY(tta, runs, target_value)};
+        RB_COPY(tta, runs, case),         RB_COPY(tta, runs, machine),   RB_COPY(tta, runs, device_key),
+        RB_COPY(tta, runs, dataset),      RB_COPY(tta, runs, overrides), RB_COPY(tta, runs, precision),
+        RB_COPY(tta, runs, provider),     RB_COPY(tta, runs, submit),    RB_COPY(tta, runs, threads),
+        RB_COPY(tta, runs, quirks),       RB_COPY(tta, runs, commit),    RB_COPY(tta, runs, dirty),
+        RB_COPY(tta, runs, target_value), RB_COPY(tta, runs, device)};
     int reached = 0, known = 0;
     rb_text choices = {0};
     rb_row_begin(out, RB_TABLE_tta);

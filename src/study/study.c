@@ -177,6 +177,7 @@ rb_status rb_study_apply(const rb_study *s, int trial, const double *at, rb_case
             n += snprintf(parameters + n, (size_t)(RB_STUDY_PARAMETERS - n), "%s%s=%s", a ? " " : "", s->axes[a].name,
                           text);
     }
+    RB_TRY(rb_case_edit_check(edit));
     name_run(s, trial, at, name, sizeof name);
     RB_TRY(rb_case_edit_rename(edit, name));
 cleanup:

@@ -203,6 +203,7 @@ rb_status rb_checkpoint_case(const rb_checkpoint *c, rb_case_edit *edit) {
         *value++ = '\0';
         RB_TRY(rb_case_edit_set(edit, name, value));
     }
+    status = rb_case_edit_check(edit);
 cleanup:
     return status;
 }

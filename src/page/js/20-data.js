@@ -109,10 +109,14 @@ const WAYS = ['precision', 'provider', 'submit', 'threads', 'quirks', 'settings'
 
 /** A function that tells, of one of these rows, how its device worked, as far as rows of its case and device differ. */
 function waysOf(rows) {
-  const columns = [...WAYS, 'dataset', 'commit'];
+  const columns = [...WAYS, 'dataset', 'commit', 'dirty', 'device'];
   const places = groupBy(rows, (row) => [withOverrides(row), deviceName(row), row.target_value].join('\n'));
   const place = new Map([...places.values()].flatMap((group) => group.map((row) => [row, group])));
-  const word = {threads: (row) => `${row.threads} threads`, commit: (row) => String(row.commit).slice(0, 7)};
+  const word = {
+    threads: (row) => `${row.threads} threads`,
+    commit: (row) => String(row.commit).slice(0, 7),
+    dirty: (row) => (row.dirty ? 'changed source' : null)
+  };
   return (row) => joined(
            columns
              .filter((column) => present(row[column]) && place.get(row).some((other) => other[column] !== row[column]))

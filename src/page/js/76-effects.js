@@ -155,7 +155,7 @@ function attackFigure(attack, rows, again) {
 
 const TTA_COLUMNS = [
   'case', 'machine', 'device_key', 'target_value', 'n', 'reached', 'epochs_to_target', 's_per_epoch', 'tta_train_s',
-  'tta_total_s', 'overrides', ...WAYS, 'dataset', 'commit', 'dirty'
+  'tta_total_s', 'overrides', ...WAYS, 'dataset', 'commit', 'dirty', 'device'
 ].filter((column) => column !== 'machine' || severalMachines);
 
 function targetFigure(rows, again) {
