@@ -272,7 +272,7 @@ static void close_is_known(void **state) {
                 {{0.001}, 1, "unclear"}};
     for (size_t k = 0; k < sizeof arms / sizeof *arms; k++) {
         made runs[6];
-        char ids[6][4];
+        char ids[6][16];
         for (int i = 0; i < 2 * arms[k].n; i++) {
             snprintf(ids[i], sizeof ids[i], "r%d", i);
             double val = 0.4 + 0.01 * (i / 2) + (i % 2 ? arms[k].gains[i / 2] : 0);
