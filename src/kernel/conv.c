@@ -226,6 +226,16 @@ static int define_border(rb__kn_part *part, const rb__kn_item *it, int *width) {
     return left + it->P + below;
 }
 
+/* What every dx reads and writes: dy, packed filters, the activation's saved output, dx. */
+static void add_dx(rb__kn_plan *plan, rb__kn_part *part, const rb__kn_item *it, int packed) {
+    rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
+    rb__kn_define_act(part, it->op);
+    add_gradient(plan, part, it);
+    rb__kn_work_in(part, packed, "__global const float *");
+    rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
+    rb__kn_result(plan, part, it);
+}
+
 /* dx of few channels. */
 static void lower_columns(rb__kn_plan *plan, rb__kn_item *it) {
     int run = run_of(it), nv = vectors(run);
@@ -241,12 +251,7 @@ static void lower_columns(rb__kn_plan *plan, rb__kn_item *it) {
     rb__kn_define(part, "RUN", run);
     rb__kn_define(part, "NV", nv);
     rb__kn_define(part, "M", piece(it->Q, nv == 1 ? 2 * RB__KN_CONV_ROWS : RB__KN_CONV_ROWS));
-    rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
-    rb__kn_define_act(part, it->op);
-    add_gradient(plan, part, it);
-    rb__kn_work_in(part, packed, "__global const float *");
-    rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
-    rb__kn_result(plan, part, it);
+    add_dx(plan, part, it, packed);
     share_images(part, it->N, RB__KN_CONV_GROUPS, 1);
     set_cost(part, it);
 }
@@ -256,12 +261,7 @@ static void lower_dx(rb__kn_plan *plan, rb__kn_item *it) {
     int columns = rb__kn_pad(it->C), nv = vectors(columns), width, packed = pack(plan, it, nv, true);
     rb__kn_part *part =
         sparse ? part_new(plan, it, "conv_sparse.cl", "conv_dx_sparse") : part_new(plan, it, "conv.cl", "conv_dx");
-    rb__kn_define(part, "ADD", (it->op->flags & RB_OPF_ACCUMULATE) != 0);
-    rb__kn_define_act(part, it->op);
-    add_gradient(plan, part, it);
-    rb__kn_work_in(part, packed, "__global const float *");
-    rb__kn_in(plan, part, it->op->act == RB_ACT_NONE ? -1 : it->in[2]);
-    rb__kn_result(plan, part, it);
+    add_dx(plan, part, it, packed);
     if (sparse) {
         share_images(part, it->N, RB__KN_CONV_GROUPS, 1);
     } else {
